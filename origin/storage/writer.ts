@@ -1,0 +1,161 @@
+import type { Driver } from "./driver.ts";
+
+/** What a write may ask of the transaction it runs in. */
+export interface Transaction {
+  /** Runs once the write is on disk, before its promise settles: the place to wake readers. */
+  afterCommit(hook: () => void): void;
+  /** Runs when the write's changes were undone: the place to forget what memory took from them. */
+  onRollback(hook: () => void): void;
+}
+
+export interface Writer {
+  write<T>(work: (transaction: Transaction) => T): Promise<T>;
+  beforeCommit(hook: () => void): void;
+  close(): Promise<void>;
+}
+
+/** The commit failed (disk full, I/O error): nothing of the write was kept. */
+export class CommitError extends Error {
+  override name = "CommitError";
+}
+
+interface Job {
+  run(transaction: Transaction): unknown;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
+interface Outcome {
+  job: Job;
+  committed: (() => void)[];
+  undone: (() => void)[];
+  result?: unknown;
+}
+
+/** A batch ends here at the latest, so that a flood of writes cannot hold up reads. */
+const longestBatch = 200;
+
+/**
+ * The group-commit writer: everything queued in one tick of the event loop is written in one transaction with
+ * one fsync, each write in a savepoint, so that a failed one takes no other with it. One writer a database,
+ * hence stream positions handed out inside a write are never seen out of order.
+ */
+export function createWriter(driver: Driver): Writer {
+  let queue: Job[] = [];
+  let scheduled = false;
+  let closed = false;
+  const control = prepareControl(driver);
+  const beforeCommitHooks: (() => void)[] = [];
+  const idle: (() => void)[] = [];
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    // After the poll phase: every request that is already in the sockets joins this batch.
+    setImmediate(flush);
+  }
+
+  function flush(): void {
+    scheduled = false;
+    const batch = queue.slice(0, longestBatch);
+    queue = queue.slice(longestBatch);
+    const done = runBatch(driver, control, batch, beforeCommitHooks);
+    for (const settle of done) settle();
+    if (queue.length > 0) schedule();
+    else for (const resolve of idle.splice(0)) resolve();
+  }
+
+  return {
+    write<T>(work: (transaction: Transaction) => T): Promise<T> {
+      if (closed) return Promise.reject(new CommitError("The database is closing."));
+      return new Promise<T>((resolve, reject) => {
+        queue.push({ run: work, resolve: resolve as (value: unknown) => void, reject });
+        schedule();
+      });
+    },
+    beforeCommit: (hook) => void beforeCommitHooks.push(hook),
+    close() {
+      closed = true;
+      if (queue.length === 0) return Promise.resolve();
+      return new Promise((resolve) => idle.push(resolve));
+    },
+  };
+}
+
+/** Prepared once: parsing them again for every write would cost more than they do. */
+function prepareControl(driver: Driver) {
+  const prepare = (sql: string): (() => void) => {
+    const statement = driver.prepare(sql);
+    return () => void statement.run();
+  };
+  return {
+    begin: prepare("BEGIN IMMEDIATE"),
+    commit: prepare("COMMIT"),
+    rollback: prepare("ROLLBACK"),
+    savepoint: prepare("SAVEPOINT one"),
+    release: prepare("RELEASE one"),
+    undo: prepare("ROLLBACK TO one"),
+  };
+}
+
+/** Runs the batch and returns what settles its promises, hooks first. */
+function runBatch(
+  driver: Driver,
+  control: ReturnType<typeof prepareControl>,
+  batch: readonly Job[],
+  beforeCommit: readonly (() => void)[],
+): (() => void)[] {
+  const outcomes: Outcome[] = [];
+  const settle: (() => void)[] = [];
+  try {
+    control.begin();
+    for (const job of batch) {
+      const outcome: Outcome = { job, committed: [], undone: [] };
+      control.savepoint();
+      try {
+        outcome.result = job.run({
+          afterCommit: (hook) => void outcome.committed.push(hook),
+          onRollback: (hook) => void outcome.undone.push(hook),
+        });
+        control.release();
+        outcomes.push(outcome);
+      } catch (error) {
+        runHooks(outcome.undone);
+        // SQLite rolls the whole transaction back by itself on some errors (full disk, I/O).
+        if (!driver.inTransaction) throw error;
+        control.undo();
+        control.release();
+        settle.push(() => job.reject(error));
+      }
+    }
+    for (const hook of beforeCommit) hook();
+    control.commit();
+  } catch (error) {
+    if (driver.inTransaction) control.rollback();
+    const reason = new CommitError("The change could not be written to disk, nothing of it was kept.", {
+      cause: error,
+    });
+    for (const outcome of outcomes) runHooks(outcome.undone);
+    return batch.map((job) => () => job.reject(reason));
+  }
+  for (const outcome of outcomes) {
+    settle.push(() => {
+      runHooks(outcome.committed);
+      outcome.job.resolve(outcome.result);
+    });
+  }
+  return settle;
+}
+
+/** A hook touches memory only and must not throw; one that does must not cost another write its answer. */
+function runHooks(hooks: readonly (() => void)[]): void {
+  for (const hook of hooks) {
+    try {
+      hook();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
