@@ -1,0 +1,74 @@
+import type { Database } from "../storage/database.ts";
+import { createAccounts } from "./accounts.ts";
+import { createChanges } from "./changes.ts";
+import { createInvites } from "./invites.ts";
+import { createKdf, type Kdf } from "./kdf.ts";
+import { createKdfQueue } from "./kdf-queue.ts";
+import type { Members } from "./members.ts";
+import { createPasswords } from "./passwords.ts";
+import { createSessions } from "./sessions.ts";
+import { createSetup } from "./setup.ts";
+
+export interface MembersOptions {
+  /** Opened with `membersMigrations`; stays the caller's, and is closed after the members. */
+  readonly database: Database;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+  /** Refused as a password; absent where nothing is known of it. */
+  readonly serverName?: string;
+  readonly kdf?: Kdf;
+  /** Told of writes that nobody waits for and that failed. */
+  readonly log?: { warn(event: string, fields?: { error: string }): void };
+}
+
+/** The members' domain over one database. `close` stops its timer; it writes nothing of its own afterwards. */
+export function createMembers(options: MembersOptions): Members & { close(): void } {
+  const { database, now, serverName = "", kdf = createKdf() } = options;
+  const onError = (error: unknown): void =>
+    options.log?.warn("members.background-write-failed", { error: String(error) });
+
+  const changes = createChanges(database, now);
+  const accounts = createAccounts(database, changes, now);
+  const sessions = createSessions({ database, accounts, changes, now, onError });
+  const queue = createKdfQueue({ concurrency: 2, longest: 64 });
+  const passwords = createPasswords({ database, accounts, kdf, queue, serverName });
+  const setup = createSetup({ database, accounts, passwords, now });
+  const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
+
+  return {
+    claimed: setup.claimed,
+    createSetupToken: setup.createToken,
+    claim: setup.claim,
+    createOwner: setup.createOwner,
+
+    createInvite: invites.create,
+    listInvites: invites.list,
+    revokeInvite: invites.revoke,
+    inviteValid: invites.valid,
+    register: invites.register,
+
+    checkName: accounts.checkName,
+    find: accounts.find,
+    get: accounts.get,
+    list: accounts.list,
+    suspend: accounts.suspend,
+    unsuspend: accounts.unsuspend,
+    deactivate: (memberId) =>
+      accounts.deactivate(memberId, (transaction, member) => void sessions.endInside(transaction, member)),
+    verifyPassword: passwords.verify,
+    changePassword: passwords.change,
+
+    openSession: sessions.open,
+    authenticate: sessions.authenticate,
+    touch: sessions.touch,
+    refresh: sessions.refresh,
+    devices: sessions.list,
+    renameDevice: sessions.rename,
+    endSession: sessions.end,
+    endSessions: sessions.endAll,
+
+    changesSince: changes.since,
+    onChange: changes.onChange,
+    close: changes.close,
+  };
+}

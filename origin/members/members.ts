@@ -1,0 +1,156 @@
+/**
+ * Accounts, passwords, invites and sessions: the domain, without HTTP. Every app signs people in and asks who
+ * they are through this one door. Names are Matrix localparts (lower-case `a-z0-9._=/+-`), ids are integers.
+ */
+
+export interface Member {
+  readonly id: number;
+  readonly name: string;
+  readonly role: "owner" | "member";
+  readonly state: "active" | "suspended" | "deactivated";
+  /** Unix ms. */
+  readonly createdAt: number;
+}
+
+/** A signed-in device of a member: what an access token stands for. */
+export interface Session {
+  readonly memberId: number;
+  readonly name: string;
+  readonly role: "owner" | "member";
+  readonly deviceId: string;
+  /** Identifies the access token itself (not a secret): Matrix ties pushers to it. */
+  readonly tokenId: number;
+}
+
+export type Authentication =
+  | { readonly kind: "ok"; readonly session: Session }
+  /** Never was, or was ended. */
+  | { readonly kind: "unknown" }
+  /** A refreshable token past its lifetime: the client may refresh (Matrix: soft_logout). */
+  | { readonly kind: "expired" }
+  | { readonly kind: "suspended"; readonly session: Session };
+
+export interface Device {
+  readonly deviceId: string;
+  readonly displayName: string | null;
+  /** Unix ms. */
+  readonly lastSeenAt: number | null;
+  readonly lastSeenAddress: string | null;
+}
+
+export interface OpenedSession {
+  readonly deviceId: string;
+  readonly accessToken: string;
+  /** Only when the client asked for one; then the access token expires. */
+  readonly refreshToken?: string;
+  readonly expiresInMs?: number;
+}
+
+export interface DeviceRequest {
+  /** Absent: a new id is made. Known: its old tokens end, its keys stay (Matrix §login). */
+  readonly deviceId?: string | undefined;
+  readonly displayName?: string | undefined;
+  readonly refreshable?: boolean | undefined;
+  readonly address: string;
+}
+
+export interface Invite {
+  readonly id: number;
+  /** What the owner called it: for whom it is. */
+  readonly name: string;
+  readonly usesAllowed: number;
+  readonly uses: number;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly revokedAt: number | null;
+}
+
+/** One fact that other parts must follow: kept on disk, so that none is missed over a restart. */
+export interface MemberChange {
+  readonly seq: number;
+  readonly memberId: number;
+  readonly name: string;
+  readonly kind: "session-ended" | "suspended" | "unsuspended" | "deactivated";
+  /** Of `session-ended`. */
+  readonly deviceId: string | null;
+}
+
+/** Refusals of this domain. `code` is stable; the message is for people and says what to do. */
+export class MembersError extends Error {
+  override name = "MembersError";
+  readonly code: MembersErrorCode;
+  constructor(code: MembersErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export type MembersErrorCode =
+  | "name-invalid"
+  | "name-taken"
+  | "password-weak"
+  | "invite-invalid"
+  | "setup-invalid"
+  | "already-claimed"
+  | "not-claimed"
+  | "unknown-member"
+  | "owner-protected"
+  | "refresh-invalid"
+  | "busy";
+
+export interface Members {
+  // Set-up (G1)
+  claimed(): boolean;
+  /** A fresh one-time token (160 bits, 24 h); earlier ones end. Refused once claimed. */
+  createSetupToken(): Promise<string>;
+  claim(request: { token: string; name: string; password: string }): Promise<Member>;
+  /** On the device, where no token is needed. */
+  createOwner(request: { name: string; password: string }): Promise<Member>;
+
+  // Invites (M2)
+  createInvite(request: {
+    name: string;
+    uses: number;
+    expiresInMs: number;
+    createdBy: number | null;
+  }): Promise<Invite & { readonly token: string }>;
+  listInvites(): Invite[];
+  revokeInvite(id: number): Promise<boolean>;
+  /** Whether the token would let somebody in now. Costs no KDF. */
+  inviteValid(token: string): boolean;
+
+  // Accounts
+  /** Throws name-invalid or name-taken; tells nothing more. */
+  checkName(name: string): void;
+  /** Takes one use of the invite and makes the account, in one transaction. */
+  register(request: { name: string; password: string; inviteToken: string }): Promise<Member>;
+  find(name: string): Member | undefined;
+  get(id: number): Member | undefined;
+  list(): Member[];
+  /** One KDF call for known, unknown and empty names alike. Undefined: wrong, unknown, or deactivated. */
+  verifyPassword(name: string, password: string): Promise<Member | undefined>;
+  changePassword(memberId: number, password: string): Promise<void>;
+  suspend(memberId: number): Promise<void>;
+  unsuspend(memberId: number): Promise<void>;
+  /** Ends every session; the name is never given out again. */
+  deactivate(memberId: number): Promise<void>;
+
+  // Sessions
+  openSession(memberId: number, request: DeviceRequest): Promise<OpenedSession>;
+  /** Looked up at every request, so that a revocation holds on the next one. */
+  authenticate(accessToken: string): Authentication;
+  /** Notes the device as seen; writes at most once a minute a device. */
+  touch(session: Session, address: string): void;
+  /** The old pair stays good until the new one is first used (a lost answer costs nothing). */
+  refresh(refreshToken: string): Promise<OpenedSession>;
+  devices(memberId: number): Device[];
+  renameDevice(memberId: number, deviceId: string, displayName: string | null): Promise<boolean>;
+  endSession(memberId: number, deviceId: string): Promise<boolean>;
+  /** Ends all of a member's sessions but one. Returns how many ended. */
+  endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  // What others follow
+  changesSince(seq: number, limit: number): MemberChange[];
+  /** Called after each commit that made changes, also by another process (within a second). Returns the undo. */
+  onChange(listener: () => void): () => void;
+}

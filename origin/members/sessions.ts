@@ -1,0 +1,168 @@
+import { randomInt } from "node:crypto";
+import type { Database } from "../storage/database.ts";
+import type { Transaction } from "../storage/writer.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Changes } from "./changes.ts";
+import { createDevices, type Devices } from "./devices.ts";
+import {
+  type Authentication,
+  type Member,
+  type Members,
+  MembersError,
+  type OpenedSession,
+} from "./members.ts";
+import { hashToken, makeToken } from "./tokens.ts";
+
+export interface Sessions extends Devices {
+  readonly open: Members["openSession"];
+  readonly authenticate: (accessToken: string) => Authentication;
+  readonly refresh: (refreshToken: string) => Promise<OpenedSession>;
+  readonly end: (memberId: number, deviceId: string) => Promise<boolean>;
+  readonly endAll: (memberId: number, exceptDeviceId?: string) => Promise<number>;
+  /** Inside a write: ends a member's sessions, all or all but one. */
+  readonly endInside: (transaction: Transaction, member: Member, exceptDeviceId?: string) => number;
+}
+
+interface TokenRow {
+  id: number;
+  signIn: number;
+  replaces: number | null;
+  expiresAt: number | null;
+  memberId: number;
+  deviceId: string;
+}
+
+const accessLifetime = 60 * 60 * 1000;
+/** How many answers to a refresh may get lost before the oldest one ends. */
+const unusedPairs = 3;
+
+export function createSessions(options: {
+  database: Database;
+  accounts: Accounts;
+  changes: Changes;
+  now: () => number;
+  /** For writes that nobody waits for. */
+  onError: (error: unknown) => void;
+}): Sessions {
+  const { database, accounts, changes, now } = options;
+  const devices = createDevices(options);
+  const insertToken = database.prepare(
+    `INSERT INTO tokens (access_hash, refresh_hash, member_id, device_id, sign_in, replaces, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const columns = `id, coalesce(sign_in, id) AS signIn, replaces, expires_at AS expiresAt,
+    member_id AS memberId, device_id AS deviceId`;
+  const selectAccess = database.prepare<TokenRow>(`SELECT ${columns} FROM tokens WHERE access_hash = ?`);
+  const selectRefresh = database.prepare<TokenRow>(`SELECT ${columns} FROM tokens WHERE refresh_hash = ?`);
+  const deleteTokensOf = database.prepare("DELETE FROM tokens WHERE member_id = ? AND device_id = ?");
+  const markUsed = database.prepare(
+    "UPDATE tokens SET replaces = NULL WHERE id = ? AND replaces IS NOT NULL",
+  );
+  const deleteReplaced = database.prepare("DELETE FROM tokens WHERE id = ? OR replaces = ?");
+  const trimUnused = database.prepare(
+    `DELETE FROM tokens WHERE replaces = ? AND id NOT IN
+     (SELECT id FROM tokens WHERE replaces = ? ORDER BY id DESC LIMIT ?)`,
+  );
+  const beingRetired = new Set<number>();
+
+  function makePair(refreshable: boolean, device: { memberId: number; deviceId: string }, old?: TokenRef) {
+    const accessToken = makeToken("access");
+    const refreshToken = refreshable ? makeToken("refresh") : undefined;
+    insertToken.run(
+      hashToken(accessToken),
+      refreshToken === undefined ? null : hashToken(refreshToken),
+      device.memberId,
+      device.deviceId,
+      old?.signIn ?? null,
+      old?.id ?? null,
+      refreshable ? now() + accessLifetime : null,
+    );
+    const opened: OpenedSession = { deviceId: device.deviceId, accessToken };
+    return refreshToken === undefined ? opened : { ...opened, refreshToken, expiresInMs: accessLifetime };
+  }
+
+  /** Inside a write: the pair has been used, so the client has it: the one before ends. */
+  function retire(id: number, replaces: number): void {
+    if (markUsed.run(id).changes > 0) deleteReplaced.run(replaces, replaces);
+  }
+
+  function retireSoon(id: number, replaces: number): void {
+    if (beingRetired.has(id)) return;
+    beingRetired.add(id);
+    database
+      .write(() => retire(id, replaces))
+      .catch(options.onError)
+      .finally(() => beingRetired.delete(id));
+  }
+
+  function endInside(transaction: Transaction, member: Member, exceptDeviceId?: string): number {
+    const ended = devices.list(member.id).filter((device) => device.deviceId !== exceptDeviceId);
+    for (const { deviceId } of ended) {
+      devices.remove(member.id, deviceId);
+      changes.record(transaction, {
+        memberId: member.id,
+        name: member.name,
+        kind: "session-ended",
+        deviceId,
+      });
+    }
+    return ended.length;
+  }
+
+  return {
+    ...devices,
+    endInside,
+    open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, address }) =>
+      database.write(() => {
+        accounts.require(memberId);
+        // Signing in again on a known device: its old tokens end, its keys (which hang on the device) stay.
+        deleteTokensOf.run(memberId, deviceId);
+        devices.add(memberId, deviceId, displayName ?? null, address);
+        return makePair(refreshable, { memberId, deviceId });
+      }),
+    authenticate(accessToken) {
+      const row = selectAccess.get(hashToken(accessToken));
+      // Two look-ups by key: joined in one statement they take four times as long.
+      const member = row && accounts.get(row.memberId);
+      if (!row || !member || member.state === "deactivated") return { kind: "unknown" };
+      if (row.expiresAt !== null && row.expiresAt <= now()) return { kind: "expired" };
+      if (row.replaces !== null) retireSoon(row.id, row.replaces);
+      const { name, role } = member;
+      const session = { memberId: row.memberId, name, role, deviceId: row.deviceId, tokenId: row.signIn };
+      return { kind: member.state === "suspended" ? "suspended" : "ok", session };
+    },
+    refresh(refreshToken) {
+      const hash = hashToken(refreshToken);
+      return database.write(() => {
+        const row = selectRefresh.get(hash);
+        if (!row) throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
+        if (row.replaces !== null) retire(row.id, row.replaces);
+        const opened = makePair(true, row, row);
+        trimUnused.run(row.id, row.id, unusedPairs);
+        return opened;
+      });
+    },
+    end: (memberId, deviceId) =>
+      database.write((transaction) => {
+        const member = accounts.get(memberId);
+        if (!member || !devices.remove(memberId, deviceId)) return false;
+        changes.record(transaction, { memberId, name: member.name, kind: "session-ended", deviceId });
+        return true;
+      }),
+    endAll: (memberId, exceptDeviceId) =>
+      database.write((transaction) => {
+        const member = accounts.get(memberId);
+        return member ? endInside(transaction, member, exceptDeviceId) : 0;
+      }),
+  };
+}
+
+interface TokenRef {
+  id: number;
+  signIn: number;
+}
+
+/** Ten capital letters, as clients show them to people who compare devices. */
+function makeDeviceId(): string {
+  return Array.from({ length: 10 }, () => String.fromCharCode(65 + randomInt(26))).join("");
+}

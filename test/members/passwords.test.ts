@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createArgon2Kdf, createKdf, createScryptKdf } from "../../origin/members/kdf.ts";
+import { checkPassword } from "../../origin/members/password-strength.ts";
+import { createKdfQueue } from "../../origin/members/kdf-queue.ts";
+import { memberPassword, openHousehold, ownerPassword, refusedAs, settle } from "./open-members.ts";
+
+test("a password is proved with exactly one derivation, for known, unknown and empty names alike", async (t) => {
+  const { members, kdf } = await openHousehold(t);
+  await settle(members);
+  for (const [name, password, right] of [
+    ["ada", ownerPassword, true],
+    ["ADA", ownerPassword, true],
+    ["ada", `${ownerPassword}!`, false],
+    ["ada", "", false],
+    ["nobody", ownerPassword, false],
+    ["", ownerPassword, false],
+    ["", "", false],
+    ["ada\0", ownerPassword, false],
+    ["ada", "x".repeat(5000), false],
+  ] as const) {
+    const before = kdf.calls;
+    const member = await members.verifyPassword(name, password);
+    assert.equal(member?.name, right ? "ada" : undefined, `${name} ${password}`);
+    assert.equal(kdf.calls - before, 1, `${name} ${password}`);
+  }
+});
+
+test("every character of a long password counts, and Unicode forms of one text are one password", async (t) => {
+  const { members } = await openHousehold(t);
+  const { ownerId } = await settle(members);
+  const long = `${ownerPassword} ${"wall ".repeat(20)}é`;
+  await members.changePassword(ownerId, long);
+  assert.ok(await members.verifyPassword("ada", long.normalize("NFD")));
+  assert.equal(await members.verifyPassword("ada", long.slice(0, 72)), undefined);
+  assert.equal(await members.verifyPassword("ada", long.slice(0, -1)), undefined);
+  assert.equal(await members.verifyPassword("ada", ownerPassword), undefined);
+});
+
+test("the usual derivation is argon2id with 19 MiB, and scrypt stands in", async () => {
+  for (const [kdf, form] of [
+    [createKdf(), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/],
+    [createScryptKdf(), /^\$scrypt\$ln=15,r=8,p=1\$[\w+/]{22}\$[\w+/]{43}$/],
+  ] as const) {
+    const stored = await kdf.hash(ownerPassword);
+    assert.match(stored, form);
+    assert.match(kdf.decoy(), form);
+    assert.equal(await kdf.verify(stored, ownerPassword), true);
+    assert.equal(await kdf.verify(stored, memberPassword), false);
+    assert.equal(await kdf.verify(kdf.decoy(), ownerPassword), false);
+    assert.notEqual(await kdf.hash(ownerPassword), stored);
+  }
+});
+
+test("argon2id agrees with another implementation", async () => {
+  // From the reference implementation: argon2id, "somesalt", m=65536, t=2, p=1.
+  const stored = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+  assert.equal(await createKdf().verify(stored, "password"), true);
+  assert.equal(await createKdf().verify(stored, "Password"), false);
+});
+
+test("a password is moved to the higher cost at the next sign-in, also from scrypt", async (t) => {
+  const household = await openHousehold(t);
+  await settle(household.members);
+  const stored = (): string | undefined =>
+    household.database.prepare<{ password: string }>("SELECT password FROM members WHERE name = 'ada'").get()
+      ?.password;
+  const dearer = household.openAnother(createArgon2Kdf({ memory: 16, passes: 1 }));
+  assert.match(stored() ?? "", /m=8,/);
+  assert.equal(await dearer.verifyPassword("ada", memberPassword), undefined);
+  assert.match(stored() ?? "", /m=8,/);
+  assert.ok(await dearer.verifyPassword("ada", ownerPassword));
+  assert.match(stored() ?? "", /m=16,/);
+  assert.ok(await household.members.verifyPassword("ada", ownerPassword));
+  assert.match(stored() ?? "", /m=16,/);
+
+  const older = await createScryptKdf(4).hash(ownerPassword);
+  await household.database.write(() =>
+    household.database.prepare("UPDATE members SET password = ?").run(older),
+  );
+  assert.ok(await dearer.verifyPassword("ada", ownerPassword));
+  assert.match(stored() ?? "", /^\$argon2id/);
+});
+
+test("two derivations run at a time, a few wait, more are refused at once", async () => {
+  const queue = createKdfQueue({ concurrency: 2, longest: 3 });
+  const gates = Array.from({ length: 7 }, () => Promise.withResolvers<void>());
+  let running = 0;
+  let most = 0;
+  const enter = (at: number): Promise<void> =>
+    queue.run(async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await gates[at]?.promise;
+      running -= 1;
+    });
+  const jobs = [0, 1, 2, 3, 4].map(enter);
+  await assert.rejects(enter(5), refusedAs("busy"));
+  gates[0]?.resolve();
+  await jobs[0];
+  // A place in the queue is free again, but not a turn.
+  jobs.push(enter(6));
+  for (const gate of gates) gate.resolve();
+  await Promise.all(jobs);
+  assert.equal(most, 2);
+
+  const failing = queue.run(() => Promise.reject(new Error("broken")));
+  await assert.rejects(failing, /broken/);
+  assert.equal(await queue.run(() => Promise.resolve(7)), 7);
+});
+
+test("weak passwords are refused with what to change", () => {
+  const names = ["clementine", "example.org", "example"];
+  const refusals: [string, RegExp][] = [
+    ["eleven char", /at least 12 characters \(this has 11\)/],
+    ["", /at least 12/],
+    // 11 characters to people, more code units: what counts is what people count.
+    ["🦊🦊🦊🐇🐇🐇🌲🌲🌲🌳🌳", /this has 11/],
+    ["x".repeat(2000), /at most 1024 bytes/],
+    ["aaaaaaaaaaaaaaaa", /repeats/],
+    ["kiwkiwkiwkiwkiwkiw", /repeats/],
+    ["tr0mbonetr0mbonetr0", /repeats/],
+    ["abcdefghijklmnop", /keyboard/],
+    ["9876543210987654", /keyboard/],
+    ["qwertyuiopasdfgh", /keyboard/],
+    ["1q2w3e4r5t6y7u8i", /keyboard/],
+    ["1qaz2wsx3edc4rfv", /keyboard/],
+    ["Password12345678", /tried first/],
+    ["P@ssw0rd!2026!!!", /tried first/],
+    ["letmein-now-letmein", /tried first/],
+    ["correct horse battery staple", /tried first/],
+    ["iloveyouiloveyou1", /tried first/],
+    ["Clementine-2026!", /tried first/],
+    ["example.org12345", /tried first/],
+    ["clementine@example.org", /tried first/],
+  ];
+  for (const [password, reason] of refusals) {
+    assert.throws(
+      () => checkPassword(password, "member", names),
+      (error: Error) => refusedAs("password-weak")(error) && reason.test(error.message),
+      password,
+    );
+  }
+  for (const good of [
+    memberPassword,
+    ownerPassword,
+    "zK4vq9XwT2mB",
+    "83#19&402!77@56",
+    "трамвай лампа пирог",
+    "雨が降る夜の静かな電車の音",
+    "my sister sails on tuesdays",
+  ]) {
+    checkPassword(good, "member", names);
+  }
+  assert.throws(() => checkPassword("fifteen chars!!", "owner", names), /at least 16/);
+});
