@@ -1,0 +1,197 @@
+import type { AuthState, Json, JsonObject, RoomEvent } from "../events/event.ts";
+import { splitPropertyPath } from "../events/property-path.ts";
+import { actionLevel, userLevel } from "../events/power-levels.ts";
+import { compileGlob, compileWordGlob, containsPhrase, type TextMatcher } from "./glob.ts";
+import {
+  type PushAction,
+  type PushCondition,
+  type PushRule,
+  type PushRuleKind,
+  pushRuleKinds,
+} from "./push-rule.ts";
+import type { PushRuleSet } from "./push-rule.ts";
+
+/** What the rules ask of the room rather than of the event. */
+export interface PushFacts {
+  readonly room: AuthState;
+  readonly memberCount: number;
+  /** The member's own name in the room, for the deprecated `contains_display_name`. */
+  readonly displayName: string | undefined;
+}
+
+export interface PushVerdict {
+  readonly notify: boolean;
+  readonly highlight: boolean;
+  readonly sound?: string;
+}
+
+/** Judges an event for the member whose rules were compiled. The caller leaves out the member's own events. */
+export type Evaluator = (event: RoomEvent, facts: PushFacts) => PushVerdict;
+
+/**
+ * Compiles a member's rules once, because every event is judged for each member of its room while it enters
+ * (Client-Server §Push Rules). The first enabled rule that matches decides; where none does, the event is silent.
+ */
+export function compileRules(rules: PushRuleSet): Evaluator {
+  const compiled: CompiledRule[] = [];
+  for (const kind of pushRuleKinds) {
+    for (const rule of rules[kind]) {
+      if (rule.enabled)
+        compiled.push({ conditions: conditionsOf(kind, rule), verdict: verdictOf(rule.actions) });
+    }
+  }
+  return function judge(event, facts) {
+    for (const { conditions, verdict } of compiled) {
+      if (conditions.every((holds) => holds(event, facts))) return verdict;
+    }
+    return silent;
+  };
+}
+
+interface CompiledRule {
+  readonly conditions: readonly Condition[];
+  readonly verdict: PushVerdict;
+}
+
+type Condition = (event: RoomEvent, facts: PushFacts) => boolean;
+
+const silent: PushVerdict = { notify: false, highlight: false };
+const never: Condition = () => false;
+
+function verdictOf(actions: readonly PushAction[]): PushVerdict {
+  let notify = false;
+  let highlight = false;
+  let sound: string | undefined;
+  for (const action of actions) {
+    if (action === "notify") notify = true;
+    if (typeof action === "string") continue;
+    const { set_tweak: tweak, value } = action;
+    // §Actions: a highlight without a value is true.
+    if (tweak === "highlight") highlight = value !== false;
+    if (tweak === "sound" && typeof value === "string") sound = value;
+  }
+  return notify ? { notify, highlight, ...(sound === undefined ? {} : { sound }) } : silent;
+}
+
+function conditionsOf(kind: PushRuleKind, rule: PushRule): Condition[] {
+  switch (kind) {
+    case "override":
+    case "underride":
+      return (rule.conditions ?? []).map(compileCondition);
+    case "content":
+      return [rule.pattern ? matchText(contentBody, compileWordGlob(rule.pattern)) : never];
+    case "room":
+      return [(event) => event.roomId === rule.rule_id];
+    default:
+      return [(event) => event.pdu.sender === rule.rule_id];
+  }
+}
+
+function compileCondition(condition: PushCondition): Condition {
+  const { key, pattern, value, is } = condition;
+  switch (condition.kind) {
+    case "event_match": {
+      if (typeof key !== "string" || typeof pattern !== "string") return never;
+      return matchText(
+        propertyAt(key),
+        key === "content.body" ? compileWordGlob(pattern) : compileGlob(pattern),
+      );
+    }
+    case "event_property_is": {
+      if (typeof key !== "string" || !isPlainValue(value)) return never;
+      const read = propertyAt(key);
+      return (event) => read(event) === value;
+    }
+    case "event_property_contains": {
+      if (typeof key !== "string" || !isPlainValue(value)) return never;
+      const read = propertyAt(key);
+      return (event) => {
+        const found = read(event);
+        return Array.isArray(found) && found.includes(value);
+      };
+    }
+    case "contains_display_name":
+      return (event, { displayName }) => {
+        const body = contentBody(event);
+        return displayName !== undefined && typeof body === "string" && containsPhrase(body, displayName);
+      };
+    case "room_member_count":
+      return compileMemberCount(is);
+    case "sender_notification_permission":
+      if (typeof key !== "string") return never;
+      return ({ pdu }, { room }) => userLevel(room, pdu.sender) >= actionLevel(room, `notifications.${key}`);
+    default:
+      // §Conditions: unrecognised conditions match nothing.
+      return never;
+  }
+}
+
+function compileMemberCount(is: Json | undefined): Condition {
+  const [, comparison = "==", digits] = (typeof is === "string" && /^(==|<=|>=|<|>)?(\d+)$/.exec(is)) || [];
+  if (digits === undefined) return never;
+  const count = Number(digits);
+  switch (comparison) {
+    case "<":
+      return (_, { memberCount }) => memberCount < count;
+    case ">":
+      return (_, { memberCount }) => memberCount > count;
+    case "<=":
+      return (_, { memberCount }) => memberCount <= count;
+    case ">=":
+      return (_, { memberCount }) => memberCount >= count;
+    default:
+      return (_, { memberCount }) => memberCount === count;
+  }
+}
+
+type PropertyReader = (event: RoomEvent) => Json | undefined;
+
+const contentBody: PropertyReader = (event) => event.pdu.content["body"];
+
+function matchText(read: PropertyReader, matches: TextMatcher): Condition {
+  return (event) => {
+    const text = read(event);
+    return typeof text === "string" && matches(text);
+  };
+}
+
+function propertyAt(key: string): PropertyReader {
+  const [head = "", ...path] = splitPropertyPath(key);
+  if (head === "content") return (event) => descend(event.pdu.content, path);
+  if (path.length > 0) return () => undefined;
+  switch (head) {
+    case "type":
+      return (event) => event.pdu.type;
+    case "sender":
+      return (event) => event.pdu.sender;
+    case "state_key":
+      return (event) => event.pdu.state_key;
+    case "room_id":
+      return (event) => event.roomId;
+    case "event_id":
+      return (event) => event.eventId;
+    case "origin_server_ts":
+      return (event) => event.pdu.origin_server_ts;
+    case "redacts":
+      return (event) => event.pdu.redacts;
+    default:
+      return () => undefined;
+  }
+}
+
+function descend(content: JsonObject, path: readonly string[]): Json | undefined {
+  let value: Json | undefined = content;
+  for (const name of path) {
+    // Own members only: `constructor` and an array's `length` are JavaScript's, not the event's.
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    if (!Object.hasOwn(value, name)) return undefined;
+    value = value[name];
+  }
+  return value;
+}
+
+function isPlainValue(value: Json | undefined): value is string | number | boolean | null {
+  return (
+    value === null || typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value)
+  );
+}
