@@ -1,0 +1,82 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Client, HttpEnv } from "../../http/request-context.ts";
+import type { MembersErrorCode } from "../../members/members.ts";
+
+/** A form that is not read at all; the message is for people. */
+export class FormRefusal extends Error {
+  override name = "FormRefusal";
+  readonly status: ContentfulStatusCode;
+  constructor(status: ContentfulStatusCode, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Bytes: a token, a name and the longest password fit many times over, also percent-encoded. */
+const longestForm = 16_384;
+
+/**
+ * Reads a posted form after proof that it comes from a page of ours (G4 of the threat model).
+ *
+ * @throws FormRefusal: 403 from another site, 415 not a form, 413 too long.
+ */
+export async function readForm(c: Context<HttpEnv>, publicUrl: string): Promise<URLSearchParams> {
+  if (!isSameOrigin(c, publicUrl)) {
+    throw new FormRefusal(
+      403,
+      "This form did not come from this site. Open the page again and send it from there.",
+    );
+  }
+  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded") {
+    throw new FormRefusal(
+      415,
+      "This is not a form of this site. Open the page again and send it from there.",
+    );
+  }
+  return new URLSearchParams(await readText(c.req.raw));
+}
+
+/** Sibling apps are same-site, so only the very same origin counts; and a browser always sends it on POST. */
+function isSameOrigin(c: Context<HttpEnv>, publicUrl: string): boolean {
+  const site = c.req.header("sec-fetch-site");
+  if (site !== undefined && site !== "same-origin") return false;
+  return expectedOrigins(c.env.context.client, publicUrl).includes(c.req.header("origin") ?? "");
+}
+
+/** The signed host carries no port; in development the port is that of the public URL. */
+function expectedOrigins({ scheme, host }: Client, publicUrl: string): string[] {
+  const { port } = new URL(publicUrl);
+  const origin = `${scheme}://${host}`;
+  return port === "" ? [origin] : [origin, `${origin}:${port}`];
+}
+
+async function readText(request: Request): Promise<string> {
+  const tooLong = new FormRefusal(413, "This form is too long. Use a shorter name and password.");
+  if (Number(request.headers.get("content-length") ?? 0) > longestForm) throw tooLong;
+  if (!request.body) return "";
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.length;
+    if (length > longestForm) throw tooLong;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** How the refusals of the members' domain are answered here. */
+export const statusOf: Record<MembersErrorCode, ContentfulStatusCode> = {
+  "setup-invalid": 403,
+  "invite-invalid": 403,
+  "refresh-invalid": 403,
+  "owner-protected": 403,
+  "unknown-member": 404,
+  "already-claimed": 409,
+  "not-claimed": 409,
+  "name-taken": 409,
+  "name-invalid": 422,
+  "password-weak": 422,
+  busy: 503,
+};

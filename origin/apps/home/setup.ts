@@ -1,0 +1,44 @@
+import type { Hono } from "hono";
+import { html } from "hono/html";
+import type { AppContext } from "../../app.ts";
+import type { HttpEnv } from "../../http/request-context.ts";
+import { shortestPassword } from "../../members/password-strength.ts";
+import { mountAccountForm, plainPage } from "./account-form.ts";
+import type { Layout } from "./layout.ts";
+import { signInSteps } from "./sign-in-steps.ts";
+
+/** Claiming the server (G1): once, with the token that the device has printed. */
+export function mountSetup(routes: Hono<HttpEnv>, { config, members }: AppContext, layout: Layout): void {
+  mountAccountForm(routes, layout, {
+    path: "/setup",
+    title: "Make this server yours",
+    intro: html`<p>You become the owner of <strong>${config.serverName}</strong>. The owner invites people, and
+nobody else can claim the server after you.</p>`,
+    tokenLabel: "Set-up code",
+    tokenHint: "The part after # in the set-up link that the device has printed. It begins with bst_.",
+    submit: "Claim this server",
+    shortestPassword: shortestPassword.owner,
+    serverName: config.serverName,
+    publicUrl: config.publicUrl,
+    wrongToken: "setup-invalid",
+    instead: () =>
+      members.claimed()
+        ? plainPage(
+            "This server has an owner",
+            "It has been claimed already, and that happens only once. If it was you, sign in; otherwise ask the owner for an invite.",
+          )
+        : undefined,
+    submitted: (typed) => members.claim(typed),
+    done: (owner) => ({
+      title: "The server is yours",
+      body: html`<div class="card">
+<h1>The server is yours, ${owner.name}</h1>
+<h2>Sign in</h2>
+${signInSteps(config, owner.name)}
+<h2>Invite somebody</h2>
+<p>On the device, in the folder of Burrow, run this. It prints a link that lets one person in.</p>
+<pre><code>bin/burrow invite create --name Ben</code></pre>
+</div>`,
+    }),
+  });
+}
