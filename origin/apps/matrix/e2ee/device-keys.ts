@@ -1,0 +1,130 @@
+import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
+import { canonicalJson } from "../events/canonical-json.ts";
+import type { Json, JsonObject } from "../events/event.ts";
+import { invalidParam, MatrixError } from "../matrix-error.ts";
+import { type LocalMembers, localDevices } from "../users/local-member.ts";
+import type { DeviceLists } from "./device-lists.ts";
+import { createKeySignatures, withSignatures } from "./key-signatures.ts";
+import { createOneTimeKeys, type NamedKey } from "./one-time-keys.ts";
+
+/** The public keys of devices (specification §Key management API): what encrypted rooms are built on. */
+export interface DeviceKeys {
+  /** Stores what a device publishes; 400 M_INVALID_PARAM for a one-time key id that stands for another key already. */
+  upload(transaction: Transaction, userId: string, deviceId: string, upload: KeyUpload): void;
+  /** Unclaimed one-time keys by algorithm; `signed_curve25519` is always there, since clients read absence as "unknown". */
+  counts(userId: string, deviceId: string): Readonly<Record<string, number>>;
+  /** The algorithms whose fallback key nobody has been given yet. */
+  unusedFallbackTypes(userId: string, deviceId: string): readonly string[];
+  /**
+   * User id → device id → keys. An empty list of devices asks for all; who is unknown has an empty map. The
+   * signatures are those that `reader` may see.
+   */
+  query(asked: ReadonlyMap<string, readonly string[]>, reader: string): JsonObject;
+  /** What a signed-in device has published. */
+  published(userId: string, deviceId: string): JsonObject | undefined;
+  /** User id → device id → `<algorithm>:<key id>` → key. Each one-time key is given out once, oldest first. */
+  claim(transaction: Transaction, asked: ReadonlyMap<string, ReadonlyMap<string, string>>): JsonObject;
+  /** The device is gone, and its keys with it: whoever shares a room hears of it. */
+  removeDevice(transaction: Transaction, userId: string, deviceId: string): void;
+}
+
+export interface KeyUpload {
+  readonly deviceKeys: JsonObject | undefined;
+  readonly oneTimeKeys: readonly NamedKey[];
+  readonly fallbackKeys: readonly NamedKey[];
+}
+
+export function createDeviceKeys(
+  parts: { database: Database; deviceLists: DeviceLists } & LocalMembers,
+): DeviceKeys {
+  const { database, deviceLists } = parts;
+  const find = database.prepare<{ keys: string }>(
+    "SELECT keys FROM device_keys WHERE user = ? AND device = ?",
+  );
+  const ofUser = database.prepare<{ device: string; keys: string }>(
+    "SELECT device, keys FROM device_keys WHERE user = ?",
+  );
+  const save = database.prepare(
+    `INSERT INTO device_keys (user, device, keys) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET keys = excluded.keys`,
+  );
+  const remove = database.prepare("DELETE FROM device_keys WHERE user = ? AND device = ?");
+  const oneTime = createOneTimeKeys(database);
+  const keySignatures = createKeySignatures(database);
+
+  const exists = (userId: string, deviceId: string): boolean =>
+    localDevices(parts, userId).some((device) => device.deviceId === deviceId);
+
+  /** Signed-in devices only: an ended session's keys must not be encrypted to, even before they are swept away. */
+  function devicesOf(userId: string, wanted: readonly string[], reader: string): [string, Json][] {
+    const names = new Map(localDevices(parts, userId).map((device) => [device.deviceId, device.displayName]));
+    const signatures = keySignatures.on(userId, reader);
+    const found: [string, Json][] = [];
+    for (const { device, keys } of ofUser.all(userId)) {
+      const name = names.get(device);
+      if (name === undefined || (wanted.length > 0 && !wanted.includes(device))) continue;
+      const unsigned = name === null ? {} : { unsigned: { device_display_name: name } };
+      const signed = withSignatures(JSON.parse(keys) as JsonObject, signatures.get(device));
+      found.push([device, { ...signed, ...unsigned }]);
+    }
+    return found;
+  }
+
+  return {
+    upload(transaction, userId, deviceId, { deviceKeys, oneTimeKeys, fallbackKeys }) {
+      // The session may have ended while the body was on its way.
+      if (!exists(userId, deviceId)) {
+        throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This device has been signed out.", {
+          soft_logout: false,
+        });
+      }
+      if (deviceKeys) {
+        if (deviceKeys["user_id"] !== userId || deviceKeys["device_id"] !== deviceId) {
+          throw invalidParam("device_keys must name the user and the device that upload them.");
+        }
+        const { unsigned: _, ...signed } = deviceKeys;
+        const text = canonicalJson(signed);
+        const before = find.get(userId, deviceId)?.keys;
+        if (before !== text) {
+          // Other keys under the same name: what was said of the old ones does not hold for them.
+          if (before !== undefined) keySignatures.remove(userId, deviceId);
+          save.run(userId, deviceId, text);
+          deviceLists.noteChange(transaction, userId);
+        }
+      }
+      oneTime.add(transaction, userId, deviceId, oneTimeKeys);
+      oneTime.setFallback(transaction, userId, deviceId, fallbackKeys);
+    },
+    counts: (userId, deviceId) => oneTime.supply(userId, deviceId).counts,
+    unusedFallbackTypes: (userId, deviceId) => oneTime.supply(userId, deviceId).unusedFallbackTypes,
+    query(asked, reader) {
+      const answer: [string, Json][] = [];
+      for (const [userId, wanted] of asked)
+        answer.push([userId, Object.fromEntries(devicesOf(userId, wanted, reader))]);
+      return Object.fromEntries(answer);
+    },
+    published(userId, deviceId) {
+      const row = exists(userId, deviceId) ? find.get(userId, deviceId) : undefined;
+      return row && (JSON.parse(row.keys) as JsonObject);
+    },
+    claim(transaction, asked) {
+      const answer: [string, Json][] = [];
+      for (const [userId, byDevice] of asked) {
+        const claimed: [string, Json][] = [];
+        for (const [deviceId, algorithm] of byDevice) {
+          if (!exists(userId, deviceId)) continue;
+          const found = oneTime.claim(transaction, userId, deviceId, algorithm);
+          if (found) claimed.push([deviceId, { [`${found.algorithm}:${found.keyId}`]: found.key }]);
+        }
+        if (claimed.length > 0) answer.push([userId, Object.fromEntries(claimed)]);
+      }
+      return Object.fromEntries(answer);
+    },
+    removeDevice(transaction, userId, deviceId) {
+      oneTime.removeDevice(transaction, userId, deviceId);
+      keySignatures.remove(userId, deviceId);
+      if (remove.run(userId, deviceId).changes > 0) deviceLists.noteChange(transaction, userId);
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
+import type { Json, JsonObject } from "../events/event.ts";
+import type { Stream } from "../store/stream.ts";
+import type { Waiters } from "../sync/waiters.ts";
+
+/** What a user's clients keep on the server (specification §Client config). `room` is rooms.nid, 0 for none. */
+export interface AccountData {
+  get(userId: string, room: number, type: string): JsonObject | undefined;
+  /** Replaces the content and wakes the user's devices. */
+  set(transaction: Transaction, userId: string, room: number, type: string, content: JsonObject): void;
+  /**
+   * What was set in (after, upTo], of all rooms at once. The content of `m.push_rules` is only what the user
+   * changed: what a client gets is `UserRules.json`.
+   */
+  changesSince(userId: string, after: number, upTo: number): AccountDataEntry[];
+  all(userId: string): AccountDataEntry[];
+  /** Whom the user does not want to hear (`m.ignored_user_list`). */
+  ignored(userId: string): ReadonlySet<string>;
+}
+
+export interface AccountDataEntry {
+  readonly room: number;
+  readonly type: string;
+  readonly content: JsonObject;
+  readonly so: number;
+}
+
+interface Row {
+  room: number;
+  type: string;
+  content: string;
+  so: number;
+}
+
+const ignoredUserList = "m.ignored_user_list";
+const nobody: ReadonlySet<string> = new Set();
+
+export function createAccountData(parts: {
+  database: Database;
+  stream: Stream;
+  waiters: Waiters;
+}): AccountData {
+  const { database, stream, waiters } = parts;
+  const find = database.prepare<{ content: string }>(
+    "SELECT content FROM account_data WHERE user = ? AND room = ? AND type = ?",
+  );
+  const save = database.prepare(
+    `INSERT INTO account_data (user, room, type, content, so) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET content = excluded.content, so = excluded.so`,
+  );
+  const changes = database.prepare<Row>(
+    "SELECT room, type, content, so FROM account_data WHERE user = ? AND so > ? AND so <= ? ORDER BY so",
+  );
+  const all = database.prepare<Row>("SELECT room, type, content, so FROM account_data WHERE user = ?");
+  // Asked for every member at every event.
+  const ignoredBy = new Map<string, ReadonlySet<string>>();
+
+  function get(userId: string, room: number, type: string): JsonObject | undefined {
+    const row = find.get(userId, room, type);
+    return row && (JSON.parse(row.content) as JsonObject);
+  }
+
+  return {
+    get,
+    set(transaction, userId, room, type, content) {
+      const so = stream.next(transaction);
+      save.run(userId, room, type, JSON.stringify(content), so);
+      if (type === ignoredUserList && room === 0) {
+        ignoredBy.delete(userId);
+        transaction.onRollback(() => void ignoredBy.delete(userId));
+      }
+      transaction.afterCommit(() => waiters.notify([userId], so));
+    },
+    changesSince: (userId, after, upTo) => changes.all(userId, after, upTo).map(toEntry),
+    all: (userId) => all.all(userId).map(toEntry),
+    ignored(userId) {
+      let ignored = ignoredBy.get(userId);
+      if (!ignored) {
+        ignored = listed(get(userId, 0, ignoredUserList)?.["ignored_users"]);
+        ignoredBy.set(userId, ignored);
+      }
+      return ignored;
+    },
+  };
+}
+
+const toEntry = (row: Row): AccountDataEntry => ({ ...row, content: JSON.parse(row.content) as JsonObject });
+
+/** Clients write the list, so it may be anything. */
+function listed(users: Json | undefined): ReadonlySet<string> {
+  if (typeof users !== "object" || users === null || Array.isArray(users)) return nobody;
+  const names = Object.keys(users);
+  return names.length === 0 ? nobody : new Set(names);
+}

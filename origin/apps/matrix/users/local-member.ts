@@ -1,0 +1,20 @@
+import type { Device, Member, Members } from "../../../members/members.ts";
+
+/** What it takes to tell whether a user id belongs to an account of this server. */
+export interface LocalMembers {
+  readonly members: Members;
+  readonly serverName: string;
+}
+
+/** The account behind a user id; undefined for an unknown one and for users of other servers. */
+export function localMember(local: LocalMembers, userId: string): Member | undefined {
+  const suffix = `:${local.serverName}`;
+  if (!userId.startsWith("@") || !userId.endsWith(suffix)) return undefined;
+  return local.members.find(userId.slice(1, -suffix.length));
+}
+
+/** The signed-in devices behind a user id, none for someone without an account here. */
+export function localDevices(local: LocalMembers, userId: string): readonly Device[] {
+  const member = localMember(local, userId);
+  return member ? local.members.devices(member.id) : [];
+}
