@@ -1,0 +1,29 @@
+import type { HttpBindings } from "@hono/node-server";
+
+/** Who asks, as the edge signed it: never taken from an ordinary header. */
+export interface Client {
+  /** The host the client asked for, lower-case, without port: requests are routed by it. */
+  host: string;
+  scheme: "http" | "https";
+  /** The client's own address, IPv4 or IPv6. */
+  address: string;
+  /** Cloudflare's id of the request, for logs. */
+  ray: string;
+  /** ISO 3166 code, or empty. */
+  country: string;
+}
+
+/** What became of an attempt at a secret; the edge's throttle counts these, not requests. */
+export type GuessVerdict = "none" | "ok" | "failed";
+
+/** One verified request: made by the listener, handed to every handler beside the Request. */
+export interface RequestContext {
+  readonly client: Client;
+  /** The verdict that the reply proof will carry. */
+  guess: GuessVerdict;
+}
+
+/** Hono's environment throughout the origin: `c.env.context` is the verified context. */
+export interface HttpEnv {
+  Bindings: HttpBindings & { context: RequestContext };
+}

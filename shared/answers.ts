@@ -1,0 +1,65 @@
+/** The protocol in which a request wants its errors told. */
+export type Dialect = "matrix" | "html" | "json";
+
+/** An error as every client is told it: a code for programs, a sentence that says what to do for people. */
+export interface Complaint {
+  status: number;
+  /** Lower-case words with `_`; Matrix clients get `errcode` instead. */
+  code: string;
+  /** Matrix error code (client-server API, "Common error codes"). */
+  errcode: string;
+  title: string;
+  message: string;
+}
+
+/** Client-server API, "Web Browser Clients": these on every answer that a Matrix client in a browser must read. */
+export const MATRIX_CORS: readonly (readonly [string, string])[] = [
+  ["access-control-allow-origin", "*"],
+  ["access-control-allow-methods", "GET, POST, PUT, DELETE, OPTIONS"],
+  ["access-control-allow-headers", "X-Requested-With, Content-Type, Authorization"],
+];
+
+/** Whether a path belongs to the Matrix API or its discovery. */
+export function isMatrixPath(path: string): boolean {
+  return /^\/(?:_matrix|\.well-known\/matrix)(?:\/|$)/.test(path);
+}
+
+/** How a request wants errors told: Matrix by its path, pages to browsers, JSON to the rest. */
+export function dialectOf(path: string, accept: string | null): Dialect {
+  if (isMatrixPath(path)) return "matrix";
+  return accept !== null && /\btext\/html\b/i.test(accept) ? "html" : "json";
+}
+
+/** Content type and body of a complaint in a dialect. */
+export function formatComplaint(complaint: Complaint, dialect: Dialect): { type: string; body: string } {
+  if (dialect === "matrix") return json({ errcode: complaint.errcode, error: complaint.message });
+  if (dialect === "json") return json({ error: complaint.code, message: complaint.message });
+  return { type: "text/html; charset=utf-8", body: page(complaint.title, complaint.message) };
+}
+
+function json(value: Record<string, string>): { type: string; body: string } {
+  return { type: "application/json", body: JSON.stringify(value) };
+}
+
+function page(title: string, message: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(title)}</title>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(title)}</h1>
+<p>${escapeHtml(message)}</p>
+</main>
+</body>
+</html>
+`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,59 @@
+import { canonicalisePath } from "./canonical-path.ts";
+
+/** The kind of secret that a route lets its caller try. */
+export type GuessKind = "setup-token" | "invite-token" | "password" | "refresh-token";
+
+interface GuessRoute {
+  methods: readonly string[];
+  path: RegExp;
+  kind: GuessKind;
+}
+
+const CLIENT_API = String.raw`^/_matrix/client/(?:r0|v[0-9]+|unstable(?:/[^/]+)?)`;
+
+function post(path: RegExp, kind: GuessKind): GuessRoute {
+  return { methods: ["POST"], path, kind };
+}
+
+function matrix(path: string, kind: GuessKind, methods: readonly string[] = ["POST"]): GuessRoute {
+  return { methods, path: new RegExp(`${CLIENT_API}/${path}$`), kind };
+}
+
+/** Every route on which a secret can be guessed. A route that is missing here is not limited: add its row with it. */
+const GUESS_ROUTES: readonly GuessRoute[] = [
+  post(/^\/setup(?:\/.*)?$/, "setup-token"),
+  post(/^\/invite(?:\/.*)?$/, "invite-token"),
+  post(/^\/sign-in(?:\/.*)?$/, "password"),
+  matrix("login", "password"),
+  matrix("register", "invite-token"),
+  // Answers whether a token is good to whoever asks, so the reading methods guess here too.
+  matrix("register/[^/]*login\\.registration_token/validity", "invite-token", ["GET", "HEAD"]),
+  matrix("refresh", "refresh-token"),
+  // User-interactive authentication: each of these takes the password again.
+  matrix("login/get_token", "password"),
+  matrix("account/password", "password"),
+  matrix("account/deactivate", "password"),
+  matrix("account/3pid/add", "password"),
+  matrix("delete_devices", "password"),
+  matrix("devices/[^/]+", "password", ["DELETE"]),
+  matrix("keys/device_signing/upload", "password"),
+];
+
+/**
+ * The kind of secret that a request may guess, or undefined. One classifier for both sides: it errs towards naming a
+ * route (doubled and trailing slashes are ignored), since what counts in the end is the origin's verdict.
+ */
+export function classifyGuess(method: string, rawPath: string): GuessKind | undefined {
+  const canonical = canonicalisePath(rawPath);
+  if (typeof canonical === "string") return undefined;
+  const candidates = new Set([canonical.path, canonical.soundPrefix].map(withoutEmptySegments));
+  for (const path of candidates) {
+    const route = GUESS_ROUTES.find((row) => row.methods.includes(method) && row.path.test(path));
+    if (route !== undefined) return route.kind;
+  }
+  return undefined;
+}
+
+function withoutEmptySegments(path: string): string {
+  return path.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1");
+}

@@ -1,0 +1,76 @@
+import { EDGE_KEY_DERIVATION, parseEdgeKey } from "../shared/edge-key.ts";
+import { foldHeaderName } from "../shared/headers.ts";
+import { parseHostTable } from "../shared/hosts.ts";
+import type { HostTable } from "../shared/hosts.ts";
+import { hstsOfStage } from "../shared/security-headers.ts";
+import type { Env } from "./env.ts";
+
+/** What an isolate makes once of its bindings, and what it learns as it works. */
+export interface Edge {
+  readonly hosts: HostTable;
+  readonly hsts: string | undefined;
+  readonly trustedHeaders: ReadonlySet<string>;
+  readonly keyid: string;
+  readonly requestKey: CryptoKey;
+  readonly replyKey: CryptoKey;
+  /** Origin's clock minus ours in milliseconds, as of its last proved reply; undefined before one. */
+  clockOffset: number | undefined;
+  /** Failed proofs that the sentinel was not yet told of. */
+  readonly untold: { failures: number; lastTold: number };
+}
+
+/** A deployment that cannot work; the message says what to set and shows no secret. */
+export class EdgeSettingsError extends Error {
+  override readonly name = "EdgeSettingsError";
+}
+
+interface Remembered {
+  settings: string;
+  edge: Edge;
+}
+
+let remembered: Remembered | undefined;
+
+/**
+ * The isolate's edge, made at its first request.
+ *
+ * @throws EdgeSettingsError, HostTableError or HstsStageError when a setting cannot be used.
+ */
+export async function openEdge(env: Env): Promise<Edge> {
+  const settings = [env.HOSTS, env.HSTS_STAGE, env.TRUSTED_HEADERS, env.EDGE_KEY].join("\n");
+  if (remembered?.settings === settings) return remembered.edge;
+  // Not the promise but the edge is remembered: workerd does not let one request wait for another's promise.
+  const edge = await makeEdge(env);
+  remembered = { settings, edge };
+  return edge;
+}
+
+async function makeEdge(env: Env): Promise<Edge> {
+  const key = parseEdgeKey(env.EDGE_KEY ?? "");
+  if (key === undefined)
+    throw new EdgeSettingsError(
+      "EDGE_KEY is not set to a key line: wrangler secret put EDGE_KEY < the key file",
+    );
+  const secret = await crypto.subtle.importKey("raw", key.secret, "HKDF", false, ["deriveKey"]);
+  return {
+    hosts: parseHostTable(env.HOSTS ?? ""),
+    hsts: hstsOfStage(env.HSTS_STAGE ?? ""),
+    trustedHeaders: new Set((env.TRUSTED_HEADERS ?? "").split(/\s+/).filter(Boolean).map(foldHeaderName)),
+    keyid: key.keyid,
+    requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
+    replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),
+    clockOffset: undefined,
+    untold: { failures: 0, lastTold: 0 },
+  };
+}
+
+function derive(secret: CryptoKey, info: string): Promise<CryptoKey> {
+  const { hash, bytes } = EDGE_KEY_DERIVATION;
+  return crypto.subtle.deriveKey(
+    { name: "HKDF", hash, salt: new Uint8Array(0), info: new TextEncoder().encode(info) },
+    secret,
+    { name: "HMAC", hash, length: bytes * 8 },
+    false,
+    ["sign", "verify"],
+  );
+}

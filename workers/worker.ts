@@ -1,0 +1,44 @@
+import type { Env } from "./env.ts";
+import { capBody } from "./gate/body-cap.ts";
+import { dressReply } from "./gate/dress-reply.ts";
+import { forward } from "./gate/forward.ts";
+import { capHead } from "./gate/head-cap.ts";
+import { answerHealthAuth } from "./gate/health-auth.ts";
+import { requireKnownHost } from "./gate/known-host.ts";
+import { clampLongPoll } from "./gate/long-poll.ts";
+import { requirePlainTarget } from "./gate/method-and-path.ts";
+import { answerFailure, answerUnreadable } from "./gate/refusal.ts";
+import { stripHeaders } from "./gate/strip.ts";
+import { checkHeartbeat } from "./heartbeat.ts";
+import { openEdge } from "./edge.ts";
+import { receive } from "./visit.ts";
+import type { Visit } from "./visit.ts";
+
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    try {
+      const visit = receive(request, env, ctx, await openEdge(env));
+      if (visit === undefined) return answerUnreadable();
+      return dressReply(visit, await answer(visit));
+    } catch (error) {
+      console.error(JSON.stringify({ alert: "edge-fault", error: String(error) }));
+      return answerUnreadable(503);
+    }
+  },
+
+  async scheduled(_event, env): Promise<void> {
+    await checkHeartbeat(await openEdge(env), env);
+  },
+} satisfies ExportedHandler<Env>;
+
+/** A visit meets the gates in this order; the first that answers ends it. */
+async function answer(visit: Visit): Promise<Response> {
+  const refusal = requireKnownHost(visit) ?? requirePlainTarget(visit) ?? capBody(visit);
+  if (refusal !== undefined) return refusal;
+
+  stripHeaders(visit);
+  clampLongPoll(visit);
+  const outcome = capHead(visit) ?? (await forward(visit));
+  if (outcome instanceof Response) return outcome;
+  return (await answerHealthAuth(visit, outcome)) ?? answerFailure(visit, outcome);
+}
