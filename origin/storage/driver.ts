@@ -11,7 +11,10 @@ export interface RunResult {
   lastInsertRowid: number;
 }
 
-/** A prepared statement. `Row` is the shape of one row, columns by name; the caller vouches for it. */
+/**
+ * A prepared statement. `Row` is the shape of one row, columns by name; the caller vouches for it. Parameters are
+ * `?` in order, or numbered `?1`, not both in one statement.
+ */
 export interface Statement<Row = unknown> {
   run(...parameters: SqlValue[]): RunResult;
   get(...parameters: SqlValue[]): Row | undefined;

@@ -34,15 +34,23 @@ interface Outcome {
 
 /** A batch ends here at the latest, so that a flood of writes cannot hold up reads. */
 const longestBatch = 200;
+/**
+ * How many turns of the event loop a batch may gather while each brings it another write. A turn costs some 20 µs,
+ * the fsync that a fuller batch saves some 1,000; a write that comes alone waits for one turn.
+ */
+const longestGathering = 8;
 
 /**
- * The group-commit writer: everything queued in one tick of the event loop is written in one transaction with
- * one fsync, each write in a savepoint, so that a failed one takes no other with it. One writer a database,
+ * The group-commit writer: everything queued in one tick of the event loop (or in a few, while they keep coming)
+ * is written in one transaction with one fsync, each write in a savepoint, so that a failed one takes no other with it. One writer a database,
  * hence stream positions handed out inside a write are never seen out of order.
  */
 export function createWriter(driver: Driver): Writer {
   let queue: Job[] = [];
   let scheduled = false;
+  /** Of the batch that is being gathered: its size a turn ago, and its turns so far. */
+  let gathered = 0;
+  let turns = 0;
   let closed = false;
   const control = prepareControl(driver);
   const beforeCommitHooks: (() => void)[] = [];
@@ -56,6 +64,14 @@ export function createWriter(driver: Driver): Writer {
   }
 
   function flush(): void {
+    if (queue.length > gathered && turns < longestGathering) {
+      gathered = queue.length;
+      turns += 1;
+      setImmediate(flush);
+      return;
+    }
+    gathered = 0;
+    turns = 0;
     scheduled = false;
     const batch = queue.slice(0, longestBatch);
     queue = queue.slice(longestBatch);

@@ -1,0 +1,308 @@
+import type { MatrixContext } from "../matrix-context.ts";
+import { nothingUnread, type Unread } from "../push/unread-marks.ts";
+import { toClientEvent } from "../rooms/client-event.ts";
+import type { RoomMembership } from "../rooms/membership-store.ts";
+import { type Room, stateOf } from "../rooms/room.ts";
+import { type AccountDataEntry } from "../users/account-data.ts";
+import { type ChangedRooms, createChangedRooms } from "./changed-rooms.ts";
+import { createJoinedReader } from "./joined-reader.ts";
+import { type JoinedRoom, joinedRoom } from "./joined-room.ts";
+import { createLazyMembers, type LazyMembers } from "./lazy-members.ts";
+import { type LeftRoom, leftRoom } from "./left-room.ts";
+import { formatToken, type Position } from "./position.ts";
+import { strippedState } from "./stripped-state.ts";
+import type { EventList, SyncRequest } from "./sync-request.ts";
+
+/** The body of GET /sync (specification §Syncing); parts without news are left out. */
+export interface SyncAnswer {
+  readonly next_batch: string;
+  readonly rooms?: Rooms;
+  readonly presence?: EventList;
+  readonly account_data?: EventList;
+  readonly to_device?: EventList;
+  readonly device_lists?: { readonly changed: readonly string[]; readonly left: readonly string[] };
+  readonly device_one_time_keys_count: Readonly<Record<string, number>>;
+  readonly device_unused_fallback_key_types: readonly string[];
+}
+
+interface Rooms {
+  join?: Record<string, JoinedRoom>;
+  invite?: Record<string, { invite_state: EventList }>;
+  knock?: Record<string, { knock_state: EventList }>;
+  leave?: Record<string, LeftRoom>;
+}
+
+export interface SyncResult {
+  readonly answer: SyncAnswer;
+  /** What `next_batch` says. */
+  readonly next: Position;
+  /** Nothing that a client waits for is in it. */
+  readonly empty: boolean;
+}
+
+/** Specification §Extensions to /sync, to_device: at most so many in one answer. */
+const mostToDevice = 100;
+
+/**
+ * Computes one answer, in one go and without waiting: nothing is written meanwhile, so the rooms in memory, the
+ * tables and the position are all of the same moment. An incremental answer costs what changed for this user, not
+ * what they have.
+ */
+export function createSync(matrix: MatrixContext): (request: SyncRequest) => SyncResult {
+  const lazyMembers = createLazyMembers();
+  const changedRooms = createChangedRooms(matrix.database);
+
+  return function sync(asked) {
+    const now: Position = { so: matrix.stream.current(), typing: matrix.typing.serial() };
+    const { since, lost } = usable(asked.since, now);
+    const request: SyncRequest = { ...asked, since };
+    if (since && !request.fullState && !hasNews(matrix, request.userId, since)) {
+      return { answer: shell(matrix, request, now), next: now, empty: true };
+    }
+    const toDevice = readToDevice(matrix, request, now);
+    const next: Position = toDevice.cutAt === undefined ? now : { ...now, toDevice: toDevice.cutAt };
+    const accountData = readAccountData(matrix, request, now);
+    const rooms =
+      since && !request.fullState
+        ? changesOf(matrix, lazyMembers, changedRooms, request, since, now, accountData)
+        : allOf(matrix, lazyMembers, request, now, accountData, lost);
+    const global = globalAccountData(matrix, request, accountData);
+    const lists = since
+      ? matrix.deviceLists.changes(request.userId, since.so)
+      : { changed: lost ? [...matrix.memberships.sharers(request.userId)] : [], left: [] };
+    const listsChanged = lists.changed.length > 0 || lists.left.length > 0;
+    const roomsChanged = Object.keys(rooms).length > 0;
+    return {
+      answer: {
+        ...shell(matrix, request, next),
+        ...(roomsChanged && { rooms }),
+        ...(!since && { presence: { events: [] } }),
+        ...(global.length > 0 && { account_data: { events: global } }),
+        ...(toDevice.events.length > 0 && { to_device: { events: toDevice.events } }),
+        ...(listsChanged && { device_lists: lists }),
+      },
+      next,
+      empty: !roomsChanged && !listsChanged && global.length === 0 && toDevice.events.length === 0,
+    };
+  };
+}
+
+/**
+ * A position ahead of us was given out before the database was restored from a backup. A client cannot be told so
+ * by an error: it would repeat the request for ever. It gets everything, each timeline marked limited, which makes
+ * it drop what it holds after the backup.
+ */
+function usable(since: Position | undefined, now: Position): { since: Position | undefined; lost: boolean } {
+  if (!since) return { since, lost: false };
+  if (since.so > now.so) return { since: undefined, lost: true };
+  // The clock went back over a restart, and the serial with it: what is being typed is told again.
+  return { since: since.typing > now.typing ? { ...since, typing: 0 } : since, lost: false };
+}
+
+function hasNews(matrix: MatrixContext, userId: string, since: Position): boolean {
+  return (
+    matrix.waiters.lastChange(userId) > since.so ||
+    since.toDevice !== undefined ||
+    matrix.typing.serial() > since.typing
+  );
+}
+
+/** What every answer bears: clients take the absence of the counts for "unknown" or for "none left". */
+function shell(matrix: MatrixContext, request: SyncRequest, next: Position): SyncAnswer {
+  const { userId, deviceId } = request;
+  return {
+    next_batch: formatToken(next),
+    device_one_time_keys_count: matrix.deviceKeys.counts(userId, deviceId),
+    device_unused_fallback_key_types: matrix.deviceKeys.unusedFallbackTypes(userId, deviceId),
+  };
+}
+
+function readToDevice(
+  matrix: MatrixContext,
+  request: SyncRequest,
+  now: Position,
+): { events: object[]; cutAt: number | undefined } {
+  const { userId, deviceId, since } = request;
+  const after = since?.toDevice ?? since?.so ?? 0;
+  const pending = matrix.toDevice.pending(userId, deviceId, after, now.so, mostToDevice);
+  return {
+    events: pending.map(({ sender, type, content }) => ({ sender, type, content })),
+    cutAt: pending.length === mostToDevice ? pending.at(-1)?.so : undefined,
+  };
+}
+
+function readAccountData(matrix: MatrixContext, request: SyncRequest, now: Position): AccountDataEntry[] {
+  return request.since
+    ? matrix.accountData.changesSince(request.userId, request.since.so, now.so)
+    : matrix.accountData.all(request.userId);
+}
+
+function globalAccountData(
+  matrix: MatrixContext,
+  request: SyncRequest,
+  entries: readonly AccountDataEntry[],
+): object[] {
+  const events = entries
+    .filter((entry) => entry.room === 0 && entry.type !== "m.push_rules")
+    .map(({ type, content }) => ({ type, content }));
+  // The rules in force are the predefined ones with the member's changes: there from the first day.
+  if (!request.since || entries.some((entry) => entry.room === 0 && entry.type === "m.push_rules")) {
+    events.push({ type: "m.push_rules", content: matrix.userRules.ruleSetJson(request.userId) });
+  }
+  return events.filter((event) => request.filter.accountData.matches(event));
+}
+
+/** Rooms to show and their own part of the account data. */
+function byRoom(entries: readonly AccountDataEntry[]): Map<number, AccountDataEntry[]> {
+  const rooms = new Map<number, AccountDataEntry[]>();
+  for (const entry of entries) {
+    if (entry.room === 0) continue;
+    const list = rooms.get(entry.room);
+    if (list) list.push(entry);
+    else rooms.set(entry.room, [entry]);
+  }
+  return rooms;
+}
+
+/** Everything: the first answer of a client, or the one with `full_state`. */
+function allOf(
+  matrix: MatrixContext,
+  lazyMembers: LazyMembers,
+  request: SyncRequest,
+  now: Position,
+  accountData: readonly AccountDataEntry[],
+  lost: boolean,
+): Rooms {
+  const { userId, filter, since } = request;
+  const after = since?.so ?? 0;
+  const rooms: Rooms = {};
+  const receipts = matrix.receipts.changesSince(userId, after, now.so);
+  const unread: ReadonlyMap<number, Unread> = matrix.unread.byRoom(userId);
+  const data = byRoom(accountData);
+  const includeLeave = filter.room.includeLeave || lost;
+  for (const { room: nid, membership, so } of matrix.memberships.roomsOf(userId)) {
+    const gone = membership === "leave" || membership === "ban";
+    if (gone && !includeLeave && !(since && so > after)) continue;
+    const room = matrix.rooms.byNid(nid);
+    if (!room || !filter.room.includes(room.roomId)) continue;
+    if (membership === "invite" || membership === "knock") {
+      addStripped(matrix, request, rooms, room, membership);
+    } else if (gone) {
+      const scope = { room, leftAt: so, after, now: now.so, whole: true, gap: lost };
+      const left = leftRoom(matrix, lazyMembers, request, { ...scope, accountData: data.get(nid) ?? [] });
+      (rooms.leave ??= {})[room.roomId] = left;
+    } else {
+      const typing = matrix.typing.typing(nid);
+      const fresh = after > 0 && isNewlyJoined(matrix, room, userId, so, after);
+      const section = joinedRoom(matrix, lazyMembers, request, {
+        room,
+        after: fresh ? 0 : after,
+        now: now.so,
+        whole: true,
+        gap: fresh || lost,
+        joinedFrom: so,
+        receipts: fresh ? matrix.receipts.inRoom(userId, nid) : receipts.get(nid),
+        typing: typing.length > 0 ? typing : undefined,
+        accountData: data.get(nid) ?? [],
+        unread: unread.get(nid) ?? nothingUnread,
+      });
+      if (section) (rooms.join ??= {})[room.roomId] = section;
+    }
+  }
+  return rooms;
+}
+
+/** What changed for the user in (since, now]. */
+function changesOf(
+  matrix: MatrixContext,
+  lazyMembers: LazyMembers,
+  changedRooms: ChangedRooms,
+  request: SyncRequest,
+  since: Position,
+  now: Position,
+  accountData: readonly AccountDataEntry[],
+): Rooms {
+  const { userId, filter } = request;
+  const rooms: Rooms = {};
+  const moved = changedRooms(userId, since.so, now.so);
+  const receipts = matrix.receipts.changesSince(userId, since.so, now.so);
+  const data = byRoom(accountData);
+  const typing = new Set(matrix.typing.changedSince(since.typing));
+  const joined = new Map<number, number>();
+
+  for (const { room: nid, membership, so } of moved) {
+    if (membership === "join") {
+      joined.set(nid, so);
+      continue;
+    }
+    // Whoever is not in the room learns of it once, when their own part in it changed.
+    if (so <= since.so) continue;
+    const room = matrix.rooms.byNid(nid);
+    if (!room || !filter.room.includes(room.roomId)) continue;
+    if (membership === "invite" || membership === "knock") {
+      addStripped(matrix, request, rooms, room, membership);
+      continue;
+    }
+    const scope = { room, leftAt: so, after: since.so, now: now.so, whole: false, gap: false };
+    const left = leftRoom(matrix, lazyMembers, request, { ...scope, accountData: data.get(nid) ?? [] });
+    (rooms.leave ??= {})[room.roomId] = left;
+  }
+
+  const concerned = new Set([...joined.keys(), ...receipts.keys(), ...data.keys(), ...typing]);
+  for (const nid of concerned) {
+    const room = matrix.rooms.byNid(nid);
+    if (!room?.joined.has(userId) || !filter.room.includes(room.roomId)) continue;
+    const so = joined.get(nid);
+    const fresh = so !== undefined && so > since.so && isNewlyJoined(matrix, room, userId, so, since.so);
+    const whoTypes = typing.has(nid) || fresh ? matrix.typing.typing(nid) : undefined;
+    const section = joinedRoom(matrix, lazyMembers, request, {
+      room,
+      after: fresh ? 0 : since.so,
+      now: now.so,
+      whole: fresh,
+      gap: fresh,
+      joinedFrom: fresh ? so : since.so,
+      receipts: fresh ? matrix.receipts.inRoom(userId, nid) : receipts.get(nid),
+      typing: fresh && whoTypes?.length === 0 ? undefined : whoTypes,
+      accountData: data.get(nid) ?? [],
+    });
+    if (section) (rooms.join ??= {})[room.roomId] = section;
+  }
+  return rooms;
+}
+
+/** Whether the user was out of the room at any time since the position: then the client's copy has a hole. */
+function isNewlyJoined(
+  matrix: MatrixContext,
+  room: Room,
+  userId: string,
+  memberSo: number,
+  since: number,
+): boolean {
+  if (memberSo <= since) return false;
+  let joinedBefore = false;
+  for (const { fromSo, toSo, event } of matrix.events.stateIntervals(room, "m.room.member", userId)) {
+    const isJoin = event.pdu.content["membership"] === "join";
+    if (fromSo > since && !isJoin) return true;
+    if (fromSo <= since && (toSo === null || toSo > since)) joinedBefore = isJoin;
+  }
+  return !joinedBefore;
+}
+
+function addStripped(
+  matrix: MatrixContext,
+  request: SyncRequest,
+  rooms: Rooms,
+  room: Room,
+  membership: RoomMembership["membership"],
+): void {
+  const { userId, deviceId } = request;
+  const inviter = stateOf(room, "m.room.member", userId)?.pdu.sender;
+  if (membership === "invite" && inviter && matrix.accountData.ignored(userId).has(inviter)) return;
+  const reader = createJoinedReader(matrix.events, room, userId, Number.MAX_SAFE_INTEGER);
+  const events = strippedState(room, userId, (event) =>
+    toClientEvent(matrix, event, { userId, deviceId, reader, withRoomId: true }),
+  );
+  if (membership === "invite") (rooms.invite ??= {})[room.roomId] = { invite_state: { events } };
+  else (rooms.knock ??= {})[room.roomId] = { knock_state: { events } };
+}

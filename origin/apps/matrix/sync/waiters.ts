@@ -1,0 +1,68 @@
+/**
+ * Who waits for news. A long-poll registers before it looks (so that nothing falls between), and is woken when
+ * a fact that concerns its user is on disk. Lists are kept by user: a message wakes its room, not the server.
+ */
+export interface Waiters {
+  /** Something at `position` concerns these users: call after the commit. */
+  notify(userIds: Iterable<string>, position: number): void;
+  /**
+   * The last position known to concern the user: an incremental sync from there or later is empty. After a start
+   * it is the server's position at that time, since nothing is remembered.
+   */
+  lastChange(userId: string): number;
+  /** Resolves true on the next notification for the user, false at the time-out, abort or shutdown. */
+  wait(userId: string, timeoutMs: number, signal?: AbortSignal): Wait;
+  /** Ends every wait at once. */
+  close(): void;
+}
+
+export interface Wait {
+  readonly woken: Promise<boolean>;
+  /** Ends the wait; without effect once it has ended. */
+  cancel(): void;
+}
+
+export function createWaiters(startPosition: () => number): Waiters {
+  const started = startPosition();
+  const waiting = new Map<string, Set<(woken: boolean) => void>>();
+  const changes = new Map<string, number>();
+  let closed = false;
+
+  return {
+    notify(userIds, position) {
+      for (const userId of userIds) {
+        if ((changes.get(userId) ?? 0) < position) changes.set(userId, position);
+        const waits = waiting.get(userId);
+        if (!waits) continue;
+        waiting.delete(userId);
+        for (const end of waits) end(true);
+      }
+    },
+    lastChange: (userId) => changes.get(userId) ?? started,
+    wait(userId, timeoutMs, signal) {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      if (closed || timeoutMs <= 0 || signal?.aborted) {
+        resolve(false);
+        return { woken: promise, cancel: () => {} };
+      }
+      const end = (woken: boolean): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", cancel);
+        const waits = waiting.get(userId);
+        if (waits?.delete(end) && waits.size === 0) waiting.delete(userId);
+        resolve(woken);
+      };
+      const cancel = (): void => end(false);
+      const timer = setTimeout(cancel, timeoutMs);
+      signal?.addEventListener("abort", cancel, { once: true });
+      let waits = waiting.get(userId);
+      if (!waits) waiting.set(userId, (waits = new Set()));
+      waits.add(end);
+      return { woken: promise, cancel };
+    },
+    close() {
+      closed = true;
+      for (const waits of waiting.values()) for (const end of waits) end(false);
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+
+export interface StoredBlob {
+  /** SHA-256 of the content, lower-case hex: its name. */
+  readonly hash: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Part of a blob, both ends included, as in an HTTP Range. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Content-addressed files: the same bytes are kept once, a name never changes its content. */
+export interface BlobStore {
+  /**
+   * Stores the bytes and answers once they are on disk. Throws BlobTooLargeError past `limit` bytes, having
+   * kept nothing; a source that fails throws its own error.
+   */
+  put(source: Uint8Array | AsyncIterable<Uint8Array>, options: { limit: number }): Promise<StoredBlob>;
+  /** Undefined when there is no such blob. */
+  open(
+    hash: string,
+    range?: ByteRange,
+  ): Promise<{ readonly size: number; readonly stream: Readable } | undefined>;
+  has(hash: string): Promise<boolean>;
+  /** Bytes, or undefined when there is no such blob. */
+  size(hash: string): Promise<number | undefined>;
+  /** Whether there was one. */
+  delete(hash: string): Promise<boolean>;
+}
+
+export class BlobTooLargeError extends Error {
+  override name = "BlobTooLargeError";
+}
+
+const hashPattern = /^[0-9a-f]{64}$/;
+
+/** Opens the store in `folder` (made where absent) and removes what a crash left half-written. */
+export function openBlobStore(folder: string): BlobStore {
+  const incoming = join(folder, "incoming");
+  mkdirSync(incoming, { recursive: true, mode: 0o700 });
+  for (const left of readdirSync(incoming)) rmSync(join(incoming, left), { force: true, recursive: true });
+
+  const sizeOf = async (hash: string): Promise<number | undefined> => {
+    if (!hashPattern.test(hash)) return undefined;
+    try {
+      return (await stat(pathOf(folder, hash))).size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    async put(source, { limit }) {
+      const temporary = join(incoming, randomBytes(12).toString("hex"));
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        const stored = await fill(file, source, limit);
+        const final = pathOf(folder, stored.hash);
+        if ((await sizeOf(stored.hash)) === stored.size) {
+          await rm(temporary);
+          return stored;
+        }
+        const parent = join(final, "..");
+        await mkdir(parent, { recursive: true, mode: 0o700 });
+        // Never link(): Android refuses hard links. A rename replaces a file of the same content, which is harmless.
+        await rename(temporary, final);
+        await flushFolder(parent);
+        return stored;
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    },
+    async open(hash, range) {
+      const size = await sizeOf(hash);
+      if (size === undefined) return undefined;
+      const file = await open(pathOf(folder, hash), "r");
+      return { size, stream: createReadStream("", { fd: file, highWaterMark: 256 * 1024, ...range }) };
+    },
+    has: async (hash) => (await sizeOf(hash)) !== undefined,
+    size: sizeOf,
+    async delete(hash) {
+      if (!hashPattern.test(hash)) return false;
+      try {
+        await rm(pathOf(folder, hash));
+        return true;
+      } catch (error) {
+        if (isMissing(error)) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Writes all of the source, to the disk itself, and closes the file. */
+async function fill(
+  file: FileHandle,
+  source: Uint8Array | AsyncIterable<Uint8Array>,
+  limit: number,
+): Promise<StoredBlob> {
+  const hash = createHash("sha256");
+  let size = 0;
+  try {
+    for await (const chunk of source instanceof Uint8Array ? [source] : source) {
+      size += chunk.byteLength;
+      if (size > limit) throw new BlobTooLargeError(`The content is larger than ${limit} bytes.`);
+      hash.update(chunk);
+      await writeWhole(file, chunk);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { hash: hash.digest("hex"), size };
+}
+
+async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < chunk.byteLength) {
+    written += (await file.write(chunk, written, chunk.byteLength - written)).bytesWritten;
+  }
+}
+
+/** The new name itself must survive a power cut, not only the bytes. */
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function pathOf(folder: string, hash: string): string {
+  return join(folder, hash.slice(0, 2), hash.slice(2, 4), hash);
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}
