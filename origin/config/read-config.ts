@@ -1,0 +1,109 @@
+import { isAbsolute, join, resolve } from "node:path";
+import type { Config, ListenAddress } from "./config.ts";
+import { hostsOf } from "./hosts.ts";
+import { nearest } from "./nearest.ts";
+import { readEnvironment } from "./read-environment.ts";
+import { readFile } from "./read-file.ts";
+import { SettingError, type SettingName, settings, type SettingValues, variableOf } from "./settings.ts";
+
+/** The configuration cannot be used. `problems` has all of them, one sentence each. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** A Unix socket's path may have 107 bytes (sun_path without its NUL). */
+const longestSocketPath = 107;
+
+export function configFile(dataDir: string): string {
+  return join(dataDir, "burrow.toml");
+}
+
+/**
+ * Reads `<dataDir>/burrow.toml`, lays the environment's BURROW_* over it, and checks the whole.
+ * Throws ConfigError with every problem found. `overrides` wins over both: what a command knows by itself, such
+ * as the port that `dev` has just chosen.
+ */
+export function readConfig(options: {
+  dataDir: string;
+  environment: NodeJS.ProcessEnv;
+  overrides?: Partial<Pick<Config, "publicUrl" | "listen">>;
+}): Config {
+  const dataDir = resolve(options.dataDir);
+  const path = configFile(dataDir);
+  const file = readFile(path);
+  const environment = readEnvironment(options.environment);
+  const problems = [...(file.problem ? [file.problem] : []), ...environment.problems];
+
+  for (const name of file.values.keys()) {
+    if (name in settings) continue;
+    const known = nearest(name, Object.keys(settings));
+    problems.push(`${path}: the key ${name} is not known${known ? `; is ${known} meant?` : "."}`);
+  }
+
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const fromEnvironment = environment.values.has(name);
+    const source = fromEnvironment ? environment.values : file.values;
+    const setting = settings[name];
+    if (!source.has(name)) {
+      if (setting.fallback === undefined && !file.problem) {
+        problems.push(
+          `${path}: ${name} is not set. Run "burrow init --server-name NAME", or set ${variableOf(name)}.`,
+        );
+      }
+      values[name] = setting.fallback;
+      continue;
+    }
+    try {
+      values[name] = setting.read(source.get(name));
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error;
+      problems.push(`${fromEnvironment ? variableOf(name) : `${path}: ${name}`} ${error.message}.`);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return complete(dataDir, values as SettingValues, options.overrides ?? {});
+}
+
+function complete(
+  dataDir: string,
+  values: SettingValues,
+  overrides: Partial<Pick<Config, "publicUrl" | "listen">>,
+): Config {
+  const listen = overrides.listen ?? placeSocket(dataDir, values.listen);
+  if (listen.kind === "unix" && Buffer.byteLength(listen.path) > longestSocketPath) {
+    throw new ConfigError([
+      `listen: the socket's path ${listen.path} is longer than ${longestSocketPath} bytes. Choose a shorter one, or a shorter data folder.`,
+    ]);
+  }
+  return Object.freeze({
+    mode: values.mode,
+    dataDir,
+    serverName: values.server_name,
+    publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
+    listen: Object.freeze(listen),
+    hosts: hostsOf(values.server_name, values.mode),
+    matrix: Object.freeze({
+      defaultRoomVersion: values["matrix.default_room_version"],
+      maxUploadSize: values["matrix.max_upload_size"],
+    }),
+    edge: Object.freeze({
+      worker: values["edge.worker"],
+      vpcService: values["edge.vpc_service"],
+      hstsStage: values["edge.hsts_stage"],
+    }),
+    log: Object.freeze({ level: values["log.level"] }),
+  });
+}
+
+/** The default is the socket: no other app of the device can open or squat it. */
+function placeSocket(dataDir: string, listen: ListenAddress | ""): ListenAddress {
+  if (listen === "") return { kind: "unix", path: join(dataDir, "origin.sock") };
+  if (listen.kind === "tcp" || isAbsolute(listen.path)) return listen;
+  return { kind: "unix", path: join(dataDir, listen.path) };
+}

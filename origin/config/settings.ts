@@ -1,0 +1,139 @@
+import { isIP } from "node:net";
+import { HstsStageError, hstsOfStage } from "../../shared/security-headers.ts";
+import type { Config, ListenAddress } from "./config.ts";
+
+/** A value that cannot be used: the message says what would be right. */
+export class SettingError extends Error {
+  override name = "SettingError";
+}
+
+/** Reads one value; a text from the environment is already brought to the type that the default has. */
+interface Setting<T> {
+  /** What it is until it is set; undefined: it must be set. */
+  readonly fallback: T | undefined;
+  readonly read: (value: unknown) => T;
+}
+
+function setting<T>(fallback: T | undefined, read: (value: unknown) => T): Setting<T> {
+  return { fallback, read };
+}
+
+/** Every setting there is, by its name in burrow.toml. In the environment `matrix.max_upload_size` is `BURROW_MATRIX_MAX_UPLOAD_SIZE`. */
+export const settings = {
+  mode: setting<"production" | "development">("production", oneOf("production", "development")),
+  server_name: setting<string>(undefined, readHostName),
+  public_url: setting("", readPublicUrl),
+  listen: setting<ListenAddress | "">("", readListenAddress),
+  "matrix.default_room_version": setting("11", oneOf("10", "11", "12")),
+  "matrix.max_upload_size": setting(99_000_000, readBytes),
+  "edge.worker": setting("burrow", readWorkerName),
+  "edge.vpc_service": setting("", readText),
+  "edge.hsts_stage": setting("trial", readHstsStage),
+  "log.level": setting<Config["log"]["level"]>("info", oneOf("debug", "info", "warn", "error")),
+};
+
+export type SettingName = keyof typeof settings;
+export type SettingValues = { [Name in SettingName]: ReturnType<(typeof settings)[Name]["read"]> };
+
+/** Environment variables that Burrow reads and that are no settings. */
+export const otherVariables = ["BURROW_DATA", "BURROW_ALLOW_ROOT", "BURROW_ALLOW_DEV_MODE"];
+
+export function variableOf(name: string): string {
+  return `BURROW_${name.replaceAll(".", "_").toUpperCase()}`;
+}
+
+function oneOf<const T extends string>(...choices: T[]): (value: unknown) => T {
+  return (value) => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw new SettingError(`must be one of ${choices.map(quote).join(", ")}`);
+    return found;
+  };
+}
+
+function readText(value: unknown): string {
+  if (typeof value !== "string") throw new SettingError("must be a text in quotes");
+  return value;
+}
+
+/** Whole bytes. */
+function readBytes(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
+    throw new SettingError("must be a whole number of bytes, 1 or more");
+  }
+  return value;
+}
+
+const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const hostPattern = new RegExp(`^${label}(?:\\.${label})+$`);
+
+function readHostName(value: unknown): string {
+  const name = readText(value);
+  // A public host behind the edge: a name, never an address or a port, and lower-case as DNS compares it.
+  if (name.length > 230 || !hostPattern.test(name) || isIP(name) !== 0) {
+    throw new SettingError('must be a host name in lower case, such as "example.org"');
+  }
+  return name;
+}
+
+function readPublicUrl(value: unknown): string {
+  const text = readText(value);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.origin !== text) {
+    throw new SettingError(
+      'must be a URL without a path and without a slash at its end, such as "https://example.org"',
+    );
+  }
+  return text;
+}
+
+/** H1: what is not loopback is refused before anything is bound. */
+function readListenAddress(value: unknown): ListenAddress {
+  const text = readText(value);
+  if (text.startsWith("unix:")) return { kind: "unix", path: readSocketPath(text.slice(5)) };
+  const match = /^(?:\[([0-9a-f:]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || isIP(host) === 0 || port > 65_535) {
+    throw new SettingError('must be "unix:NAME" or a loopback address with a port, such as "127.0.0.1:8090"');
+  }
+  if (!isLoopback(host)) {
+    throw new SettingError(
+      `must be a loopback address: ${host} could be reached from the network. Use "127.0.0.1:${port}" or "unix:origin.sock"`,
+    );
+  }
+  return { kind: "tcp", host, port };
+}
+
+function readSocketPath(path: string): string {
+  if (path === "" || path.includes("\0"))
+    throw new SettingError('must name the socket, such as "unix:origin.sock"');
+  return path;
+}
+
+/** 127.0.0.0/8 and ::1, as a literal address. A name is none: it may resolve to anything. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
+}
+
+function readWorkerName(value: unknown): string {
+  const name = readText(value);
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,52}[a-z0-9])?$/.test(name)) {
+    throw new SettingError("must be a name of letters, digits and dashes, at most 54 characters");
+  }
+  return name;
+}
+
+function readHstsStage(value: unknown): string {
+  const stage = readText(value);
+  try {
+    hstsOfStage(stage);
+  } catch (error) {
+    if (error instanceof HstsStageError) throw new SettingError(`cannot be used: ${error.message}`);
+    throw error;
+  }
+  return stage;
+}
+
+function quote(text: string): string {
+  return `"${text}"`;
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+
+import { ConfigError, readConfig } from "../../origin/config/read-config.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+function read(t: TestContext, toml: string, environment: NodeJS.ProcessEnv = {}) {
+  const dataDir = temporaryFolder(t);
+  writeFileSync(join(dataDir, "burrow.toml"), toml);
+  return readConfig({ dataDir, environment });
+}
+
+function problemsOf(t: TestContext, toml: string, environment: NodeJS.ProcessEnv = {}): string {
+  try {
+    read(t, toml, environment);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems.join("\n");
+  }
+  return assert.fail("the configuration was accepted");
+}
+
+const minimal = 'server_name = "example.org"\n';
+
+test("a name is enough: the rest has safe defaults", (t) => {
+  const config = read(t, minimal);
+  assert.equal(config.mode, "production");
+  assert.equal(config.publicUrl, "https://example.org");
+  assert.deepEqual({ ...config.listen }, { kind: "unix", path: join(config.dataDir, "origin.sock") });
+  assert.deepEqual([...config.hosts], [["example.org", "apex"]]);
+  assert.equal(config.matrix.defaultRoomVersion, "11");
+});
+
+test("nobody can change it afterwards", (t) => {
+  const config = read(t, minimal);
+  assert.throws(() => Object.assign(config, { serverName: "example.com" }), TypeError);
+  assert.throws(() => Object.assign(config.matrix, { maxUploadSize: 1 }), TypeError);
+});
+
+test("an unknown key is an error that names it and the nearest known one", (t) => {
+  const text = problemsOf(t, `${minimal}[matrix]\nmax_uplod_size = 5\n`);
+  assert.match(text, /the key matrix\.max_uplod_size is not known; is matrix\.max_upload_size meant\?/);
+  assert.match(
+    problemsOf(t, `${minimal}[federation]\nenabled = true\n`),
+    /the key federation\.enabled is not known\.$/,
+  );
+});
+
+test("an unknown BURROW_ variable is an error too; other programs' are none of ours", (t) => {
+  assert.match(
+    problemsOf(t, minimal, { BURROW_LOG_LEVL: "debug" }),
+    /BURROW_LOG_LEVL is not known; is BURROW_LOG_LEVEL meant\?/,
+  );
+  assert.equal(read(t, minimal, { BURROWS: "x", PATH: "/bin", BURROW_DATA: "/x" }).log.level, "info");
+});
+
+test("the environment wins over the file", (t) => {
+  const environment = { BURROW_MATRIX_MAX_UPLOAD_SIZE: "1000", BURROW_LISTEN: "127.0.0.1:8090" };
+  const config = read(t, `${minimal}listen = "unix:other.sock"\n`, environment);
+  assert.equal(config.matrix.maxUploadSize, 1000);
+  assert.deepEqual({ ...config.listen }, { kind: "tcp", host: "127.0.0.1", port: 8090 });
+});
+
+test("all problems are told at once, each with its place", (t) => {
+  const toml =
+    'server_name = "Example.org"\ncolour = 1\n[matrix]\ndefault_room_version = 11\nmax_upload_size = "1 MB"\n';
+  const text = problemsOf(t, toml, { BURROW_LOG_LEVEL: "loud" });
+  assert.equal(text.split("\n").length, 5, text);
+  for (const part of [
+    "server_name must be",
+    "the key colour",
+    "default_room_version must be one of",
+    "max_upload_size must be a whole",
+    "BURROW_LOG_LEVEL must be one of",
+  ]) {
+    assert.ok(text.includes(part), part);
+  }
+});
+
+test("a broken file is told with its line, and no name is missed besides", (t) => {
+  const text = problemsOf(t, 'server_name = "example.org"\nlisten = \n');
+  assert.match(text, /burrow\.toml, line 2: /);
+  assert.equal(text.split("\n").length, 1);
+});
+
+test("without a name nothing starts", (t) => {
+  assert.match(problemsOf(t, ""), /server_name is not set\. Run "burrow init/);
+});
+
+for (const listen of [
+  "0.0.0.0:8090",
+  "[::]:8090",
+  "192.0.2.1:8090",
+  "[2001:db8::1]:8090",
+  "8090",
+  ":8090",
+  "localhost:8090",
+  "127.0.0.1",
+  "127.0.0.1:99999",
+  "[::ffff:127.0.0.1]:8090",
+  "unix:",
+]) {
+  test(`does not listen on ${listen}`, (t) => {
+    assert.match(problemsOf(t, `${minimal}listen = "${listen}"\n`), /listen must/);
+  });
+}
+
+for (const name of [
+  "example",
+  "-a.example.org",
+  "example.org:443",
+  "https://example.org",
+  "192.0.2.1",
+  "exämple.org",
+  "",
+]) {
+  test(`does not take "${name}" for a server name`, (t) => {
+    assert.match(problemsOf(t, `server_name = "${name}"\n`), /server_name must be a host name/);
+  });
+}
+
+test("loopback addresses and a socket with an absolute path are fine", (t) => {
+  const listen = (text: string) => ({ ...read(t, `${minimal}listen = "${text}"\n`).listen });
+  assert.deepEqual(listen("[::1]:1"), { kind: "tcp", host: "::1", port: 1 });
+  assert.deepEqual(listen("127.3.2.1:0"), { kind: "tcp", host: "127.3.2.1", port: 0 });
+  assert.deepEqual(listen("unix:/run/burrow.sock"), { kind: "unix", path: "/run/burrow.sock" });
+});
+
+test("a socket path that the kernel would cut off is refused", (t) => {
+  assert.match(problemsOf(t, `${minimal}listen = "unix:/${"a".repeat(107)}"\n`), /longer than 107 bytes/);
+});
+
+test("development answers to loopback names as the apex", (t) => {
+  const { hosts } = read(t, 'mode = "development"\nserver_name = "burrow.localhost"\n');
+  assert.deepEqual([...hosts.keys()], ["burrow.localhost", "127.0.0.1", "localhost"]);
+});
