@@ -1,0 +1,40 @@
+import type { Hono } from "hono";
+import type { Config } from "./config/config.ts";
+import type { Log } from "./host/log.ts";
+import type { HttpEnv } from "./http/request-context.ts";
+import type { Members } from "./members/members.ts";
+import type { BlobStore } from "./storage/blobs.ts";
+import type { Database, Migration } from "./storage/database.ts";
+
+/** What an app is given: everything it may touch. Built once, by main.ts. */
+export interface AppContext {
+  readonly config: Config;
+  readonly log: Log;
+  readonly members: Members;
+  readonly blobs: BlobStore;
+  /** Unix time in milliseconds. An argument, so that a test can hold it still. */
+  readonly now: () => number;
+  /** Opens (and migrates) the app's own database, closed at shutdown after the app. */
+  openDatabase(name: string, migrations: readonly Migration[]): Database;
+}
+
+/** One line of `doctor`. */
+export interface Check {
+  name: string;
+  status: "ok" | "warning" | "failed";
+  /** What was found and, unless ok, what to do. */
+  detail: string;
+}
+
+/** An app is a value: its routes, and what the host must know to keep, check and stop it. */
+export interface App {
+  readonly name: string;
+  /** The host it serves: `apex`, or its own name for `NAME.<server name>`. Apps of one host share its paths. */
+  readonly host: string;
+  readonly routes: Hono<HttpEnv>;
+  /** The databases and blob folders that a backup must hold, by name. */
+  readonly backup: { databases: readonly string[]; blobs: readonly string[] };
+  doctor?(): Promise<Check[]> | Check[];
+  /** Ends waiting requests at once (long-polls, event streams) and stops timers. */
+  close?(): Promise<void> | void;
+}

@@ -1,0 +1,51 @@
+import type { HttpBindings } from "@hono/node-server";
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { App } from "../app.ts";
+import type { Log } from "../host/log.ts";
+import { complaintResponse, complaints, unexpectedError } from "./errors.ts";
+import type { HttpEnv, RequestContext } from "./request-context.ts";
+
+/** Answers a verified request. */
+export type Dispatch = (
+  request: Request,
+  env: HttpBindings & { context: RequestContext },
+) => Response | Promise<Response>;
+
+/** Routes by the signed host to that host's apps. Apps of one host share its paths, the first one first. */
+export function createDispatch(options: {
+  hosts: ReadonlyMap<string, string>;
+  apps: readonly App[];
+  log: Log;
+}): Dispatch {
+  const byHost = new Map<string, Hono<HttpEnv>>();
+  for (const app of options.apps) {
+    const host = byHost.get(app.host) ?? createHost(options.log);
+    byHost.set(app.host, host.route("/", app.routes));
+  }
+  return function dispatch(request, env) {
+    const app = options.hosts.get(env.context.client.host);
+    const host = app === undefined ? undefined : byHost.get(app);
+    if (host) return host.fetch(request, env);
+    return complaintResponse(complaints.misdirected, pathOf(request), request.headers.get("accept"));
+  };
+}
+
+function createHost(log: Log): Hono<HttpEnv> {
+  const host = new Hono<HttpEnv>();
+  host.notFound((c) => complaintResponse(complaints.notFound, c.req.path, c.req.header("accept") ?? null));
+  host.onError((error, c) => {
+    // What hono itself refuses (a body that cannot be parsed, say) is the client's doing.
+    if (error instanceof HTTPException && error.status < 500) {
+      const complaint = { ...complaints.badRequest, status: error.status };
+      return complaintResponse(complaint, c.req.path, c.req.header("accept") ?? null);
+    }
+    const complaint = unexpectedError(log, error, { method: c.req.method, path: c.req.path });
+    return complaintResponse(complaint, c.req.path, c.req.header("accept") ?? null);
+  });
+  return host;
+}
+
+function pathOf(request: Request): string {
+  return new URL(request.url).pathname;
+}

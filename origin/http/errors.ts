@@ -1,0 +1,60 @@
+import { randomBytes } from "node:crypto";
+import { type Complaint, dialectOf, formatComplaint, MATRIX_CORS } from "../../shared/answers.ts";
+import { DEFAULT_HEADERS } from "../../shared/security-headers.ts";
+import type { Log } from "../host/log.ts";
+
+/** Errors that the frame itself answers, whatever the app. */
+export const complaints = {
+  notFound: {
+    status: 404,
+    code: "not_found",
+    errcode: "M_UNRECOGNIZED",
+    title: "Not found",
+    message: "There is nothing at this address. Check it for a typing mistake.",
+  },
+  // G6: who asks for a host that is not ours learns nothing of the ones that are.
+  misdirected: {
+    status: 421,
+    code: "misdirected",
+    errcode: "M_UNRECOGNIZED",
+    title: "Misdirected request",
+    message: "This server does not answer for that host.",
+  },
+  badRequest: {
+    status: 400,
+    code: "bad_request",
+    errcode: "M_UNKNOWN",
+    title: "Bad request",
+    message: "The request cannot be understood.",
+  },
+} as const satisfies Record<string, Complaint>;
+
+/** The answer to a complaint, in the protocol of the request: a Matrix error, a page for browsers, or JSON. */
+export function complaintResponse(complaint: Complaint, path: string, accept: string | null): Response {
+  const dialect = dialectOf(path, accept);
+  const { type, body } = formatComplaint(complaint, dialect);
+  const headers: Record<string, string> = { "content-type": type, "cache-control": "no-store" };
+  if (dialect === "matrix") for (const [name, value] of MATRIX_CORS) headers[name] = value;
+  if (dialect === "html") for (const [name, value] of DEFAULT_HEADERS) headers[name] = value;
+  return new Response(body, { status: complaint.status, headers });
+}
+
+/**
+ * What is left of an error that nobody foresaw: one line in the log, and a complaint that names the line and
+ * nothing else.
+ */
+export function unexpectedError(
+  log: Log,
+  error: unknown,
+  request: { method: string; path: string },
+): Complaint {
+  const id = randomBytes(6).toString("hex");
+  log.error("request.failed", { id, method: request.method, path: request.path, error });
+  return {
+    status: 500,
+    code: "internal",
+    errcode: "M_UNKNOWN",
+    title: "Something went wrong",
+    message: `This server made a mistake. It is in its log as ${id}.`,
+  };
+}

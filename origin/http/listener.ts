@@ -1,0 +1,179 @@
+import { getRequestListener } from "@hono/node-server";
+import { createServer, IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { ORIGIN_HEAD_MAX_BYTES } from "../../shared/limits.ts";
+import { REPLY_HEADER } from "../../shared/reply-proof.ts";
+import type { ListenAddress } from "../config/config.ts";
+import type { Log } from "../host/log.ts";
+import { bind, type BoundAddress } from "./bind.ts";
+import type { Dispatch } from "./dispatch.ts";
+import type { AcceptedProof, EdgeProof } from "./edge-proof.ts";
+import { complaintResponse, complaints, unexpectedError } from "./errors.ts";
+import { answerHealth } from "./health.ts";
+import { ProvenResponse } from "./proven-response.ts";
+import type { RequestContext } from "./request-context.ts";
+import { stripHeaders } from "./strip-headers.ts";
+
+export interface Listener {
+  readonly address: BoundAddress;
+  /** Stops accepting at once, waits for the answers under way (`graceMs` at most), then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A connection that is neither sending its request nor taking its answer for so long is cut. */
+const stalledMs = 75_000;
+/** Longer than cloudflared keeps an idle connection (90 s): the side that sends must be the one that closes. */
+const keepAliveMs = 100_000;
+
+/** Contexts travel beside the request, never in a header. */
+const contexts = new WeakMap<IncomingMessage, RequestContext>();
+/** The answer that a connection waits for, or has had last. */
+const answering = new WeakMap<Socket, ProvenResponse>();
+
+/**
+ * Listens, and answers only what the edge signed: every request is judged before anything else looks at it, and
+ * every answer carries the reply proof. Throws BindError when it cannot listen.
+ */
+export async function startListener(options: {
+  listen: ListenAddress;
+  proof: EdgeProof;
+  /** The hosts that are ours: the others get no health answer either. */
+  hosts: ReadonlyMap<string, string>;
+  dispatch: Dispatch;
+  log: Log;
+}): Promise<Listener> {
+  const { proof, hosts, dispatch, log } = options;
+
+  const serve = getRequestListener(
+    (request, env) => {
+      const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ProvenResponse };
+      const context = contexts.get(incoming);
+      if (!context) throw new Error("A request reached an app without a verdict.");
+      return dispatch(request, { incoming, outgoing, context });
+    },
+    { errorHandler: (error) => answerBrokenRequest(log, error) },
+  );
+
+  const handle = (incoming: IncomingMessage, outgoing: ProvenResponse): void => {
+    answering.set(incoming.socket, outgoing);
+    const verdict = proof.verify(incoming);
+    if (verdict.proof !== "accepted") {
+      outgoing.replyProof = (status) => proof.replyHeader(verdict, status);
+      refuse(incoming, outgoing);
+      return;
+    }
+    const context = createContext(verdict);
+    outgoing.replyProof = (status) => proof.replyHeader(verdict, status, context.guess);
+    if ((incoming.method === "GET" || incoming.method === "HEAD") && hosts.has(context.client.host)) {
+      const health = answerHealth(pathOf(incoming), proof, verdict);
+      if (health) {
+        outgoing.writeHead(200, { "content-type": "application/json", "cache-control": "no-store" });
+        outgoing.end(JSON.stringify(health));
+        return;
+      }
+    }
+    stripHeaders(incoming, hostField(verdict));
+    contexts.set(incoming, context);
+    // What rejects here was caught by nobody (an app that answered twice, say): it must cost only its own connection.
+    serve(incoming, outgoing).catch((error: unknown) => {
+      unexpectedError(log, error, { method: incoming.method ?? "", path: pathOf(incoming) });
+      outgoing.destroy();
+    });
+  };
+
+  const server = createServer(
+    {
+      ServerResponse: ProvenResponse,
+      maxHeaderSize: ORIGIN_HEAD_MAX_BYTES,
+      // A slow uplink needs longer than any fixed time for a large body: stalled connections are cut instead.
+      requestTimeout: 0,
+      keepAliveTimeout: keepAliveMs,
+      shouldUpgradeCallback: (incoming) => incoming.headers.upgrade?.toLowerCase() === "websocket",
+    },
+    handle,
+  );
+  // The interim 100 is for a proven request only; node would send it before anybody looked.
+  server.on("checkContinue", (incoming: IncomingMessage, outgoing: ProvenResponse) => {
+    handle(incoming, outgoing);
+    if (contexts.has(incoming) && !outgoing.headersSent) outgoing.writeContinue();
+  });
+  server.on("checkExpectation", handle);
+  server.on("upgrade", (incoming: IncomingMessage, socket: Duplex) => {
+    const verdict = proof.verify(incoming);
+    const status = verdict.proof === "accepted" ? 404 : 401;
+    endUpgrade(socket, status, proof.replyHeader(verdict, status));
+  });
+  server.setTimeout(stalledMs, (socket) => {
+    const outgoing = answering.get(socket);
+    // Waiting for an app (a long-poll, an event stream with nothing to tell) is no stall.
+    const waits = outgoing && !outgoing.writableEnded && outgoing.writableLength === 0;
+    if (!waits || !outgoing.req.complete) socket.destroy();
+  });
+  const address = await bind(server, options.listen);
+  return { address, close: (graceMs) => close(server, graceMs) };
+}
+
+function createContext(verdict: AcceptedProof): RequestContext {
+  const { client } = verdict;
+  return {
+    client: {
+      host: client.host,
+      scheme: client.scheme,
+      address: client.addr,
+      ray: client.ray ?? "",
+      country: client.country ?? "",
+    },
+    guess: "none",
+  };
+}
+
+function pathOf(incoming: IncomingMessage): string {
+  const url = incoming.url ?? "";
+  const mark = url.indexOf("?");
+  return mark < 0 ? url : url.slice(0, mark);
+}
+
+function hostField({ client }: AcceptedProof): string {
+  return client.port === undefined ? client.host : `${client.host}:${client.port}`;
+}
+
+/** E1: whoever is not the edge learns nothing, not even whether there is such a path. */
+function refuse(incoming: IncomingMessage, outgoing: ProvenResponse): void {
+  const body = '{"error":"unauthorized"}';
+  outgoing.writeHead(401, {
+    "content-type": "application/json",
+    "content-length": body.length,
+    "cache-control": "no-store",
+    // The body, if there is one, is not read: the connection cannot be used again.
+    ...(incoming.complete ? {} : { connection: "close" }),
+  });
+  outgoing.end(body);
+}
+
+function endUpgrade(socket: Duplex, status: number, replyProof: string): void {
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${REPLY_HEADER}: ${replyProof}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
+}
+
+/** A target or body that node-server cannot make a Request of is the client's doing; the rest is ours. */
+function answerBrokenRequest(log: Log, error: unknown): Response {
+  if (error instanceof Error && error.name === "RequestError") {
+    return complaintResponse(complaints.badRequest, "/", null);
+  }
+  const complaint = unexpectedError(log, error, { method: "", path: "" });
+  return complaintResponse(complaint, "/", null);
+}
+
+async function close(
+  server: Server<typeof IncomingMessage, typeof ProvenResponse>,
+  graceMs: number,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cut);
+}

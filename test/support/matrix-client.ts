@@ -1,0 +1,45 @@
+import { createClient, Filter, type MatrixClient } from "matrix-js-sdk";
+import { logger } from "matrix-js-sdk/lib/logger.js";
+
+/** The SDK logs every request to the console otherwise. */
+export const forgetfulLogger = {
+  trace() {},
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  getChild: () => forgetfulLogger,
+};
+// Loggers made later inherit the factory: none of them writes.
+const root = logger as unknown as { methodFactory: () => () => void; rebuild(): void };
+root.methodFactory = () => () => {};
+root.rebuild();
+
+/** An ordinary client, signed in and syncing: matrix-js-sdk with its Rust crypto, in memory. */
+export async function createMatrixClient(
+  baseUrl: string,
+  account: Record<string, string>,
+): Promise<MatrixClient> {
+  const client = createClient({
+    baseUrl,
+    userId: account["user_id"]!,
+    deviceId: account["device_id"]!,
+    accessToken: account["access_token"]!,
+    logger: forgetfulLogger,
+  });
+  await client.initRustCrypto({ useIndexedDB: false });
+  const prepared = new Promise<void>((resolve) => {
+    const onSync = (state: string): void => {
+      if (state !== "PREPARED") return;
+      client.off("sync" as never, onSync as never);
+      resolve();
+    };
+    client.on("sync" as never, onSync as never);
+  });
+  // What is missed during a restart comes in one answer, without a gap to page through.
+  const filter = new Filter(client.getSafeUserId());
+  filter.setTimelineLimit(200);
+  await client.startClient({ filter });
+  await prepared;
+  return client;
+}

@@ -1,0 +1,125 @@
+import { createHmac, hkdfSync, randomBytes } from "node:crypto";
+import { Agent, request as httpRequest } from "node:http";
+
+import { formatEdgeClient } from "../../shared/edge-client.ts";
+import { EDGE_KEY_DERIVATION, parseEdgeKey } from "../../shared/edge-key.ts";
+import { formatProof, proofBase, proofParameters } from "../../shared/edge-proof.ts";
+
+export interface SignedRequest {
+  method: string;
+  /** Path and query, as on the wire. */
+  path: string;
+  token?: string | undefined;
+  /** Text is sent as it is, anything else as JSON. */
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+export interface Answer {
+  status: number;
+  headers: NodeJS.Dict<string | string[]>;
+  text: string;
+  /** The body, in the shape that the test expects of it. */
+  json<T = Record<string, unknown>>(): T;
+}
+
+/** Stands in the edge's place before an origin: signs each request as the Worker does. For load and fault tests. */
+export interface SignedClient {
+  request(request: SignedRequest): Promise<Answer>;
+  close(): void;
+}
+
+export function createSignedClient(options: {
+  /** `http://127.0.0.1:PORT` of the origin. */
+  origin: string;
+  /** One line, as in the secrets folder. */
+  edgeKey: string;
+  /** The public host to ask for. */
+  host: string;
+  address?: string;
+  connections?: number;
+}): SignedClient {
+  const key = parseEdgeKey(options.edgeKey);
+  if (!key) throw new Error("not an edge key");
+  const secret = Buffer.from(
+    hkdfSync(
+      "sha256",
+      key.secret,
+      new Uint8Array(0),
+      EDGE_KEY_DERIVATION.requestInfo,
+      EDGE_KEY_DERIVATION.bytes,
+    ),
+  );
+  const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
+  const { hostname, port } = new URL(options.origin);
+
+  function proof(method: string, path: string): Record<string, string> {
+    const time = Math.floor(Date.now() / 1000);
+    const addr = options.address ?? "192.0.2.1";
+    const client = formatEdgeClient({ host: options.host, scheme: "https", addr, time }) ?? "";
+    const parameters = proofParameters(
+      { created: time, keyid: key!.keyid, nonce: randomBytes(16).toString("base64url") },
+      false,
+    );
+    const mark = path.indexOf("?");
+    const base = proofBase(
+      {
+        method,
+        path: mark < 0 ? path : path.slice(0, mark),
+        query: mark < 0 ? "" : path.slice(mark + 1),
+        client,
+      },
+      parameters,
+    );
+    const { signatureInput, signature } = formatProof(
+      parameters,
+      createHmac("sha256", secret).update(base, "latin1").digest("base64"),
+    );
+    return { "burrow-client": client, "signature-input": signatureInput, signature };
+  }
+
+  return {
+    request({ method, path, token, body, headers, signal }) {
+      const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+      return new Promise((resolve, reject) => {
+        const outgoing = httpRequest(
+          {
+            agent,
+            hostname,
+            port,
+            method,
+            path,
+            ...(signal && { signal }),
+            headers: {
+              ...proof(method, path),
+              ...(token !== undefined && { authorization: `Bearer ${token}` }),
+              ...(text !== undefined && {
+                "content-type": "application/json",
+                "content-length": String(Buffer.byteLength(text)),
+              }),
+              ...headers,
+            },
+          },
+          (incoming) => {
+            let answer = "";
+            incoming.setEncoding("utf8");
+            incoming.on("data", (chunk: string) => (answer += chunk));
+            incoming.on("error", reject);
+            incoming.on("end", () =>
+              resolve({
+                status: incoming.statusCode ?? 0,
+                headers: incoming.headers,
+                text: answer,
+                json: <T>() => JSON.parse(answer) as T,
+              }),
+            );
+          },
+        );
+        outgoing.on("error", reject);
+        outgoing.end(text);
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}

@@ -1,0 +1,57 @@
+import { existsSync, writeFileSync } from "node:fs";
+
+import { makeDataFolder } from "../../origin/config/data-folder.ts";
+import { configFile, readConfig } from "../../origin/config/read-config.ts";
+import { createSecrets, readEdgeKeys } from "../../origin/config/secrets.ts";
+import { createLog } from "../../origin/host/log.ts";
+import { type Origin, startOrigin } from "../../origin/main.ts";
+import { formatHostTable } from "../../shared/hosts.ts";
+
+/** What a test needs to stand in front of an origin. */
+export interface OriginFacts {
+  /** `http://127.0.0.1:PORT` of the loopback listener. */
+  readonly url: string;
+  readonly edgeKey: string;
+  /** The host table's text. */
+  readonly hosts: string;
+  /** While nobody has claimed the server. */
+  readonly setupToken: string | null;
+}
+
+export interface TestOrigin {
+  readonly origin: Origin;
+  readonly facts: OriginFacts;
+  close(): Promise<void>;
+}
+
+/** A development origin on `dataDir`, made where it is missing; warnings and errors go to standard error. */
+export async function startTestOrigin(options: {
+  dataDir: string;
+  port?: number;
+  publicUrl?: string;
+}): Promise<TestOrigin> {
+  const { dataDir, port = 0, publicUrl = "http://127.0.0.1" } = options;
+  makeDataFolder(dataDir);
+  if (!existsSync(configFile(dataDir))) {
+    writeFileSync(configFile(dataDir), 'mode = "development"\nserver_name = "burrow.localhost"\n');
+    createSecrets(dataDir);
+  }
+  const config = readConfig({
+    dataDir,
+    environment: {},
+    overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
+  });
+  const log = createLog({ level: "warn", now: Date.now, write: (line) => process.stderr.write(line) });
+  const origin = await startOrigin({ config, log });
+  const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
+  return {
+    origin,
+    facts: {
+      url: `http://${origin.address.text}`,
+      edgeKey: readEdgeKeys(dataDir)[0] ?? "",
+      hosts: formatHostTable(config.hosts),
+      setupToken,
+    },
+    close: () => origin.close(),
+  };
+}
