@@ -1,0 +1,95 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Check } from "../../app.ts";
+import type { Config } from "../../config/config.ts";
+import { checkDataFolder } from "../../config/data-folder.ts";
+import { readEdgeKeys } from "../../config/secrets.ts";
+import { createMembers } from "../../members/create-members.ts";
+import { membersMigrations } from "../../members/migrations.ts";
+import { databaseFolder, openDatabases } from "../../storage/databases.ts";
+import { chooseDriver } from "../../storage/open-driver.ts";
+import { failed, messageOf, ok, warning } from "./check.ts";
+
+export function checkFolder(dataDir: string): Check {
+  try {
+    checkDataFolder(dataDir);
+    return ok("data-folder", dataDir);
+  } catch (error) {
+    return failed("data-folder", messageOf(error));
+  }
+}
+
+export function checkSecrets(dataDir: string): Check {
+  try {
+    const keys = readEdgeKeys(dataDir);
+    return keys.length === 1
+      ? ok("secrets", "One edge key, readable by its owner only.")
+      : warning("secrets", "Two edge keys: an exchange is not finished.");
+  } catch (error) {
+    return failed("secrets", messageOf(error));
+  }
+}
+
+/** One check a database file. A fresh folder has none yet. */
+export function checkDatabases(dataDir: string): Check[] {
+  const folder = databaseFolder(dataDir);
+  if (!existsSync(folder)) return [ok("databases", "None yet: the first start makes them.")];
+  const files = readdirSync(folder).filter((file) => file.endsWith(".db"));
+  return files.map((file) => checkDatabase(join(folder, file), file.slice(0, -3)));
+}
+
+function checkDatabase(path: string, name: string): Check {
+  const label = `database ${name}`;
+  try {
+    const driver = chooseDriver()(path);
+    try {
+      const result = driver.prepare<{ quick_check: string }>("PRAGMA quick_check(1)").get()?.quick_check;
+      const version =
+        driver.prepare<{ user_version: number }>("PRAGMA user_version").get()?.user_version ?? 0;
+      if (result !== "ok")
+        return failed(label, `It is damaged (${result}). Stop Burrow and restore a backup.`);
+      if (name === "members" && version > membersMigrations.length) {
+        return failed(label, `A newer Burrow wrote it (schema ${version}). Install that version again.`);
+      }
+      return ok(label, `Whole, schema ${version}.`);
+    } finally {
+      driver.close();
+    }
+  } catch (error) {
+    return failed(label, `It cannot be read (${messageOf(error)}). Stop Burrow and restore a backup.`);
+  }
+}
+
+export async function checkAccounts(config: Config): Promise<Check[]> {
+  const databases = openDatabases(config.dataDir);
+  try {
+    const database = databases.open("members", membersMigrations);
+    const members = createMembers({ database, now: Date.now, serverName: config.serverName });
+    try {
+      const now = Date.now();
+      const open = members
+        .listInvites()
+        .filter(
+          (invite) => invite.revokedAt === null && invite.uses < invite.usesAllowed && invite.expiresAt > now,
+        );
+      const many = open.filter((invite) => invite.usesAllowed > 1).length;
+      return [
+        members.claimed()
+          ? ok("owner", `The server has an owner and ${members.list().length} accounts in all.`)
+          : warning("owner", 'Nobody owns this server yet. Run "burrow owner create NAME --password-stdin".'),
+        many > 0
+          ? warning(
+              "invites",
+              `${open.length} open, ${many} of them for several people. Revoke those that are not needed.`,
+            )
+          : ok("invites", `${open.length} open.`),
+      ];
+    } finally {
+      members.close();
+    }
+  } catch (error) {
+    return [failed("accounts", messageOf(error))];
+  } finally {
+    await databases.close();
+  }
+}

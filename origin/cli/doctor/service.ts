@@ -1,0 +1,93 @@
+import { statSync } from "node:fs";
+import { PROOF_WINDOW_SECONDS } from "../../../shared/edge-proof.ts";
+import type { Check } from "../../app.ts";
+import type { Config } from "../../config/config.ts";
+import type { Running } from "../../host/data-lock.ts";
+import { auditListeners } from "../../host/listener-audit.ts";
+import { failed, messageOf, ok, warning } from "./check.ts";
+
+/** The edge answers at once or not at all. */
+const patienceMs = 5_000;
+
+export function checkDaemon(running: Running | undefined): Check {
+  return running
+    ? ok("daemon", `Running as process ${running.pid}, listening on ${running.listen}.`)
+    : warning("daemon", 'Not running. Start it with "burrow up".');
+}
+
+export async function checkListeners(running: Running): Promise<Check> {
+  if (running.listen.startsWith("unix:")) return checkSocket(running.listen.slice(5));
+  const port = Number(running.listen.slice(running.listen.lastIndexOf(":") + 1));
+  const audit = await auditListeners(port, running.pid);
+  if (audit.exposed.length > 0) {
+    return failed(
+      "listeners",
+      `Port ${port} can be reached from the network, on ${audit.exposed.join(" and ")}. Stop Burrow and check what uses that port.`,
+    );
+  }
+  return audit.method === "none"
+    ? warning(
+        "listeners",
+        "This machine shows neither its sockets nor lets them be probed; nothing was found out.",
+      )
+    : ok(
+        "listeners",
+        `Only loopback (seen by ${audit.method === "kernel" ? "the kernel's tables" : "trying to bind"}).`,
+      );
+}
+
+function checkSocket(path: string): Check {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  if (mode === undefined) return failed("listeners", `The socket ${path} is gone. Restart Burrow.`);
+  return (mode & 0o077) === 0
+    ? ok("listeners", "One Unix socket, for its owner only.")
+    : failed("listeners", `Other users may open the socket ${path}. Restart Burrow.`);
+}
+
+/** Asks the edge over the public URL, as a client would: this alone shows a wrong clock or a wrong key. */
+export async function checkEdge(config: Config): Promise<Check[]> {
+  const url = `${config.publicUrl}/health/auth`;
+  let answer: { edge_proof_accepted?: unknown; clock_skew_s?: unknown };
+  let date: string | null;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs), redirect: "error" });
+    date = response.headers.get("date");
+    answer = (await response.json()) as typeof answer;
+  } catch (error) {
+    const why = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
+    return [
+      warning(
+        "edge",
+        `${config.publicUrl} does not answer (${why}). Check the tunnel and "burrow edge config".`,
+      ),
+    ];
+  }
+  return [
+    answer.edge_proof_accepted === true
+      ? ok("edge", `${config.publicUrl} reaches this origin.`)
+      : failed(
+          "edge",
+          `The edge answers, and its requests are refused here or do not arrive. Check that the tunnel runs and that EDGE_KEY at the edge is the first line of secrets/edge-key.`,
+        ),
+    describeClock(skewOf(answer.clock_skew_s, date)),
+  ];
+}
+
+/** Seconds by which this clock is ahead of the edge's: as the edge says, else by its Date header. */
+function skewOf(told: unknown, date: string | null): number | undefined {
+  if (typeof told === "number") return told;
+  const time = date === null ? Number.NaN : Date.parse(date);
+  return Number.isNaN(time) ? undefined : Math.round((Date.now() - time) / 1000);
+}
+
+export function describeClock(skew: number | undefined): Check {
+  if (skew === undefined)
+    return warning("clock", "The edge did not tell its time, so this clock cannot be compared.");
+  if (Math.abs(skew) <= PROOF_WINDOW_SECONDS)
+    return ok("clock", `Within ${PROOF_WINDOW_SECONDS} s of the edge's.`);
+  const how = `${Math.abs(skew)} s ${skew > 0 ? "ahead of" : "behind"} the edge's`;
+  return warning(
+    "clock",
+    `This machine's clock is ${how}. Burrow copes with that; dates in it are wrong. Set the clock.`,
+  );
+}

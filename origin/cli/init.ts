@@ -1,0 +1,86 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { chooseDataFolder, makeDataFolder } from "../config/data-folder.ts";
+import { configFile, readConfig } from "../config/read-config.ts";
+import { createSecrets } from "../config/secrets.ts";
+import { SettingError, settings } from "../config/settings.ts";
+import { answer, type Command, CommandError, textOption, UsageError } from "./command.ts";
+
+export const init: Command = {
+  name: "init",
+  usage: "--server-name NAME",
+  summary: "Writes burrow.toml and the secrets. Never overwrites what is there.",
+  options: { "server-name": { type: "string" } },
+  words: 0,
+  async run(invocation) {
+    const serverName = textOption(invocation, "server-name");
+    if (serverName === undefined) {
+      throw new UsageError("Give the name that the server will have: burrow init --server-name example.org");
+    }
+    try {
+      settings.server_name.read(serverName);
+    } catch (error) {
+      if (error instanceof SettingError) throw new UsageError(`--server-name ${error.message}.`);
+      throw error;
+    }
+    const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
+    const made = initialise({ dataDir, serverName, mode: "production" });
+    answer(invocation, { data: dataDir, created: made }, [
+      made.length > 0
+        ? `Made in ${dataDir}: ${made.join(", ")}.`
+        : `Everything is there already in ${dataDir}.`,
+      'Next: "burrow owner create NAME --password-stdin", then "burrow up". "burrow doctor" checks the whole.',
+    ]);
+    return 0;
+  },
+};
+
+/**
+ * Makes of the data folder what is missing, and checks that the configuration can be read. Returns what was made.
+ * Throws CommandError when the folder already has another server name: everything in it belongs to the old one.
+ */
+export function initialise(options: {
+  dataDir: string;
+  serverName: string;
+  mode: "production" | "development";
+}): string[] {
+  makeDataFolder(options.dataDir);
+  const path = configFile(options.dataDir);
+  const isNew = !existsSync(path);
+  if (isNew) writeFileSync(path, configText(options.serverName, options.mode), { flag: "wx", mode: 0o600 });
+  const { serverName } = readConfig({ dataDir: options.dataDir, environment: {} });
+  if (serverName !== options.serverName) {
+    throw new CommandError(
+      `${path} is for ${serverName} already, and a server's name cannot be changed. Choose another folder with --data.`,
+    );
+  }
+  const secrets = createSecrets(options.dataDir);
+  return [...(isNew ? ["burrow.toml"] : []), ...secrets.map((name) => `secrets/${name}`)];
+}
+
+function configText(serverName: string, mode: "production" | "development"): string {
+  if (mode === "development")
+    return `mode = "development"\nserver_name = "${serverName}"\n\n[log]\nlevel = "warn"\n`;
+  return `# The server's name: the part after the colon in @ada:${serverName}. It can never be changed.
+server_name = "${serverName}"
+
+# Where the tunnel finds the origin: "unix:origin.sock" (in this folder) or a loopback address, "127.0.0.1:8090".
+# listen = "unix:origin.sock"
+
+[matrix]
+# The version of new rooms: "10", "11" or "12".
+# default_room_version = "11"
+# The largest upload, in bytes.
+# max_upload_size = 99000000
+
+[edge]
+# The Worker's name in your Cloudflare account.
+# worker = "burrow"
+# The id of the Workers VPC service that leads to the origin.
+# vpc_service = ""
+# Strict-Transport-Security: "off", "trial", "day", "long", and "long includeSubDomains preload".
+# hsts_stage = "trial"
+
+[log]
+# level = "info"
+`;
+}

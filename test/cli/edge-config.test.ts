@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parse } from "smol-toml";
+
+import { deploymentOf } from "../../origin/cli/edge.ts";
+import { readConfig } from "../../origin/config/read-config.ts";
+import { parseHostTable } from "../../shared/hosts.ts";
+import { projectRoot } from "../support/run-burrow.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const general = readFileSync(join(projectRoot, "wrangler.toml"), "utf8");
+
+test("the deployment is the general configuration with its own hosts and ids", (t) => {
+  const config = readConfig({
+    dataDir: temporaryFolder(t),
+    environment: {
+      BURROW_SERVER_NAME: "example.org",
+      BURROW_LISTEN: "127.0.0.1:8090",
+      BURROW_EDGE_VPC_SERVICE: "0198c0de-0000-7000-8000-000000000000",
+      BURROW_EDGE_WORKER: "front-door",
+    },
+  });
+  const before = plain(parse(general));
+  const made = plain(parse(deploymentOf(general, config)));
+  assert.equal(made["name"], "front-door");
+  assert.deepEqual(made["routes"], [{ pattern: "example.org", custom_domain: true }]);
+  assert.equal(made["workers_dev"], false);
+  assert.deepEqual([...parseHostTable((made["vars"] as { HOSTS: string }).HOSTS)], [["example.org", "apex"]]);
+  assert.deepEqual(made["vpc_services"], [
+    { binding: "ORIGIN", service_id: "0198c0de-0000-7000-8000-000000000000" },
+  ]);
+  for (const kept of [
+    "main",
+    "compatibility_date",
+    "r2_buckets",
+    "durable_objects",
+    "migrations",
+    "triggers",
+  ]) {
+    assert.deepEqual(made[kept], before[kept], kept);
+  }
+});
+
+/** Without the parser's own prototypes. */
+function plain(value: object): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+}
+
+test("every missing value is named", (t) => {
+  const config = readConfig({
+    dataDir: temporaryFolder(t),
+    environment: { BURROW_SERVER_NAME: "example.org" },
+  });
+  assert.throws(
+    () => deploymentOf(general, config),
+    /lacks edge\.vpc_service.*; and listen as a loopback address/,
+  );
+});
