@@ -64,3 +64,20 @@ test("100 accepted invites with one token make one account", { timeout: 60_000 }
     [1],
   );
 });
+
+test("100 Matrix registrations with one token make one account", { timeout: 60_000 }, async (t) => {
+  const { members, client } = await openDoor(t);
+  await members.createOwner({ name: "ada", password: ownerPassword });
+  const { token } = await members.createInvite({ name: "", uses: 1, expiresInMs: 60_000, createdBy: null });
+  const path = "/_matrix/client/v3/register";
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, at) => {
+      const auth = { type: "m.login.registration_token", token };
+      const body = { username: `guest${at}`, password: memberPassword, auth };
+      return client.request({ method: "POST", path, body });
+    }),
+  );
+  const { 200: made, 401: refused = 0, 429: busy = 0 } = countStatuses(answers);
+  assert.deepEqual([made, refused + busy], [1, 99]);
+  assert.equal(members.list().length, 2);
+});

@@ -1,0 +1,27 @@
+import { roomVersions } from "../events/room-version.ts";
+import type { MatrixContext } from "../matrix-context.ts";
+import type { Route } from "../route.ts";
+
+export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
+  const capabilities = {
+    "m.change_password": { enabled: true },
+    "m.room_versions": {
+      default: matrix.config.matrix.defaultRoomVersion,
+      available: Object.fromEntries([...roomVersions.keys()].map((version) => [version, "stable"])),
+    },
+    "m.profile_fields": { enabled: true },
+    // Absent means true for these five: what is not possible must be said.
+    "m.set_displayname": { enabled: true },
+    "m.set_avatar_url": { enabled: true },
+    "m.3pid_changes": { enabled: false },
+    "m.get_login_token": { enabled: false },
+  };
+  return [
+    {
+      method: "GET",
+      path: "/_matrix/client/v3/capabilities",
+      access: "member",
+      handle: () => ({ capabilities }),
+    },
+  ];
+}

@@ -1,0 +1,99 @@
+import type { JsonObject } from "../events/event.ts";
+import { roomVersions, type RoomVersion } from "../events/room-version.ts";
+import { badJson, forbidden, invalidParam, MatrixError } from "../matrix-error.ts";
+import type { MatrixContext } from "../matrix-context.ts";
+import { createRoom, type InitialState, type Preset, type RoomRequest } from "../rooms/create-room.ts";
+import type { Route } from "../route.ts";
+import {
+  isObject,
+  optionalArray,
+  optionalBoolean,
+  optionalObject,
+  optionalString,
+  optionalStrings,
+  requireObject,
+  requireString,
+} from "./read-body.ts";
+
+/** A room is made in one write, during which nobody else's is done. */
+const mostInitialState = 500;
+
+export function createRoomRoutes(matrix: MatrixContext): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/createRoom",
+      access: "member",
+      handle: async (call) => {
+        const request = readRequest(matrix, await call.json({ mayBeEmpty: true }), call.requester.userId);
+        return matrix.database.write((transaction) => ({
+          room_id: createRoom(matrix, transaction, request).roomId,
+        }));
+      },
+    },
+  ];
+}
+
+function readRequest(matrix: MatrixContext, body: JsonObject, creator: string): RoomRequest {
+  if (optionalArray(body, "invite_3pid")?.length) {
+    throw forbidden("This server knows no invitations by e-mail address or telephone number.");
+  }
+  return {
+    creator,
+    version: readVersion(matrix, optionalString(body, "room_version")),
+    preset: readPreset(body),
+    creationContent: optionalObject(body, "creation_content") ?? {},
+    powerLevelOverride: optionalObject(body, "power_level_content_override") ?? {},
+    initialState: readInitialState(body),
+    aliasName: optionalString(body, "room_alias_name"),
+    name: optionalString(body, "name"),
+    topic: optionalString(body, "topic"),
+    invite: optionalStrings(body, "invite") ?? [],
+    isDirect: optionalBoolean(body, "is_direct") ?? false,
+  };
+}
+
+function readVersion(matrix: MatrixContext, asked: string | undefined): RoomVersion {
+  const id = asked ?? matrix.config.matrix.defaultRoomVersion;
+  const version = roomVersions.get(id);
+  if (!version) {
+    throw new MatrixError(
+      400,
+      "M_UNSUPPORTED_ROOM_VERSION",
+      `This server makes rooms of version ${[...roomVersions.keys()].join(", ")}, not ${id}.`,
+    );
+  }
+  return version;
+}
+
+function readPreset(body: JsonObject): Preset {
+  const visibility = optionalString(body, "visibility");
+  if (visibility === "public") {
+    // M3: a closed directory. Saying yes and not publishing would leave people to wonder where their room is.
+    throw forbidden(
+      "This server publishes no rooms. Make the room with visibility private: it can still be open to whoever knows its address.",
+    );
+  }
+  if (visibility !== undefined && visibility !== "private")
+    throw badJson("visibility must be public or private.");
+  const preset = optionalString(body, "preset") ?? "private_chat";
+  if (preset !== "private_chat" && preset !== "public_chat" && preset !== "trusted_private_chat") {
+    throw badJson("preset must be private_chat, public_chat or trusted_private_chat.");
+  }
+  return preset;
+}
+
+function readInitialState(body: JsonObject): InitialState[] {
+  const list = optionalArray(body, "initial_state") ?? [];
+  if (list.length > mostInitialState) {
+    throw invalidParam(`initial_state may hold at most ${mostInitialState} events.`);
+  }
+  return list.map((item) => {
+    if (!isObject(item)) throw badJson("initial_state must be a list of events.");
+    return {
+      type: requireString(item, "type"),
+      stateKey: optionalString(item, "state_key") ?? "",
+      content: requireObject(item, "content"),
+    };
+  });
+}

@@ -1,0 +1,124 @@
+import type { NamedKey } from "../e2ee/one-time-keys.ts";
+import type { Json, JsonObject } from "../events/event.ts";
+import type { MatrixContext } from "../matrix-context.ts";
+import { badJson, invalidParam, missingParam } from "../matrix-error.ts";
+import type { Answer, Call, Route } from "../route.ts";
+import { parseToken } from "../sync/position.ts";
+import { isObject, optionalObject, requireArray, requireObject, requireString } from "./read-body.ts";
+
+export function keysRoutes(matrix: MatrixContext): Route[] {
+  const { crossSigning, database, deviceKeys, deviceLists } = matrix;
+
+  async function upload(call: Call): Promise<Answer> {
+    const { userId, deviceId } = call.requester;
+    const body = await call.json({ mayBeEmpty: true });
+    const wanted = {
+      deviceKeys: readDeviceKeys(optionalObject(body, "device_keys")),
+      oneTimeKeys: readKeys(body, "one_time_keys"),
+      fallbackKeys: readKeys(body, "fallback_keys"),
+    };
+    if (wanted.deviceKeys || wanted.oneTimeKeys.length > 0 || wanted.fallbackKeys.length > 0) {
+      await database.write((transaction) => deviceKeys.upload(transaction, userId, deviceId, wanted));
+    }
+    return { one_time_key_counts: deviceKeys.counts(userId, deviceId) };
+  }
+
+  async function query(call: Call): Promise<Answer> {
+    const asked = new Map<string, string[]>();
+    for (const [userId, devices] of Object.entries(requireObject(await call.json(), "device_keys"))) {
+      if (!Array.isArray(devices) || devices.some((device) => typeof device !== "string")) {
+        throw badJson("device_keys must hold a list of device ids for each user.");
+      }
+      asked.set(userId, devices as string[]);
+    }
+    // No federation, so no server can fail us (M1).
+    return {
+      failures: {},
+      device_keys: deviceKeys.query(asked, call.requester.userId),
+      ...crossSigningKeys([...asked.keys()], call.requester.userId),
+    };
+  }
+
+  /** `master_keys`, `self_signing_keys` and `user_signing_keys` by user id, of those who have some. */
+  function crossSigningKeys(userIds: readonly string[], reader: string): JsonObject {
+    const found = userIds.map((userId) => [userId, crossSigning.keysOf(userId, reader)] as const);
+    const fields = (["master", "self_signing", "user_signing"] as const).map(
+      (usage): [string, JsonObject] => [
+        `${usage}_keys`,
+        Object.fromEntries(
+          found.flatMap(([userId, keys]): [string, JsonObject][] => {
+            const key = keys.get(usage);
+            return key ? [[userId, key]] : [];
+          }),
+        ),
+      ],
+    );
+    return Object.fromEntries(fields);
+  }
+
+  async function claim(call: Call): Promise<Answer> {
+    const asked = new Map<string, Map<string, string>>();
+    for (const [userId, devices] of Object.entries(requireObject(await call.json(), "one_time_keys"))) {
+      if (!isObject(devices)) throw badJson("one_time_keys must hold an object of devices for each user.");
+      const byDevice = new Map<string, string>();
+      for (const [deviceId, algorithm] of Object.entries(devices)) {
+        if (typeof algorithm !== "string") throw badJson("The algorithm of a claim must be a string.");
+        byDevice.set(deviceId, algorithm);
+      }
+      asked.set(userId, byDevice);
+    }
+    const claimed = await database.write((transaction) => deviceKeys.claim(transaction, asked));
+    return { failures: {}, one_time_keys: claimed };
+  }
+
+  function changes(call: Call): Answer {
+    const from = call.query.get("from");
+    const to = call.query.get("to");
+    if (from === null || to === null) throw missingParam("from and to are both needed.");
+    // §keys/changes lets `to` be a hint: the answer goes up to now.
+    parseToken(to);
+    return deviceLists.changes(call.requester.userId, parseToken(from).so);
+  }
+
+  const path = "/_matrix/client/v3/keys";
+  return [
+    { method: "POST", path: `${path}/upload`, access: "member", handle: upload },
+    { method: "POST", path: `${path}/query`, access: "member", handle: query },
+    { method: "POST", path: `${path}/claim`, access: "member", handle: claim },
+    { method: "GET", path: `${path}/changes`, access: "member", handle: changes },
+  ];
+}
+
+/** `signatures` is user id → key id → text, nothing else: it is merged with others later. */
+export function checkSignatures(key: JsonObject): void {
+  for (const by of Object.values(optionalObject(key, "signatures") ?? {})) {
+    if (!isObject(by) || Object.values(by).some((signature) => typeof signature !== "string")) {
+      throw badJson("signatures must hold an object of texts for each user.");
+    }
+  }
+}
+
+/** The fields that the specification requires; whatever else the device has signed is kept. */
+function readDeviceKeys(keys: JsonObject | undefined): JsonObject | undefined {
+  if (!keys) return undefined;
+  requireString(keys, "user_id");
+  requireString(keys, "device_id");
+  requireArray(keys, "algorithms");
+  requireObject(keys, "keys");
+  checkSignatures(keys);
+  return keys;
+}
+
+const keyName = /^([\w.]{1,100}):([^\0]{1,255})$/;
+
+function readKeys(body: JsonObject, field: string): NamedKey[] {
+  return Object.entries(optionalObject(body, field) ?? {}).map(([name, key]: [string, Json]) => {
+    const [, algorithm, keyId] = keyName.exec(name) ?? [];
+    if (algorithm === undefined || keyId === undefined) {
+      throw invalidParam(`${field} has the key ${name}, which is not of the form <algorithm>:<key id>.`);
+    }
+    if (typeof key !== "string" && !isObject(key))
+      throw badJson(`${field} ${name} must be a string or an object.`);
+    return { algorithm, keyId, key };
+  });
+}

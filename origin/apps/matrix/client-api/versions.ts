@@ -1,0 +1,33 @@
+import type { Route } from "../route.ts";
+
+/**
+ * Clients pick features by finding the exact version here, so every one is named. It ends at 1.12, whose additions
+ * are all here or optional; later ones promise what is not built yet.
+ */
+const versions = Array.from({ length: 12 }, (_, index) => `v1.${index + 1}`);
+
+/** Later parts of the specification that are here already, under the names that clients look for. */
+const unstableFeatures = {
+  // state_after in /sync, stable since 1.16
+  "org.matrix.msc4222": true,
+  // Profile fields of one's own on the stable path, since 1.16
+  "uk.tcpip.msc4133.stable": true,
+};
+
+export function versionsRoutes(): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/_matrix/client/versions",
+      access: "public",
+      handle: () => ({ versions, unstable_features: unstableFeatures }),
+    },
+    {
+      // Not federation (there is none): the one place where clients look for what software this is.
+      method: "GET",
+      path: "/_matrix/federation/v1/version",
+      access: "public",
+      handle: () => ({ server: { name: "Burrow", version: "0.1.0" } }),
+    },
+  ];
+}

@@ -1,0 +1,115 @@
+import type { Transaction } from "../../storage/writer.ts";
+import type { MemberChange } from "../../members/members.ts";
+import { type MatrixContext, userIdOf } from "./matrix-context.ts";
+import { MatrixError } from "./matrix-error.ts";
+
+/** Draws the consequences of what happens to members and their sessions, wherever it was done. */
+export interface FollowMembers {
+  /** Resolves once every change so far is followed. */
+  settle(): Promise<void>;
+  /** Stops, after the write that is under way. What is left is followed at the next start. */
+  close(): Promise<void>;
+}
+
+/** Rooms that a deactivated member leaves in one write: others must get their turn in between. */
+const roomsAWrite = 20;
+const changesAtOnce = 100;
+const retryAfterMs = 5000;
+
+/**
+ * Follows the members' list of changes from where it stood, also over a restart. A change's facts and the mark
+ * that it was followed are one write, so that nothing is done twice or left out when the process is killed.
+ */
+export function followMembers(matrix: MatrixContext): FollowMembers {
+  const { database, members, log } = matrix;
+  const position = database.prepare<{ member_change: number }>(
+    "SELECT member_change FROM followed WHERE id = 1",
+  );
+  const advance = database.prepare("UPDATE followed SET member_change = ? WHERE id = 1");
+  let line = Promise.resolve();
+  let closed = false;
+  let retry: NodeJS.Timeout | undefined;
+
+  async function catchUp(): Promise<void> {
+    const changes = members.changesSince(position.get()?.member_change ?? 0, changesAtOnce);
+    for (const change of changes) {
+      if (closed) return;
+      if (change.kind === "deactivated") await leaveRooms(matrix, userIdOf(matrix, change.name));
+      await database.write((transaction) => {
+        follow(matrix, transaction, change);
+        advance.run(change.seq);
+      });
+    }
+    if (changes.length > 0) await catchUp();
+  }
+
+  // One at a time: two would follow the same change side by side.
+  function settle(): Promise<void> {
+    const turn = line.then(catchUp);
+    line = turn.catch(() => {});
+    return turn;
+  }
+
+  function followSoon(): void {
+    settle().catch((error: unknown) => {
+      log.error("matrix.follow-members.failed", { error });
+      if (closed) return;
+      clearTimeout(retry);
+      retry = setTimeout(followSoon, retryAfterMs).unref();
+    });
+  }
+
+  const stopListening = members.onChange(followSoon);
+  followSoon();
+  return {
+    settle,
+    close() {
+      closed = true;
+      stopListening();
+      clearTimeout(retry);
+      return line;
+    },
+  };
+}
+
+function follow(matrix: MatrixContext, transaction: Transaction, change: MemberChange): void {
+  const userId = userIdOf(matrix, change.name);
+  if (change.kind === "session-ended" && change.deviceId !== null) {
+    const { deviceId } = change;
+    matrix.transactions.forgetDevice(userId, deviceId);
+    matrix.toDevice.removeDevice(userId, deviceId);
+    matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
+  }
+  // A long-poll under a session that is not good any more looks again, and ends.
+  transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));
+}
+
+/** With real events, so that everyone in the rooms sees it; invitations and knocks end in the same way. */
+async function leaveRooms(matrix: MatrixContext, userId: string): Promise<void> {
+  const rooms = matrix.memberships
+    .roomsOf(userId)
+    .filter(({ membership }) => membership === "join" || membership === "invite" || membership === "knock")
+    .map(({ room }) => room);
+  for (let start = 0; start < rooms.length; start += roomsAWrite) {
+    await matrix.database.write((transaction) => {
+      for (const nid of rooms.slice(start, start + roomsAWrite)) leave(matrix, transaction, nid, userId);
+    });
+  }
+}
+
+function leave(matrix: MatrixContext, transaction: Transaction, nid: number, userId: string): void {
+  const room = matrix.rooms.byNid(nid);
+  if (!room) return;
+  try {
+    matrix.append(transaction, room, {
+      type: "m.room.member",
+      stateKey: userId,
+      sender: userId,
+      content: { membership: "leave" },
+    });
+  } catch (error) {
+    // One room whose rules refuse must not keep the member in all the others. A refusal has changed nothing.
+    if (!(error instanceof MatrixError)) throw error;
+    matrix.log.warn("matrix.deactivated-member.leave-refused", { room: room.roomId, error });
+  }
+}

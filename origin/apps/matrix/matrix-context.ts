@@ -1,0 +1,63 @@
+import type { Config } from "../../config/config.ts";
+import type { Log } from "../../host/log.ts";
+import type { Members } from "../../members/members.ts";
+import type { Database } from "../../storage/database.ts";
+import type { CrossSigning } from "./e2ee/cross-signing.ts";
+import type { DeviceKeys } from "./e2ee/device-keys.ts";
+import type { DeviceLists } from "./e2ee/device-lists.ts";
+import type { ToDevice } from "./e2ee/to-device.ts";
+import type { AliasStore } from "./rooms/alias-store.ts";
+import type { UnreadMarks } from "./push/unread-marks.ts";
+import type { Append } from "./rooms/append.ts";
+import type { EventStore } from "./rooms/event-store.ts";
+import type { MembershipStore } from "./rooms/membership-store.ts";
+import type { RelationStore } from "./rooms/relation-store.ts";
+import type { RoomStore } from "./rooms/room-store.ts";
+import type { Transactions } from "./store/transactions.ts";
+import type { Stream } from "./store/stream.ts";
+import type { Typing } from "./sync/typing.ts";
+import type { Waiters } from "./sync/waiters.ts";
+import type { AccountData } from "./users/account-data.ts";
+import type { Filters } from "./users/filters.ts";
+import type { Profiles } from "./users/profiles.ts";
+import type { Receipts } from "./users/receipts.ts";
+import type { UserRules } from "./users/user-rules.ts";
+
+/** Everything the Matrix operations share. Built in one place (matrix.ts) and handed to each group of routes. */
+export interface MatrixContext {
+  readonly config: Config;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly members: Members;
+  readonly database: Database;
+  readonly stream: Stream;
+  readonly waiters: Waiters;
+  readonly rooms: RoomStore;
+  readonly events: EventStore;
+  readonly memberships: MembershipStore;
+  readonly relations: RelationStore;
+  readonly aliases: AliasStore;
+  readonly append: Append;
+  readonly transactions: Transactions;
+  readonly profiles: Profiles;
+  readonly accountData: AccountData;
+  readonly userRules: UserRules;
+  readonly unread: UnreadMarks;
+  readonly receipts: Receipts;
+  readonly filters: Filters;
+  readonly typing: Typing;
+  readonly deviceKeys: DeviceKeys;
+  readonly crossSigning: CrossSigning;
+  readonly deviceLists: DeviceLists;
+  readonly toDevice: ToDevice;
+}
+
+/** `@name:server`, the user id of a member. */
+export const userIdOf = (matrix: MatrixContext, name: string): string =>
+  `@${name}:${matrix.config.serverName}`;
+
+/** The member's name in a user id of this server; undefined for anyone else's. */
+export function localpartOf(matrix: MatrixContext, userId: string): string | undefined {
+  const suffix = `:${matrix.config.serverName}`;
+  return userId.startsWith("@") && userId.endsWith(suffix) ? userId.slice(1, -suffix.length) : undefined;
+}

@@ -1,0 +1,137 @@
+import type { App, AppContext } from "../../app.ts";
+import { clientApiRoutes } from "./client-api/client-api.ts";
+import { createCrossSigning } from "./e2ee/cross-signing.ts";
+import { createDeviceKeys } from "./e2ee/device-keys.ts";
+import { createDeviceLists } from "./e2ee/device-lists.ts";
+import { createToDevice } from "./e2ee/to-device.ts";
+import { followMembers } from "./follow-members.ts";
+import type { MatrixContext } from "./matrix-context.ts";
+import { createPushCounter } from "./push/push-counter.ts";
+import { createUnreadMarks } from "./push/unread-marks.ts";
+import { createAliasStore } from "./rooms/alias-store.ts";
+import { createAppend } from "./rooms/append.ts";
+import { createEventStore } from "./rooms/event-store.ts";
+import { createMembershipStore } from "./rooms/membership-store.ts";
+import { createRelationStore } from "./rooms/relation-store.ts";
+import { createRoomStore } from "./rooms/room-store.ts";
+import { buildRoutes } from "./route.ts";
+import { matrixMigrations } from "./store/migrations.ts";
+import { createStream } from "./store/stream.ts";
+import { createTransactions } from "./store/transactions.ts";
+import { createTyping } from "./sync/typing.ts";
+import { createWaiters } from "./sync/waiters.ts";
+import { createUia } from "./uia.ts";
+import { createAccountData } from "./users/account-data.ts";
+import { createFilters } from "./users/filters.ts";
+import { createProfiles } from "./users/profiles.ts";
+import { createReceipts } from "./users/receipts.ts";
+import { createUserRules } from "./users/user-rules.ts";
+
+const day = 24 * 60 * 60 * 1000;
+const nobody: ReadonlySet<string> = new Set();
+
+/** The Matrix server: the client-server API over one database, `matrix.db`. */
+export function createMatrixApp(context: AppContext): MatrixApp {
+  const matrix = createMatrixContext(context);
+  const { config, members, log, now } = matrix;
+  const following = followMembers(matrix);
+  const expire = (): void => {
+    matrix.transactions
+      .expire(now())
+      .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
+  };
+  expire();
+  const daily = setInterval(expire, day).unref();
+
+  return {
+    name: "matrix",
+    host: "apex",
+    matrix,
+    routes: buildRoutes(clientApiRoutes(matrix, createUia(now), following), {
+      serverName: config.serverName,
+      members,
+      log,
+      now,
+    }),
+    backup: { databases: ["matrix"], blobs: [] },
+    async close() {
+      clearInterval(daily);
+      matrix.waiters.close();
+      await following.close();
+    },
+  };
+}
+
+export interface MatrixApp extends App {
+  /** The domain behind the routes. */
+  readonly matrix: MatrixContext;
+}
+
+/** Builds every service, each from those above it. */
+function createMatrixContext(context: AppContext): MatrixContext {
+  const { config, log, members, now } = context;
+  const { serverName } = config;
+  const database = context.openDatabase("matrix", matrixMigrations);
+  const stream = createStream(database);
+  const waiters = createWaiters(() => stream.current());
+  const transactions = createTransactions(database, now);
+
+  const rooms = createRoomStore(database);
+  const events = createEventStore(database);
+  const memberships = createMembershipStore(database);
+  const relations = createRelationStore(database);
+  const aliases = createAliasStore(database);
+  const typing = createTyping({
+    waiters,
+    position: () => stream.current(),
+    joinedTo: (room) => rooms.byNid(room)?.joined ?? nobody,
+    now,
+  });
+
+  const accountData = createAccountData({ database, stream, waiters });
+  const userRules = createUserRules({ accountData, members, serverName });
+  const filters = createFilters(database);
+  const unread = createUnreadMarks(database);
+  const receipts = createReceipts({ database, stream, waiters, events, accountData, unread, now });
+
+  const pushCounter = createPushCounter({
+    unread,
+    evaluatorOf: (userId) => userRules.evaluatorOf(userId),
+    ignores: (userId, sender) => accountData.ignored(userId).has(sender),
+  });
+  const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
+  const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
+
+  const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
+  const deviceKeys = createDeviceKeys({ database, deviceLists, members, serverName });
+  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, members, serverName });
+  const toDevice = createToDevice({ database, stream, waiters, members, serverName });
+
+  return {
+    config,
+    log,
+    now,
+    members,
+    database,
+    stream,
+    waiters,
+    rooms,
+    events,
+    memberships,
+    relations,
+    aliases,
+    append,
+    transactions,
+    profiles,
+    accountData,
+    userRules,
+    unread,
+    receipts,
+    filters,
+    typing,
+    deviceKeys,
+    crossSigning,
+    deviceLists,
+    toDevice,
+  };
+}

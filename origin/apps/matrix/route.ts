@@ -1,0 +1,260 @@
+import { Hono } from "hono";
+import type { HttpEnv, RequestContext } from "../../http/request-context.ts";
+import type { Log } from "../../host/log.ts";
+import type { Members, Session } from "../../members/members.ts";
+import { MembersError } from "../../members/members.ts";
+import type { JsonObject } from "./events/event.ts";
+import { MatrixError, tooLarge } from "./matrix-error.ts";
+
+/** Who makes an authenticated request. */
+export interface Requester {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly memberId: number;
+  /** Identifies the access token (no secret). */
+  readonly tokenId: number;
+  readonly name: string;
+}
+
+/** One request, as a handler sees it. */
+export interface Call {
+  readonly method: string;
+  /** Path parameters, percent-decoded once. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly request: Request;
+  readonly context: RequestContext;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+  /** The body as a JSON object; M_NOT_JSON or M_BAD_JSON otherwise. An empty body is `{}` where `mayBeEmpty`. */
+  json(options?: { mayBeEmpty?: boolean }): Promise<JsonObject>;
+  /** Only behind `access: "member"`. */
+  readonly requester: Requester;
+}
+
+/** What a handler answers: a JSON object (status 200), or a Response of its own. */
+export type Answer = object | Response;
+
+export interface Route {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** The specification's path; `:name` is a parameter. `/_matrix/client/v3/…` is served as `r0` too. */
+  readonly path: string;
+  /** `leaving`: a suspended member may still do it (logout). */
+  readonly access: "public" | "member" | "leaving";
+  readonly handle: (call: Call) => Promise<Answer> | Answer;
+}
+
+/** The largest JSON body, in bytes: a key upload of a large account, far above any event. */
+const largestJson = 4 * 1024 * 1024;
+
+/** Specification §Web browser clients. */
+const corsHeaders: Readonly<Record<string, string>> = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+  "access-control-allow-headers": "X-Requested-With, Content-Type, Authorization",
+};
+const jsonHeaders: Readonly<Record<string, string>> = { ...corsHeaders, "content-type": "application/json" };
+
+export interface RoutingParts {
+  readonly serverName: string;
+  readonly members: Members;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/**
+ * Makes Hono routes of the table. What every operation shares is here and nowhere else: CORS, authentication,
+ * JSON in and out, errors. Unknown paths are 404 M_UNRECOGNIZED, known ones with another method 405.
+ */
+export function buildRoutes(routes: readonly Route[], parts: RoutingParts): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  const paths = new Set<string>();
+  app.options("/_matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
+  app.options("/.well-known/matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
+  for (const route of routes) {
+    for (const path of aliases(route.path)) {
+      paths.add(path);
+      app.on(route.method, path, (c) =>
+        serve(route, parts, {
+          request: c.req.raw,
+          url: c.env.incoming?.url ?? c.req.url,
+          params: c.req.param() as Record<string, string>,
+          context: c.env.context,
+        }),
+      );
+    }
+  }
+  for (const path of paths) {
+    app.all(path, () =>
+      errorResponse(new MatrixError(405, "M_UNRECOGNIZED", "This path does not take that method.")),
+    );
+  }
+  const unknown = (): Response =>
+    errorResponse(new MatrixError(404, "M_UNRECOGNIZED", "Unrecognised request."));
+  app.all("/_matrix/*", unknown);
+  app.all("/_matrix", unknown);
+  return app;
+}
+
+/** Clients of before v1.1 still say r0; a trailing slash is given where the table has one. */
+function aliases(path: string): string[] {
+  const v3 = "/_matrix/client/v3/";
+  return path.startsWith(v3) ? [path, `/_matrix/client/r0/${path.slice(v3.length)}`] : [path];
+}
+
+interface Incoming {
+  request: Request;
+  url: string;
+  params: Record<string, string>;
+  context: RequestContext;
+}
+
+async function serve(route: Route, parts: RoutingParts, incoming: Incoming): Promise<Response> {
+  try {
+    const answer = await route.handle(new IncomingCall(route, parts, incoming));
+    if (answer instanceof Response) return withCors(answer);
+    return new Response(JSON.stringify(answer), { status: 200, headers: jsonHeaders });
+  } catch (error) {
+    if (error instanceof MatrixError) return errorResponse(error);
+    if (error instanceof MembersError && error.code === "busy") {
+      return errorResponse(tooBusy(error.message));
+    }
+    parts.log.error("matrix.request.failed", { route: route.path, method: route.method, error });
+    return errorResponse(
+      new MatrixError(500, "M_UNKNOWN", "Something went wrong here; it has been logged. Try again."),
+    );
+  }
+}
+
+class IncomingCall implements Call {
+  readonly method: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly request: Request;
+  readonly context: RequestContext;
+  readonly #requester: Requester | undefined;
+  readonly #url: string;
+  #query: URLSearchParams | undefined;
+
+  constructor(route: Route, parts: RoutingParts, incoming: Incoming) {
+    this.method = route.method;
+    this.params = incoming.params;
+    this.request = incoming.request;
+    this.context = incoming.context;
+    this.#url = incoming.url;
+    this.#requester =
+      route.access === "public" ? undefined : authenticate(this, parts, route.access === "leaving");
+  }
+
+  get query(): URLSearchParams {
+    const start = this.#url.indexOf("?");
+    return (this.#query ??= new URLSearchParams(start < 0 ? "" : this.#url.slice(start + 1)));
+  }
+
+  get signal(): AbortSignal {
+    return this.request.signal;
+  }
+
+  get requester(): Requester {
+    if (!this.#requester) throw new Error("This route is public: it has no requester.");
+    return this.#requester;
+  }
+
+  async json(options: { mayBeEmpty?: boolean } = {}): Promise<JsonObject> {
+    const text = await readText(this.request);
+    if (text === "" && options.mayBeEmpty) return {};
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw new MatrixError(400, "M_NOT_JSON", "The body is not valid JSON.");
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new MatrixError(400, "M_BAD_JSON", "The body must be a JSON object.");
+    }
+    return value as JsonObject;
+  }
+}
+
+/** The access token of the `Authorization` header, or undefined. */
+export function bearerToken(request: Request): string | undefined {
+  const header = request.headers.get("authorization");
+  return header?.toLowerCase().startsWith("bearer ") ? header.slice(7).trim() : undefined;
+}
+
+/**
+ * The session that the request's token stands for. Throws 401 or 403; a long-poll asks again before it answers, so
+ * that a revocation holds for it too.
+ */
+export function sessionOf(members: Members, request: Request, mayBeSuspended = false): Session {
+  const token = bearerToken(request);
+  if (!token) throw new MatrixError(401, "M_MISSING_TOKEN", "Sign in first: the access token is missing.");
+  const found = members.authenticate(token);
+  switch (found.kind) {
+    case "unknown":
+      throw new MatrixError(
+        401,
+        "M_UNKNOWN_TOKEN",
+        "This access token is not valid any more. Sign in again.",
+        {
+          soft_logout: false,
+        },
+      );
+    case "expired":
+      throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This access token has expired. Refresh it.", {
+        soft_logout: true,
+      });
+    case "suspended":
+      if (mayBeSuspended) return found.session;
+      throw new MatrixError(
+        403,
+        "M_USER_SUSPENDED",
+        "This account is suspended. Ask the owner of this server.",
+      );
+    case "ok":
+      return found.session;
+  }
+}
+
+function authenticate(call: Call, parts: RoutingParts, mayBeSuspended: boolean): Requester {
+  const session = sessionOf(parts.members, call.request, mayBeSuspended);
+  parts.members.touch(session, call.context.client.address);
+  const { name, deviceId, memberId, tokenId } = session;
+  return { userId: `@${name}:${parts.serverName}`, deviceId, memberId, tokenId, name };
+}
+
+/** The body as text, counted as it arrives: a declared length is a claim, not a fact. */
+async function readText(request: Request): Promise<string> {
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > largestJson) throw tooLarge("The body is larger than 4 MiB.");
+  // A declared length is held by the HTTP parser: it never delivers more.
+  if (declared !== null && !request.headers.has("transfer-encoding")) return request.text();
+  if (!request.body) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > largestJson) throw tooLarge("The body is larger than 4 MiB.");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+export function errorResponse(error: MatrixError): Response {
+  const retryAfter = error.fields["retry_after_ms"];
+  return new Response(JSON.stringify({ errcode: error.errcode, error: error.message, ...error.fields }), {
+    status: error.status,
+    headers:
+      typeof retryAfter === "number"
+        ? { ...jsonHeaders, "retry-after": String(Math.ceil(retryAfter / 1000)) }
+        : jsonHeaders,
+  });
+}
+
+export const tooBusy = (message: string): MatrixError =>
+  new MatrixError(429, "M_LIMIT_EXCEEDED", message, { retry_after_ms: 2000 });
+
+function withCors(response: Response): Response {
+  for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
+  return response;
+}

@@ -1,0 +1,43 @@
+import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
+import type { Call, Requester } from "../route.ts";
+
+/**
+ * Transaction ids (specification §Transaction identifiers): scoped to the user, the device and the endpoint with
+ * its path, so they outlive a token refresh. A repeat gets the first answer, whatever its body says now.
+ */
+export interface Transactions {
+  /** Runs `work` in one write with the note of its answer, or gives the noted answer. Concurrent repeats wait in line. */
+  once<T extends object>(call: Call, endpoint: string, work: (transaction: Transaction) => T): Promise<T>;
+  /** Drops notes older than a day; a client does not repeat later. */
+  expire(now: number): Promise<void>;
+  forgetDevice(userId: string, deviceId: string): void;
+}
+
+export function createTransactions(database: Database, now: () => number): Transactions {
+  const find = database.prepare<{ answer: string }>(
+    "SELECT answer FROM transactions WHERE user = ? AND device = ? AND endpoint = ? AND txn_id = ?",
+  );
+  const note = database.prepare(
+    "INSERT INTO transactions (user, device, endpoint, txn_id, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  const expire = database.prepare("DELETE FROM transactions WHERE created_at < ?");
+  const forget = database.prepare("DELETE FROM transactions WHERE user = ? AND device = ?");
+
+  return {
+    once<T extends object>(call: Call, endpoint: string, work: (transaction: Transaction) => T): Promise<T> {
+      const { userId, deviceId }: Requester = call.requester;
+      const txnId = call.params["txnId"] ?? "";
+      // Looked up inside the write: of two at the same time the second sees the first's note.
+      return database.write((transaction) => {
+        const known = find.get(userId, deviceId, endpoint, txnId);
+        if (known) return JSON.parse(known.answer) as T;
+        const answer = work(transaction);
+        note.run(userId, deviceId, endpoint, txnId, JSON.stringify(answer), now());
+        return answer;
+      });
+    },
+    expire: (at) => database.write(() => void expire.run(at - 24 * 60 * 60 * 1000)),
+    forgetDevice: (userId, deviceId) => void forget.run(userId, deviceId),
+  };
+}

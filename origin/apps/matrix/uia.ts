@@ -1,0 +1,97 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { optionalObject, optionalString, requireString } from "./client-api/read-body.ts";
+import { canonicalJson } from "./events/canonical-json.ts";
+import type { JsonObject } from "./events/event.ts";
+import type { MatrixContext } from "./matrix-context.ts";
+import type { Call } from "./route.ts";
+import { readName } from "./sign-in.ts";
+
+/** What a client must show before an operation is done. Every flow here is one stage. */
+export interface UiaStage {
+  readonly type: "m.login.password" | "m.login.registration_token";
+  /** Whose operation it is: the user id, or empty where there is no account yet. */
+  readonly userId: string;
+  /** Tries what the client shows. Undefined: passed; otherwise what to tell the person. */
+  attempt(auth: JsonObject): Promise<{ readonly errcode: string; readonly error: string } | undefined>;
+}
+
+/**
+ * User-interactive authentication (specification §User-Interactive Authentication API): undefined when the stage
+ * was passed with this very request, otherwise the 401 to answer with.
+ */
+export interface Uia {
+  (call: Call, body: JsonObject, stage: UiaStage): Promise<Response | undefined>;
+}
+
+/** Long enough to look a password up, in ms. */
+const sessionLifetime = 30 * 60 * 1000;
+
+/**
+ * A session is sealed instead of stored: it carries its end and a MAC over the operation that it was opened for
+ * (method, path, member, and body without `auth`). As each flow is one stage, whose secret comes with the request
+ * that it allows, nothing is ever half-completed, and asking without a secret takes no memory. The key is made
+ * anew at each start: a session from before gets a fresh 401.
+ */
+export function createUia(now: () => number, key: Buffer = randomBytes(32)): Uia {
+  function seal(end: string, operation: string): string {
+    return `${end}.${createHmac("sha256", key).update(`${end}.${operation}`).digest("base64url")}`;
+  }
+
+  function isOpen(session: string, operation: string): boolean {
+    const [end = ""] = session.split(".", 1);
+    const given = Buffer.from(session);
+    const expected = Buffer.from(seal(end, operation));
+    return given.length === expected.length && timingSafeEqual(given, expected) && Number(end) > now();
+  }
+
+  return async function interact(call, body, stage) {
+    const { auth: _auth, ...rest } = body;
+    const operation = describe(call, stage.userId, rest);
+    const refuse = (reason: { errcode?: string; error?: string }, session?: string): Response =>
+      Response.json(
+        {
+          ...reason,
+          completed: [],
+          flows: [{ stages: [stage.type] }],
+          params: {},
+          session: session ?? seal(String(now() + sessionLifetime), operation),
+        },
+        { status: 401 },
+      );
+
+    const auth = optionalObject(body, "auth");
+    const type = auth && optionalString(auth, "type");
+    // A session alone asks where it stands, as Cinny does: nowhere yet.
+    if (!auth || type === undefined) return refuse({});
+    const session = optionalString(auth, "session");
+    // Of another operation, or too old. Without one the secret still stands in the request that it is meant for.
+    if (session !== undefined && !isOpen(session, operation)) return refuse({});
+    if (type !== stage.type) {
+      return refuse({ errcode: "M_FORBIDDEN", error: `This needs ${stage.type}, nothing else.` }, session);
+    }
+    const failure = await stage.attempt(auth);
+    call.context.guess = failure ? "failed" : "ok";
+    return failure && refuse(failure, session);
+  };
+}
+
+/** The signed-in member's own password: for what a stolen access token alone must not do. */
+export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
+  const { name, memberId, userId } = call.requester;
+  return {
+    type: "m.login.password",
+    userId,
+    async attempt(auth) {
+      const password = requireString(auth, "password");
+      const named = Object.hasOwn(auth, "identifier") || Object.hasOwn(auth, "user");
+      // Never a way to try other people's passwords.
+      const isSelf = !named || matrix.members.find(readName(auth, matrix.config.serverName))?.id === memberId;
+      if (isSelf && (await matrix.members.verifyPassword(name, password))) return undefined;
+      return { errcode: "M_FORBIDDEN", error: "The password is wrong." };
+    },
+  };
+}
+
+function describe(call: Call, userId: string, body: JsonObject): string {
+  return canonicalJson([call.method, new URL(call.request.url).pathname, userId, body]);
+}

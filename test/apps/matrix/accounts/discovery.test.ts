@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, test } from "node:test";
+import { createFixture } from "../fixture.ts";
+
+const fixture = await createFixture();
+after(() => fixture.close());
+
+test("a client finds versions, features and the server's address without an account", async () => {
+  const versions = await fixture.request("GET", "/_matrix/client/versions");
+  assert.equal(versions.status, 200);
+  assert.ok(versions.body.versions.includes("v1.1"));
+  // matrix-rust-sdk moves to authenticated media by this very text.
+  assert.ok(versions.body.versions.includes("v1.11"));
+  assert.equal(versions.headers.get("access-control-allow-origin"), "*");
+
+  const wellKnown = await fixture.request("GET", "/.well-known/matrix/client");
+  assert.deepEqual(wellKnown.body, { "m.homeserver": { base_url: "http://burrow.localhost" } });
+  assert.equal(wellKnown.headers.get("access-control-allow-origin"), "*");
+});
+
+test("the support page names nobody", async () => {
+  await fixture.user("ada");
+  const support = await fixture.request("GET", "/.well-known/matrix/support");
+  assert.deepEqual(support.body, { support_page: "http://burrow.localhost/" });
+});
+
+test("there is no federation, but the software's name and version are told", async () => {
+  const { version } = JSON.parse(
+    await readFile(new URL("../../../../package.json", import.meta.url), "utf8"),
+  );
+  const answer = await fixture.request("GET", "/_matrix/federation/v1/version");
+  assert.deepEqual(answer.body, { server: { name: "Burrow", version } });
+  for (const path of [
+    "/_matrix/federation/v1/publicRooms",
+    "/_matrix/federation/v2/send_join/a/b",
+    "/_matrix/key/v2/server",
+    "/_matrix/key/v2/query",
+  ]) {
+    const refused = await fixture.request("GET", path);
+    assert.equal(refused.status, 404, path);
+    assert.equal(refused.body.errcode, "M_UNRECOGNIZED", path);
+  }
+});
+
+test("unknown paths are 404, known ones with another method 405, both with CORS", async () => {
+  for (const [method, path, status] of [
+    ["GET", "/_matrix/client/v3/nonsense", 404],
+    ["GET", "/_matrix/client/v1/auth_metadata", 404],
+    ["DELETE", "/_matrix/client/v3/login", 405],
+    ["GET", "/_matrix/client/v3/logout", 405],
+    ["POST", "/_matrix/federation/v1/version", 405],
+  ] as const) {
+    const answer = await fixture.request(method, path);
+    assert.equal(answer.status, status, path);
+    assert.equal(answer.body.errcode, "M_UNRECOGNIZED", path);
+    assert.equal(answer.headers.get("access-control-allow-origin"), "*", path);
+  }
+});
+
+test("capabilities name the room versions, and deny what this server does not do", async () => {
+  const ada = await fixture.user("ada");
+  const { body } = await fixture.request("GET", "/v3/capabilities", { token: ada.token });
+  assert.deepEqual(body.capabilities["m.room_versions"], {
+    default: "11",
+    available: { "10": "stable", "11": "stable", "12": "stable" },
+  });
+  assert.equal(body.capabilities["m.3pid_changes"].enabled, false);
+  assert.equal(body.capabilities["m.get_login_token"].enabled, false);
+  assert.equal((await fixture.request("GET", "/v3/capabilities")).body.errcode, "M_MISSING_TOKEN");
+});
+
+test("what clients ask for at their start is answered, also under r0, and only to members", async () => {
+  const { token } = await fixture.user("ada");
+  for (const [path, expected] of [
+    ["/v3/voip/turnServer", {}],
+    ["/v3/thirdparty/protocols", {}],
+    ["/v3/pushers", { pushers: [] }],
+    ["/v3/account/3pid", { threepids: [] }],
+    ["/_matrix/client/r0/voip/turnServer", {}],
+  ] as const) {
+    assert.deepEqual((await fixture.request("GET", path, { token })).body, expected, path);
+    assert.equal((await fixture.request("GET", path)).status, 401, path);
+  }
+});

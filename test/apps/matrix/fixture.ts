@@ -1,0 +1,213 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
+import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
+import type { Config } from "../../../origin/config/config.ts";
+import { createLog } from "../../../origin/host/log.ts";
+import type { RequestContext } from "../../../origin/http/request-context.ts";
+import { createMembers } from "../../../origin/members/create-members.ts";
+import { createKdf } from "../../../origin/members/kdf.ts";
+import type { Members } from "../../../origin/members/members.ts";
+import { membersMigrations } from "../../../origin/members/migrations.ts";
+import { openBlobStore } from "../../../origin/storage/blobs.ts";
+import { openDatabase, type Database, type Migration } from "../../../origin/storage/database.ts";
+import { chooseDriver } from "../../../origin/storage/open-driver.ts";
+
+/** The password of everyone that the fixture registers. */
+export const password = "violet anchor ninety canoes";
+
+/** A signed-in device of somebody. */
+export interface User {
+  readonly name: string;
+  readonly userId: string;
+  readonly memberId: number;
+  readonly deviceId: string;
+  readonly token: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** The parsed body; undefined when it is empty. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- the server's word is what a test checks, not what it assumes
+  readonly body: any;
+  readonly headers: Headers;
+  /** What the reply proof would say of the attempt. */
+  readonly guess: RequestContext["guess"];
+}
+
+export interface RequestOptions {
+  readonly token?: string;
+  /** A value is sent as JSON, a string as it is. */
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly address?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The Matrix app in this process on real SQLite files, without the edge. */
+export interface Fixture {
+  readonly matrix: MatrixContext;
+  readonly members: Members;
+  /** Stands still until it is moved. */
+  readonly clock: { now: number };
+  /** `path` from the root, with its query; `/v3/…` and `/v1/…` mean the client API. */
+  request(method: string, path: string, options?: RequestOptions): Promise<Reply>;
+  /** Registers somebody new, or signs somebody known in on another device. The first one is the owner. */
+  user(name: string, options?: { deviceId?: string }): Promise<User>;
+  /** A fresh invite token. */
+  invite(uses?: number): Promise<string>;
+  /** Stops everything and starts it again on the same files. */
+  restart(): Promise<void>;
+  /** The same, and in between something happens to the members without the app's knowing. */
+  whileMatrixIsDown(happens: (members: Members) => Promise<unknown>): Promise<void>;
+  /** The lines of the log: an unexpected error shows here. */
+  readonly log: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Call `close` in `after`. */
+export async function createFixture(overrides: { defaultRoomVersion?: string } = {}): Promise<Fixture> {
+  const folder = await mkdtemp(join(tmpdir(), "burrow-matrix-"));
+  const clock = { now: 1_700_000_000_000 };
+  const log: string[] = [];
+  const config = makeConfig(folder, overrides.defaultRoomVersion ?? "11");
+  let server = startServer(folder, config, clock, log);
+
+  async function invite(uses = 1): Promise<string> {
+    await claim(server.members);
+    const expiresInMs = 24 * 60 * 60 * 1000;
+    return (await server.members.createInvite({ name: "test", uses, expiresInMs, createdBy: null })).token;
+  }
+
+  const fixture: Fixture = {
+    get matrix() {
+      return server.app.matrix;
+    },
+    get members() {
+      return server.members;
+    },
+    clock,
+    log,
+    invite,
+    async request(method, path, options = {}) {
+      const url = `http://burrow.localhost${/^\/v\d/.test(path) ? `/_matrix/client${path}` : path}`;
+      const context: RequestContext = {
+        client: {
+          host: "burrow.localhost",
+          scheme: "https",
+          address: options.address ?? "192.0.2.1",
+          ray: "",
+          country: "",
+        },
+        guess: "none",
+      };
+      const text = typeof options.body === "string" ? options.body : JSON.stringify(options.body);
+      const request = new Request(url, {
+        method,
+        headers: {
+          ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
+          ...options.headers,
+        },
+        body: text ?? null,
+        signal: options.signal ?? null,
+      });
+      const response = await server.app.routes.fetch(request, { context });
+      const answer = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: answer === "" ? undefined : JSON.parse(answer),
+        guess: context.guess,
+      };
+    },
+    async user(name, options = {}) {
+      const { members } = server;
+      await claim(members);
+      const member =
+        members.find(name) ?? (await members.register({ name, password, inviteToken: await invite() }));
+      const opened = await members.openSession(member.id, { ...options, address: "192.0.2.1" });
+      return {
+        name,
+        userId: userIdOf(server.app.matrix, name),
+        memberId: member.id,
+        deviceId: opened.deviceId,
+        token: opened.accessToken,
+      };
+    },
+    async restart() {
+      await server.stop();
+      server = startServer(folder, config, clock, log);
+    },
+    async whileMatrixIsDown(happens) {
+      await server.app.close?.();
+      await happens(server.members);
+      await fixture.restart();
+    },
+    async close() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return fixture;
+}
+
+/** The owner's name in the fixture; everyone else is a member. */
+export const ownerName = "keeper";
+
+async function claim(members: Members): Promise<void> {
+  if (!members.claimed()) await members.createOwner({ name: ownerName, password });
+}
+
+function startServer(folder: string, config: Config, clock: { now: number }, lines: string[]) {
+  const now = (): number => clock.now;
+  const databases: Database[] = [];
+  const open = (name: string, migrations: readonly Migration[]): Database => {
+    const database = openDatabase({
+      name,
+      file: join(folder, `${name}.db`),
+      migrations,
+      open: chooseDriver(),
+    });
+    databases.push(database);
+    return database;
+  };
+  const members = createMembers({
+    database: open("members", membersMigrations),
+    now,
+    serverName: config.serverName,
+    // A password's strength is not what these tests are about: the cheapest that works.
+    kdf: createKdf({ memory: 8, passes: 1 }),
+  });
+  const app = createMatrixApp({
+    config,
+    log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
+    members,
+    blobs: openBlobStore(join(folder, "blobs")),
+    now,
+    openDatabase: open,
+  });
+  return {
+    members,
+    app,
+    async stop() {
+      await app.close?.();
+      members.close();
+      for (const database of databases.toReversed()) await database.close();
+    },
+  };
+}
+
+function makeConfig(folder: string, defaultRoomVersion: string): Config {
+  return {
+    mode: "development",
+    dataDir: folder,
+    serverName: "burrow.localhost",
+    publicUrl: "http://burrow.localhost",
+    listen: { kind: "unix", path: join(folder, "origin.sock") },
+    hosts: new Map([["burrow.localhost", "apex"]]),
+    matrix: { defaultRoomVersion, maxUploadSize: 1_000_000 },
+    edge: { worker: "burrow", vpcService: "", tunnelHost: "", hstsStage: "trial" },
+    log: { level: "warn" },
+  };
+}
