@@ -4,8 +4,11 @@ export const PROOF_WINDOW_SECONDS = 60;
 /** Bytes of randomness in a nonce. */
 export const NONCE_BYTES = 16;
 
-/** Header field that carries the Access identity; covered by the signature whenever it is there. */
-export const ACCESS_JWT_HEADER = "cf-access-jwt-assertion";
+/**
+ * Header field that carries the visitor's Access identity; covered by the signature whenever it is there. Not Access's
+ * own name: where the way to the origin is itself behind Access, Access writes the Worker's token there.
+ */
+export const ACCESS_JWT_HEADER = "burrow-access-jwt";
 export const CLIENT_HEADER = "burrow-client";
 
 const LABEL = "burrow";

@@ -11,6 +11,15 @@ export interface Env {
   /** Secret: the key line that the origin holds too. */
   EDGE_KEY: string;
   /** The one way to the origin, whatever it is made of. */
-  ORIGIN: Fetcher;
+  ORIGIN: { fetch(request: Request): Promise<Response> };
   SENTINEL: DurableObjectNamespace<Sentinel>;
+}
+
+/** As Cloudflare hands them over: ORIGIN is a binding (Workers VPC), or what reach.ts makes of a tunnel's hostname. */
+export interface Bindings extends Omit<Env, "ORIGIN"> {
+  ORIGIN?: Fetcher;
+  ORIGIN_HOST?: string;
+  /** Secrets: the service token that Access asks for before the tunnel's hostname. */
+  ORIGIN_CLIENT_ID?: string;
+  ORIGIN_CLIENT_SECRET?: string;
 }

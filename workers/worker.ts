@@ -1,4 +1,4 @@
-import type { Env } from "./env.ts";
+import type { Bindings } from "./env.ts";
 import { capBody } from "./gate/body-cap.ts";
 import { dressReply } from "./gate/dress-reply.ts";
 import { forward } from "./gate/forward.ts";
@@ -11,12 +11,14 @@ import { answerFailure, answerUnreadable } from "./gate/refusal.ts";
 import { stripHeaders } from "./gate/strip.ts";
 import { checkHeartbeat } from "./heartbeat.ts";
 import { openEdge } from "./edge.ts";
+import { reachOrigin } from "./reach.ts";
 import { receive } from "./visit.ts";
 import type { Visit } from "./visit.ts";
 
 export default {
-  async fetch(request, env, ctx): Promise<Response> {
+  async fetch(request, bindings, ctx): Promise<Response> {
     try {
+      const env = reachOrigin(bindings);
       const visit = receive(request, env, ctx, await openEdge(env));
       if (visit === undefined) return answerUnreadable();
       return dressReply(visit, await answer(visit));
@@ -26,10 +28,11 @@ export default {
     }
   },
 
-  async scheduled(_event, env): Promise<void> {
+  async scheduled(_event, bindings): Promise<void> {
+    const env = reachOrigin(bindings);
     await checkHeartbeat(await openEdge(env), env);
   },
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<Bindings>;
 
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {

@@ -23,12 +23,16 @@ export const edgeConfig: Command = {
     writeFileSync(`${path}.new`, text, { mode: 0o600 });
     renameSync(`${path}.new`, path);
     const key = secretFile(config.dataDir, "edge-key");
-    const put = `head -n 1 "${key}" | npx wrangler secret put EDGE_KEY --config ${fileName}`;
-    answer(invocation, { path, hosts: [...config.hosts.keys()], next: ["npm run deploy", put] }, [
+    const put = (name: string) => `npx wrangler secret put ${name} --config ${fileName}`;
+    const next = [
+      "npm run deploy",
+      `head -n 1 "${key}" | ${put("EDGE_KEY")}`,
+      ...(config.edge.tunnelHost === "" ? [] : [put("ORIGIN_CLIENT_ID"), put("ORIGIN_CLIENT_SECRET")]),
+    ];
+    answer(invocation, { path, hosts: [...config.hosts.keys()], next }, [
       `Wrote ${relative(process.cwd(), path) || fileName} for ${[...config.hosts.keys()].join(", ")}.`,
       "Next:",
-      "  npm run deploy",
-      `  ${put}`,
+      ...next.map((line) => `  ${line}`),
     ]);
     return 0;
   },
@@ -36,12 +40,17 @@ export const edgeConfig: Command = {
 
 /** wrangler.toml with what belongs to one deployment. Throws CommandError naming every value that is missing. */
 export function deploymentOf(general: string, config: Config): string {
+  const { vpcService, tunnelHost } = config.edge;
   const missing: string[] = [];
   if (config.mode === "development") missing.push('a production data folder ("mode" is "development")');
-  if (config.edge.vpcService === "")
-    missing.push("edge.vpc_service, the id of the Workers VPC service that leads to the origin");
-  if (config.listen.kind !== "tcp")
+  if ((vpcService === "") === (tunnelHost === ""))
+    missing.push(
+      "one way to the origin: edge.tunnel_host, the tunnel's hostname behind Access, or edge.vpc_service, the id of a Workers VPC service (one, not both)",
+    );
+  if (vpcService !== "" && config.listen.kind !== "tcp")
     missing.push('listen as a loopback address, such as "127.0.0.1:8090": Workers VPC cannot reach a socket');
+  if (config.hosts.has(tunnelHost))
+    missing.push("an edge.tunnel_host of its own: the Worker answers the one that is set");
   if (missing.length > 0) {
     throw new CommandError(`${configFile(config.dataDir)} lacks ${missing.join("; and ")}.`);
   }
@@ -57,7 +66,8 @@ export function deploymentOf(general: string, config: Config): string {
       ...(worker["vars"] as Record<string, string> | undefined),
       HOSTS: formatHostTable(config.hosts),
       HSTS_STAGE: config.edge.hstsStage,
+      ...(tunnelHost !== "" && { ORIGIN_HOST: tunnelHost }),
     },
-    vpc_services: [{ binding: "ORIGIN", service_id: config.edge.vpcService }],
+    ...(vpcService !== "" && { vpc_services: [{ binding: "ORIGIN", service_id: vpcService }] }),
   });
 }

@@ -32,6 +32,8 @@ export interface EdgeConfig {
   readonly worker: string;
   /** Cloudflare's id of the Workers VPC service that leads to the origin. */
   readonly vpcService: string;
+  /** The tunnel's hostname, where Access closes it to all but the Worker; empty: the VPC service is the way. */
+  readonly tunnelHost: string;
   /** As shared/security-headers.ts reads it: `trial`, `day`, `long includeSubDomains` … */
   readonly hstsStage: string;
 }

@@ -95,6 +95,7 @@ function complete(
     edge: Object.freeze({
       worker: values["edge.worker"],
       vpcService: values["edge.vpc_service"],
+      tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
     log: Object.freeze({ level: values["log.level"] }),

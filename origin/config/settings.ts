@@ -28,6 +28,7 @@ export const settings = {
   "matrix.max_upload_size": setting(99_000_000, readBytes),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
+  "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "edge.hsts_stage": setting("trial", readHstsStage),
   "log.level": setting<Config["log"]["level"]>("info", oneOf("debug", "info", "warn", "error")),
 };

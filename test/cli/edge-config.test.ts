@@ -48,6 +48,24 @@ function plain(value: object): Record<string, unknown> {
   return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
 }
 
+test("by a tunnel's hostname the origin keeps its socket, and the Worker learns the host", (t) => {
+  const environment = { BURROW_SERVER_NAME: "example.org", BURROW_EDGE_TUNNEL_HOST: "way-in.example.org" };
+  const made = plain(parse(deploymentOf(general, readConfig({ dataDir: temporaryFolder(t), environment }))));
+  assert.equal((made["vars"] as Record<string, string>)["ORIGIN_HOST"], "way-in.example.org");
+  assert.equal(made["vpc_services"], undefined);
+  assert.deepEqual(made["routes"], [{ pattern: "example.org", custom_domain: true }]);
+});
+
+test("two ways to the origin, or the Worker's own host as one, are refused", (t) => {
+  const refused = (more: Record<string, string>, reason: RegExp): void => {
+    const environment = { BURROW_SERVER_NAME: "example.org", BURROW_LISTEN: "127.0.0.1:8090", ...more };
+    const config = readConfig({ dataDir: temporaryFolder(t), environment });
+    assert.throws(() => deploymentOf(general, config), reason);
+  };
+  refused({ BURROW_EDGE_TUNNEL_HOST: "way-in.example.org", BURROW_EDGE_VPC_SERVICE: "id" }, /not both/);
+  refused({ BURROW_EDGE_TUNNEL_HOST: "example.org" }, /tunnel_host of its own/);
+});
+
 test("every missing value is named", (t) => {
   const config = readConfig({
     dataDir: temporaryFolder(t),
@@ -55,6 +73,6 @@ test("every missing value is named", (t) => {
   });
   assert.throws(
     () => deploymentOf(general, config),
-    /lacks edge\.vpc_service.*; and listen as a loopback address/,
+    /lacks one way to the origin: edge\.tunnel_host.*edge\.vpc_service/,
   );
 });

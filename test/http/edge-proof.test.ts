@@ -114,7 +114,7 @@ test("a proof serves for one path, query, method, host and identity only", async
     assert.equal(judge(method, target), "refused: wrong-mac", `${method} ${target}`);
   const client = (headers["burrow-client"] ?? "").replace("burrow.example.org", "admin.example.org");
   assert.equal(judge("GET", "/a?b=1", { "burrow-client": client }), "refused: wrong-mac");
-  assert.equal(judge("GET", "/a?b=1", { "cf-access-jwt-assertion": "a.b.c" }), "refused: malformed");
+  assert.equal(judge("GET", "/a?b=1", { "burrow-access-jwt": "a.b.c" }), "refused: malformed");
   for (const target of ["*", "http://burrow.example.org/a?b=1", ""])
     assert.equal(judge("GET", target), "refused: malformed", target);
   assert.equal(judge("GET", "/a?b=1"), "accepted");
@@ -123,9 +123,9 @@ test("a proof serves for one path, query, method, host and identity only", async
 test("the Access identity cannot be taken off or exchanged", async (t) => {
   const { proof } = await bench(t);
   const headers = signedHeaders({ key: KEY, created: START, accessJwt: "a.b.c" });
-  const { "cf-access-jwt-assertion": _, ...without } = headers;
+  const { "burrow-access-jwt": _, ...without } = headers;
   assert.equal(faultOf(proof.verify(incoming("GET", "/", without))), "refused: malformed");
-  const other = { ...headers, "cf-access-jwt-assertion": "a.b.d" };
+  const other = { ...headers, "burrow-access-jwt": "a.b.d" };
   assert.equal(faultOf(proof.verify(incoming("GET", "/", other))), "refused: wrong-mac");
 });
 

@@ -58,7 +58,7 @@ export function signedHeaders(request: SignRequest): Record<string, string> {
     "signature-input": signatureInput,
     signature,
     "burrow-client": field,
-    ...(accessJwt === undefined ? {} : { "cf-access-jwt-assertion": accessJwt }),
+    ...(accessJwt === undefined ? {} : { "burrow-access-jwt": accessJwt }),
   };
 }
 

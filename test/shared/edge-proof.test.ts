@@ -46,8 +46,8 @@ test("the base names each component once, in the fixed order, and an absent quer
       '"@path": /a%2Fb//c',
       '"@query": ?',
       '"burrow-client": host="h"',
-      '"cf-access-jwt-assertion": x.y.z',
-      '"@signature-params": ("@method" "@path" "@query" "burrow-client" "cf-access-jwt-assertion");' +
+      '"burrow-access-jwt": x.y.z',
+      '"@signature-params": ("@method" "@path" "@query" "burrow-client" "burrow-access-jwt");' +
         `created=1618884473;keyid="k1";nonce="${NONCE}";tag="burrow-edge"`,
     ].join("\n"),
   );

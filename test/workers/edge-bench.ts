@@ -39,6 +39,8 @@ export interface EdgeBench {
   readonly told: number[];
   readonly clock: { originAheadMs: number };
   readonly proof: EdgeProof;
+  /** The origin itself, for a way to it that is not the ORIGIN binding. */
+  readonly serve: (request: Request) => Promise<Response>;
   ask(url: string, init?: RequestInit & { duplex?: string }): Promise<Response>;
   heartbeat(): Promise<void>;
 }
@@ -99,6 +101,7 @@ export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeB
     told,
     clock,
     proof,
+    serve,
     async ask(url, init = {}) {
       const { method, headers, body, signal } = new Request("http://stand-in.example.org", {
         ...init,
