@@ -37,7 +37,7 @@ nobody else can claim the server after you.</p>`,
 ${signInSteps(config, owner.name)}
 <h2>Invite somebody</h2>
 <p>On the device, in the folder of Burrow, run this. It prints a link that lets one person in.</p>
-<pre><code>bin/burrow invite create --name Ben</code></pre>
+<pre><code>bin/burrow --data "${config.dataDir}" invite create --name Ben</code></pre>
 </div>`,
     }),
   });
