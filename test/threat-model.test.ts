@@ -9,7 +9,12 @@ const page = readFileSync(join(projectRoot, "docs/threat-model.md"), "utf8");
 const rows = page
   .split("\n")
   .filter((line) => /^\| [A-Z]\d/.test(line))
-  .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  .map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 
 test("every file that the threat model names is there", () => {
   const named = [...page.matchAll(/`([\w./-]+\.ts)`/g)].map((match) => match[1] ?? "");

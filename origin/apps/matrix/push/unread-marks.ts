@@ -1,123 +1,271 @@
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
+import {
+  countOf,
+  nothingUnread,
+  plus,
+  type Unread,
+  unreadFromText,
+  unreadToText,
+  withCount,
+} from "./unread.ts";
 
 /**
- * What is unread: one row for each event and member whom it should notify. This is the only door to the table. The
- * sums are kept in memory, since every message asks for those of everyone in its room: counting the rows each time
- * would cost a member more, the longer they have not read.
+ * What is unread: one row for each event that notifies anybody, whatever their number, and how far each member has
+ * read. This is the only door to these tables. The sums are kept in memory, since every message asks for those of
+ * everyone in its room.
  */
 export interface UnreadMarks {
-  /** `thread`: the root's event id, or `main`. */
-  add(
-    transaction: Transaction,
-    userId: string,
-    room: number,
-    mark: { readonly so: number; readonly thread: string; readonly highlight: boolean },
-  ): void;
-  /** Inside a write: everything up to the position is read, in one thread or, without `thread`, in all of them. */
-  clear(userId: string, room: number, upTo: number, thread?: string): void;
-  /** Inside a write: the event no longer counts for the user. */
-  remove(userId: string, room: number, so: number): void;
-  /** Of all rooms with anything unread, by nid, in one query. */
+  /** The event notifies these users; `highlighted` are some of them. `thread`: the root's event id, or `main`. */
+  add(transaction: Transaction, room: number, notification: Notification): void;
+  /** Everything up to the position is read, in one thread or, without `thread`, in all of them. */
+  clear(transaction: Transaction, userId: string, room: number, upTo: number, thread?: string): void;
+  /** The event no longer counts for anyone. */
+  remove(transaction: Transaction, room: number, so: number): void;
+  /** The user is now in the room, or invited: nothing up to the position concerns them. Not for who is there already. */
+  enter(transaction: Transaction, userId: string, room: number, upTo: number): void;
+  /** Nothing is unread any more for who is not in the room. */
+  leave(transaction: Transaction, userId: string, room: number): void;
+  /** Of all rooms with anything unread, by nid. */
   byRoom(userId: string): ReadonlyMap<number, Unread>;
   inRoom(userId: string, room: number): Unread;
+  /** Deletes what everyone has read, in writes of a bounded length. */
+  expire(): Promise<void>;
 }
 
-/** As it stands in `unread_notifications`. */
-export interface UnreadCount {
-  readonly notification_count: number;
-  readonly highlight_count: number;
+export interface Notification {
+  readonly so: number;
+  readonly thread: string;
+  /** Only people with an account here, whom their localparts tell apart. */
+  readonly users: readonly string[];
+  readonly highlighted: readonly string[];
 }
 
-export interface Unread {
-  /** Of every thread together: for clients that do not ask for threads. */
-  readonly total: UnreadCount;
-  /** Outside threads. */
-  readonly main: UnreadCount;
-  /** By root event id. */
-  readonly threads: ReadonlyMap<string, UnreadCount>;
+/** Where a user stands in a room: read up to `so` in all threads, and perhaps counted up to `counted`. */
+interface Stand {
+  so: number;
+  counted: number | null;
+  counts: string | null;
 }
 
-interface UnreadRow {
-  room: number;
+interface Tally {
   thread: string;
+  /** That were looked at. */
+  rows: number;
   notifications: number;
   highlights: number;
 }
 
-const nothing: UnreadCount = { notification_count: 0, highlight_count: 0 };
-export const nothingUnread: Unread = { total: nothing, main: nothing, threads: new Map() };
+/** The sums of one room that are in memory. An absent one is always right: it is counted again. */
+interface RoomSums {
+  /** Rows added since the first of these sums was counted. */
+  rows: number;
+  readonly byUser: Map<string, Sum>;
+}
+
+interface Sum {
+  unread: Unread;
+  /** `rows` of the room less those that counting again would look at. */
+  since: number;
+}
 
 /** Pairs of a user and a room whose sums are kept: about 200 bytes each. */
 const capacity = 10_000;
+/** Rows that counting again may look at, about 1 ms, before the sum is written down as a base. */
+const mostRows = 1000;
+/** Rows that one write of `expire` looks at. */
+const mostExpired = 2000;
+const end = Number.MAX_SAFE_INTEGER;
 
 export function createUnreadMarks(database: Database): UnreadMarks {
   const insert = database.prepare(
-    "INSERT INTO unread (user, room, so, thread, highlight) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO notifications (room, so, thread, users, highlighted) VALUES (?, ?, ?, ?, ?)",
   );
-  const clear = database.prepare("DELETE FROM unread WHERE user = ? AND room = ? AND so <= ?");
-  const clearThread = database.prepare(
-    "DELETE FROM unread WHERE user = ? AND room = ? AND so <= ? AND thread = ?",
+  const remove = database.prepare<{ thread: string; users: string }>(
+    "DELETE FROM notifications WHERE room = ? AND so = ? RETURNING thread, users",
   );
-  const remove = database.prepare("DELETE FROM unread WHERE user = ? AND room = ? AND so = ?");
-  const columns = "room, thread, count(*) AS notifications, sum(highlight) AS highlights";
-  const byRoom = database.prepare<UnreadRow>(
-    `SELECT ${columns} FROM unread WHERE user = ? GROUP BY room, thread`,
+  const newest = database.prepare<{ so: number }>(
+    "SELECT so FROM notifications WHERE room = ? ORDER BY so DESC LIMIT 1",
   );
-  const inRoom = database.prepare<UnreadRow>(
-    `SELECT ${columns} FROM unread WHERE user = ? AND room = ? GROUP BY thread`,
+  // The thread's own mark is looked up only for rows that name the user.
+  const after = `n.so > coalesce(
+    (SELECT m.so FROM read_marks m WHERE m.room = n.room AND m.user = ?2 AND m.thread = n.thread), 0)`;
+  const tally = database.prepare<Tally>(
+    `SELECT n.thread, count(*) AS rows,
+       count(*) FILTER (WHERE instr(n.users, ?3) AND ${after}) AS notifications,
+       count(*) FILTER (WHERE instr(n.highlighted, ?3) AND ${after}) AS highlights
+     FROM notifications n WHERE n.room = ?1 AND n.so > ?4 AND n.so <= ?5 GROUP BY n.thread`,
   );
-  // An absent sum is always right: the rows are counted. Nobody reads between a change and its commit or undoing.
-  const sums = new Map<string, Unread>();
-  const keyOf = (userId: string, room: number): string => `${room} ${userId}`;
+  const findStand = database.prepare<Stand>(
+    `SELECT m.so, b.so AS counted, b.counts FROM read_marks m
+     LEFT JOIN unread_bases b ON b.room = m.room AND b.user = m.user
+     WHERE m.room = ? AND m.user = ? AND m.thread = ''`,
+  );
+  const rooms = database.prepare<{ room: number }>(
+    `SELECT k.room FROM memberships m JOIN read_marks k ON k.room = m.room AND k.user = m.user AND k.thread = ''
+     WHERE m.user = ?`,
+  );
+  const enter = database.prepare(
+    "INSERT INTO read_marks (room, user, thread, so) VALUES (?, ?, '', ?) ON CONFLICT DO NOTHING",
+  );
+  const mark = database.prepare(
+    `INSERT INTO read_marks (room, user, thread, so) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET so = max(so, excluded.so)`,
+  );
+  const position = database.prepare<{ so: number }>(
+    "SELECT max(so) AS so FROM read_marks WHERE room = ? AND user = ? AND thread IN ('', ?)",
+  );
+  const dropMarks = database.prepare("DELETE FROM read_marks WHERE room = ? AND user = ?");
+  const dropThreadMarks = database.prepare(
+    "DELETE FROM read_marks WHERE room = ? AND user = ? AND thread <> '' AND so <= ?",
+  );
+  const saveBase = database.prepare(
+    `INSERT INTO unread_bases (room, user, so, counts) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET so = excluded.so, counts = excluded.counts`,
+  );
+  const dropBase = database.prepare("DELETE FROM unread_bases WHERE room = ? AND user = ?");
+  const basesFrom = database.prepare<{ user: string; so: number; counts: string }>(
+    "SELECT user, so, counts FROM unread_bases WHERE room = ? AND so >= ?",
+  );
+
+  const sums = new Map<number, RoomSums>();
+  let kept = 0;
+
+  function keep(userId: string, room: number, unread: Unread, rowsRead: number): void {
+    if (kept >= capacity) {
+      sums.clear();
+      kept = 0;
+    }
+    let ofRoom = sums.get(room);
+    if (!ofRoom) sums.set(room, (ofRoom = { rows: 0, byUser: new Map() }));
+    if (!ofRoom.byUser.has(userId)) kept += 1;
+    ofRoom.byUser.set(userId, { unread, since: ofRoom.rows - rowsRead });
+    if (rowsRead > mostRows) writeBases(room);
+  }
+
+  function forget(userId: string, room: number): void {
+    if (sums.get(room)?.byUser.delete(userId)) kept -= 1;
+  }
+
+  const tallyOf = (userId: string, room: number, from: number, upTo: number): Tally[] =>
+    from >= upTo ? [] : tally.all(room, userId, namedIn(userId), from, upTo);
+
+  function inRoom(userId: string, room: number): Unread {
+    const known = sums.get(room)?.byUser.get(userId);
+    if (known) return known.unread;
+    const stand = findStand.get(room, userId);
+    const rows = stand ? tallyOf(userId, room, Math.max(stand.so, stand.counted ?? 0), end) : [];
+    const base = stand?.counts ? unreadFromText(stand.counts) : nothingUnread;
+    const unread = addUp(base, rows);
+    keep(userId, room, unread, rowsOf(rows));
+    return unread;
+  }
+
+  /** Later, in a write of its own: whoever asks must not wait for it, and without it counting only takes longer. */
+  function writeBases(room: number): void {
+    const work = (): void => {
+      const ofRoom = sums.get(room);
+      const last = newest.get(room);
+      if (!ofRoom || !last) return;
+      for (const [userId, sum] of ofRoom.byUser) {
+        if (ofRoom.rows - sum.since < mostRows) continue;
+        saveBase.run(room, userId, last.so, unreadToText(sum.unread));
+        sum.since = ofRoom.rows;
+      }
+    };
+    database.write(work).catch(() => {});
+  }
+
+  /** Counts again, up to the base, what a change behind it concerns. */
+  function correctBase(
+    userId: string,
+    room: number,
+    base: { so: number; counts: string },
+    from: number,
+    thread?: string,
+  ): void {
+    if (thread === undefined && from >= base.so) {
+      dropBase.run(room, userId);
+      return;
+    }
+    const rows = tallyOf(userId, room, from, base.so);
+    const counts = recounted(unreadFromText(base.counts), rows, thread);
+    saveBase.run(room, userId, base.so, unreadToText(counts));
+  }
+
+  const expiry = createExpiry(database);
 
   return {
-    add(transaction, userId, room, { so, thread, highlight }) {
-      insert.run(userId, room, so, thread, highlight ? 1 : 0);
-      const key = keyOf(userId, room);
-      const sum = sums.get(key);
-      if (!sum) return;
-      sums.set(key, plus(sum, thread, { notification_count: 1, highlight_count: highlight ? 1 : 0 }));
-      transaction.onRollback(() => void sums.delete(key));
+    add(transaction, room, { so, thread, users, highlighted }) {
+      insert.run(room, so, thread, namesOf(users), namesOf(highlighted));
+      transaction.onRollback(() => {
+        for (const userId of users) forget(userId, room);
+      });
+      const ofRoom = sums.get(room);
+      if (!ofRoom) return;
+      for (const userId of users) {
+        const sum = ofRoom.byUser.get(userId);
+        if (sum) sum.unread = plus(sum.unread, thread, 1, highlighted.includes(userId) ? 1 : 0);
+      }
+      ofRoom.rows += 1;
+      if (ofRoom.rows % mostRows === 0) writeBases(room);
     },
-    clear(userId, room, upTo, thread) {
-      const { changes } =
-        thread === undefined ? clear.run(userId, room, upTo) : clearThread.run(userId, room, upTo, thread);
-      if (changes > 0) sums.delete(keyOf(userId, room));
+    clear(transaction, userId, room, upTo, thread) {
+      const before = inRoom(userId, room);
+      const count = thread === undefined ? before.total : countOf(before, thread);
+      // Nothing to note, then: what comes later has a later position.
+      if (count.notification_count === 0) return;
+      transaction.onRollback(() => forget(userId, room));
+      mark.run(room, userId, thread ?? "", upTo);
+      if (thread === undefined) dropThreadMarks.run(room, userId, upTo);
+      const from = position.get(room, userId, thread ?? "")?.so ?? upTo;
+      const stand = findStand.get(room, userId);
+      if (stand?.counts) {
+        correctBase(userId, room, { so: stand.counted ?? 0, counts: stand.counts }, from, thread);
+      }
+      const rows = tallyOf(userId, room, from, end);
+      const sum = sums.get(room)?.byUser.get(userId);
+      const unread = recounted(before, rows, thread);
+      if (thread !== undefined && sum) sum.unread = unread;
+      else keep(userId, room, unread, rowsOf(rows));
     },
-    remove(userId, room, so) {
-      if (remove.run(userId, room, so).changes > 0) sums.delete(keyOf(userId, room));
+    remove(transaction, room, so) {
+      const row = remove.get(room, so);
+      if (!row) return;
+      const { thread, users } = row;
+      const concerned = (userId: string, unread: Unread): boolean =>
+        countOf(unread, thread).notification_count > 0 && users.includes(namedIn(userId));
+      for (const base of basesFrom.all(room, so)) {
+        if (!concerned(base.user, unreadFromText(base.counts))) continue;
+        const from = position.get(room, base.user, thread)?.so ?? 0;
+        correctBase(base.user, room, base, from, thread);
+      }
+      for (const [userId, { unread }] of sums.get(room)?.byUser ?? []) {
+        if (!concerned(userId, unread)) continue;
+        forget(userId, room);
+        
+      }
     },
-    byRoom: (userId) => addUp(byRoom.all(userId)),
-    inRoom(userId, room) {
-      const key = keyOf(userId, room);
-      const known = sums.get(key);
-      if (known) return known;
-      const counted = addUp(inRoom.all(userId, room)).get(room) ?? nothingUnread;
-      if (sums.size >= capacity) sums.clear();
-      sums.set(key, counted);
-      return counted;
+    enter(transaction, userId, room, upTo) {
+      if (enter.run(room, userId, upTo).changes === 0) return;
+      forget(userId, room);
+      transaction.onRollback(() => forget(userId, room));
     },
+    leave(transaction, userId, room) {
+      dropMarks.run(room, userId);
+      dropBase.run(room, userId);
+      forget(userId, room);
+      transaction.onRollback(() => forget(userId, room));
+    },
+    byRoom(userId) {
+      const found = new Map<number, Unread>();
+      for (const { room } of rooms.all(userId)) {
+        const unread = inRoom(userId, room);
+        if (unread.total.notification_count > 0) found.set(room, unread);
+      }
+      return found;
+    },
+    inRoom,
+    expire: expiry,
   };
 }
-
-function addUp(rows: readonly UnreadRow[]): Map<number, Unread> {
-  const found = new Map<number, Unread>();
-  for (const { room, thread, notifications, highlights } of rows) {
-    const count = { notification_count: notifications, highlight_count: highlights };
-    found.set(room, plus(found.get(room) ?? nothingUnread, thread, count));
-  }
-  return found;
-}
-
-function plus(sum: Unread, thread: string, more: UnreadCount): Unread {
-  const total = added(sum.total, more);
-  if (thread === "main") return { ...sum, total, main: added(sum.main, more) };
-  const threads = new Map(sum.threads).set(thread, added(sum.threads.get(thread) ?? nothing, more));
-  return { ...sum, total, threads };
-}
-
-const added = (one: UnreadCount, other: UnreadCount): UnreadCount => ({
-  notification_count: one.notification_count + other.notification_count,
-  highlight_count: one.highlight_count + other.highlight_count,
-});

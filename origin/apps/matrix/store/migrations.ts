@@ -76,14 +76,34 @@ export const matrixMigrations: readonly Migration[] = [
         PRIMARY KEY (user, device, endpoint, txn_id)
       ) STRICT, WITHOUT ROWID;
 
-      -- An event that a member has not read and that their push rules made count. thread: root event id, or main.
-      CREATE TABLE unread (
-        user TEXT NOT NULL,
+      -- An event that notifies somebody. users, highlighted: localparts, each between spaces. thread: root event id, or main.
+      CREATE TABLE notifications (
         room INTEGER NOT NULL,
         so INTEGER NOT NULL,
         thread TEXT NOT NULL,
-        highlight INTEGER NOT NULL,
-        PRIMARY KEY (user, room, so)
+        users TEXT NOT NULL,
+        highlighted TEXT NOT NULL,
+        PRIMARY KEY (room, so)
+      ) STRICT, WITHOUT ROWID;
+
+      -- Everything up to so is read in the thread; in all of them where thread is ''. Whoever is in a room, or invited,
+      -- has that row.
+      CREATE TABLE read_marks (
+        room INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        thread TEXT NOT NULL,
+        so INTEGER NOT NULL,
+        PRIMARY KEY (room, user, thread)
+      ) STRICT, WITHOUT ROWID;
+
+      -- What was unread of the notifications up to so, where counting them again would take long. counts: JSON,
+      -- thread to [notifications, highlights].
+      CREATE TABLE unread_bases (
+        room INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        so INTEGER NOT NULL,
+        counts TEXT NOT NULL,
+        PRIMARY KEY (room, user)
       ) STRICT, WITHOUT ROWID;
 
       -- thread: root event id, main, or '' for a receipt without a thread.
