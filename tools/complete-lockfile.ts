@@ -82,7 +82,7 @@ if (import.meta.main) {
   const missing = missingEntries(lock);
   Object.assign(lock.packages, missing);
   const sorted = Object.fromEntries(
-    Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, "en")),
+    Object.entries(lock.packages).toSorted(([a], [b]) => a.localeCompare(b, "en")),
   );
   writeFileSync(file, `${JSON.stringify({ ...lock, packages: sorted }, null, 2)}\n`);
   console.log(`${Object.keys(missing).length} entries added to package-lock.json`);

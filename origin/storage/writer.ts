@@ -85,7 +85,7 @@ export function createWriter(driver: Driver): Writer {
     write<T>(work: (transaction: Transaction) => T): Promise<T> {
       if (closed) return Promise.reject(new CommitError("The database is closing."));
       return new Promise<T>((resolve, reject) => {
-        queue.push({ run: work, resolve: resolve as (value: unknown) => void, reject });
+        queue.push({ run: work, resolve, reject });
         schedule();
       });
     },

@@ -74,13 +74,13 @@ export async function runKillRounds(options: {
     let person = 0;
 
     for (let round = 1; round <= options.rounds; round += 1) {
-      let alive = true;
+      const target = { alive: true };
       // An answer that does not come (the process is gone) is no acknowledgement; a wrong one is a finding.
       const attempt = async (work: () => Promise<void>): Promise<void> => {
-        while (alive) {
+        while (target.alive) {
           await work().catch((error: unknown) => {
             if (error instanceof assert.AssertionError) throw error;
-            alive = false;
+            target.alive = false;
           });
         }
       };
@@ -107,7 +107,7 @@ export async function runKillRounds(options: {
       ];
       await pause(20 + random() * 380);
       await origin.kill("SIGKILL");
-      alive = false;
+      target.alive = false;
       await Promise.all(work);
       report.kills += 1;
 
