@@ -39,6 +39,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     matrix.transactions
       .expire(now())
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
+    matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
   };
   expire();
   const daily = setInterval(expire, day).unref();

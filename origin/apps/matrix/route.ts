@@ -1,9 +1,11 @@
 import { Hono } from "hono";
+import { readBody } from "../../http/read-body.ts";
 import type { HttpEnv, RequestContext } from "../../http/request-context.ts";
 import type { Log } from "../../host/log.ts";
 import type { Members, Session } from "../../members/members.ts";
 import { MembersError } from "../../members/members.ts";
-import type { JsonObject } from "./events/event.ts";
+import { maximumDepth } from "./events/canonical-json.ts";
+import type { Json, JsonObject } from "./events/event.ts";
 import { MatrixError, tooLarge } from "./matrix-error.ts";
 
 /** Who makes an authenticated request. */
@@ -171,6 +173,10 @@ class IncomingCall implements Call {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new MatrixError(400, "M_BAD_JSON", "The body must be a JSON object.");
     }
+    // Deeper ones overflow the stack of what walks through them, JSON.stringify among it. A level takes two characters.
+    if (text.length > 2 * maximumDepth && !nestsWithin(value as JsonObject, maximumDepth)) {
+      throw new MatrixError(400, "M_BAD_JSON", `The body may nest at most ${maximumDepth} levels deep.`);
+    }
     return value as JsonObject;
   }
 }
@@ -222,22 +228,23 @@ function authenticate(call: Call, parts: RoutingParts, mayBeSuspended: boolean):
   return { userId: `@${name}:${parts.serverName}`, deviceId, memberId, tokenId, name };
 }
 
-/** The body as text, counted as it arrives: a declared length is a claim, not a fact. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 async function readText(request: Request): Promise<string> {
-  const declared = request.headers.get("content-length");
-  if (declared !== null && Number(declared) > largestJson) throw tooLarge("The body is larger than 4 MiB.");
-  // A declared length is held by the HTTP parser: it never delivers more.
-  if (declared !== null && !request.headers.has("transfer-encoding")) return request.text();
-  if (!request.body) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > largestJson) throw tooLarge("The body is larger than 4 MiB.");
-    text += decoder.decode(chunk, { stream: true });
+  const bytes = await readBody(request, largestJson);
+  if (!bytes) throw tooLarge("The body is larger than 4 MiB.");
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    // A replacement character in the place of what was sent would be another text, under the sender's name.
+    throw new MatrixError(400, "M_NOT_JSON", "The body is not valid UTF-8.");
   }
-  return text + decoder.decode();
+}
+
+/** Whether no value lies deeper than `levels` in others. */
+function nestsWithin(value: Json, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((part) => nestsWithin(part, levels - 1));
 }
 
 export function errorResponse(error: MatrixError): Response {

@@ -61,6 +61,8 @@ export interface Fixture {
   restart(): Promise<void>;
   /** The same, and in between something happens to the members without the app's knowing. */
   whileMatrixIsDown(happens: (members: Members) => Promise<unknown>): Promise<void>;
+  /** The table of routes, as `GET /_matrix/client/v3/sync` with `:name` for parameters; `ALL` for any other method. */
+  routes(): string[];
   /** The lines of the log: an unexpected error shows here. */
   readonly log: readonly string[];
   close(): Promise<void>;
@@ -135,6 +137,7 @@ export async function createFixture(overrides: { defaultRoomVersion?: string } =
         token: opened.accessToken,
       };
     },
+    routes: () => server.app.routes.routes.map(({ method, path }) => `${method} ${path}`),
     async restart() {
       await server.stop();
       server = startServer(folder, config, clock, log);
@@ -208,6 +211,7 @@ function makeConfig(folder: string, defaultRoomVersion: string): Config {
     hosts: new Map([["burrow.localhost", "apex"]]),
     matrix: { defaultRoomVersion, maxUploadSize: 1_000_000 },
     edge: { worker: "burrow", vpcService: "", tunnelHost: "", hstsStage: "trial" },
+    alerts: { ntfyUrl: "", webhookUrl: "" },
     log: { level: "warn" },
   };
 }

@@ -4,7 +4,7 @@ import { badJson } from "../matrix-error.ts";
  * Nothing in Matrix nests deeper than a few dozen levels; without a bound a 64 KiB body of brackets would overflow
  * the stack of every recursive reader behind this one.
  */
-const maximumDepth = 256;
+export const maximumDepth = 256;
 
 /**
  * The one encoding of a JSON value that hashes are taken over (specification, Appendices §Canonical JSON).

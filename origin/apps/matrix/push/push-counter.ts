@@ -1,17 +1,17 @@
 import type { Transaction } from "../../../storage/writer.ts";
 import type { RoomEvent } from "../events/event.ts";
 import { type Room, stateOf } from "../rooms/room.ts";
-import type { Evaluator } from "./evaluate.ts";
+import type { Evaluator, PushFacts } from "./evaluate.ts";
 import type { UnreadMarks } from "./unread-marks.ts";
 
 /**
- * Marks an event as unread for each member whom it should notify, judged when the event enters (by the rules of that
- * moment), so that a receipt only has to delete.
+ * Notes for each event whom it should notify, judged when the event enters (by the rules of that moment), so that
+ * counting what is unread asks no rules.
  */
 export interface PushCounter {
   count(transaction: Transaction, room: Room, event: RoomEvent, thread: string): void;
   /** A redacted event no longer counts for anyone. */
-  uncount(so: number, room: Room): void;
+  uncount(transaction: Transaction, room: Room, so: number): void;
 }
 
 export function createPushCounter(parts: {
@@ -20,32 +20,50 @@ export function createPushCounter(parts: {
   evaluatorOf: (userId: string) => Evaluator | undefined;
   ignores: (userId: string, sender: string) => boolean;
 }): PushCounter {
-  const { unread } = parts;
+  const { unread, evaluatorOf, ignores } = parts;
+
+  function followMember(transaction: Transaction, room: Room, { so, pdu }: RoomEvent, member: string): void {
+    const membership = pdu.content["membership"];
+    if (membership === "join") unread.enter(transaction, member, room.nid, so);
+    // The invitation itself is news.
+    if (membership === "invite") unread.enter(transaction, member, room.nid, so - 1);
+    if (membership === "leave" || membership === "ban") unread.leave(transaction, member, room.nid);
+  }
+
   return {
     count(transaction, room, event, thread) {
-      const { so } = event;
-      const { sender } = event.pdu;
+      const { so, pdu } = event;
+      const { sender } = pdu;
+      const member = pdu.type === "m.room.member" ? pdu.state_key : undefined;
+      if (member !== undefined) followMember(transaction, room, event, member);
       // Sending is reading: what stood before in that thread is seen.
-      unread.clear(sender, room.nid, so, thread);
-      const memberCount = room.joined.size;
-      const target = event.pdu.type === "m.room.member" ? event.pdu.state_key : undefined;
+      unread.clear(transaction, sender, room.nid, so, thread);
+
+      const users: string[] = [];
+      const highlighted: string[] = [];
+      let judging = "";
+      // One for all members, and the name only where a rule asks: this loop is most of what a message costs.
+      const facts: PushFacts = {
+        room,
+        memberCount: room.joined.size,
+        get displayName() {
+          const name = stateOf(room, "m.room.member", judging)?.pdu.content["displayname"];
+          return typeof name === "string" ? name : undefined;
+        },
+      };
       const consider = (userId: string): void => {
-        if (userId === sender || parts.ignores(userId, sender)) return;
-        const displayName = stateOf(room, "m.room.member", userId)?.pdu.content["displayname"];
-        const verdict = parts.evaluatorOf(userId)?.(event, {
-          room,
-          memberCount,
-          displayName: typeof displayName === "string" ? displayName : undefined,
-        });
+        if (userId === sender || ignores(userId, sender)) return;
+        judging = userId;
+        const verdict = evaluatorOf(userId)?.(event, facts);
         if (!verdict?.notify) return;
-        unread.add(transaction, userId, room.nid, { so, thread, highlight: verdict.highlight });
+        users.push(userId);
+        if (verdict.highlight) highlighted.push(userId);
       };
       for (const userId of room.joined) consider(userId);
       // An invitation notifies somebody who is not in the room yet.
-      if (target !== undefined && event.pdu.content["membership"] === "invite") consider(target);
+      if (member !== undefined && pdu.content["membership"] === "invite") consider(member);
+      if (users.length > 0) unread.add(transaction, room.nid, { so, thread, users, highlighted });
     },
-    uncount(so, room) {
-      for (const userId of room.members.keys()) unread.remove(userId, room.nid, so);
-    },
+    uncount: (transaction, room, so) => unread.remove(transaction, room.nid, so),
   };
 }

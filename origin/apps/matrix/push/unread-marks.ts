@@ -1,5 +1,6 @@
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
+import { createExpiry } from "./expire-notifications.ts";
 import {
   countOf,
   nothingUnread,
@@ -9,6 +10,7 @@ import {
   unreadToText,
   withCount,
 } from "./unread.ts";
+import { namedIn, namesOf } from "./unread-names.ts";
 
 /**
  * What is unread: one row for each event that notifies anybody, whatever their number, and how far each member has
@@ -22,7 +24,7 @@ export interface UnreadMarks {
   clear(transaction: Transaction, userId: string, room: number, upTo: number, thread?: string): void;
   /** The event no longer counts for anyone. */
   remove(transaction: Transaction, room: number, so: number): void;
-  /** The user is now in the room, or invited: nothing up to the position concerns them. Not for who is there already. */
+  /** The user is in the room now, or invited: nothing up to the position concerns them. Who was so before stays as they are. */
   enter(transaction: Transaction, userId: string, room: number, upTo: number): void;
   /** Nothing is unread any more for who is not in the room. */
   leave(transaction: Transaction, userId: string, room: number): void;
@@ -73,8 +75,6 @@ interface Sum {
 const capacity = 10_000;
 /** Rows that counting again may look at, about 1 ms, before the sum is written down as a base. */
 const mostRows = 1000;
-/** Rows that one write of `expire` looks at. */
-const mostExpired = 2000;
 const end = Number.MAX_SAFE_INTEGER;
 
 export function createUnreadMarks(database: Database): UnreadMarks {
@@ -193,8 +193,6 @@ export function createUnreadMarks(database: Database): UnreadMarks {
     saveBase.run(room, userId, base.so, unreadToText(counts));
   }
 
-  const expiry = createExpiry(database);
-
   return {
     add(transaction, room, { so, thread, users, highlighted }) {
       insert.run(room, so, thread, namesOf(users), namesOf(highlighted));
@@ -241,10 +239,14 @@ export function createUnreadMarks(database: Database): UnreadMarks {
         correctBase(base.user, room, base, from, thread);
       }
       for (const [userId, { unread }] of sums.get(room)?.byUser ?? []) {
-        if (!concerned(userId, unread)) continue;
-        forget(userId, room);
-        
+        if (concerned(userId, unread)) forget(userId, room);
       }
+      // What was counted meanwhile lacks the event.
+      transaction.onRollback(() => {
+        for (const userId of sums.get(room)?.byUser.keys() ?? []) {
+          if (users.includes(namedIn(userId))) forget(userId, room);
+        }
+      });
     },
     enter(transaction, userId, room, upTo) {
       if (enter.run(room, userId, upTo).changes === 0) return;
@@ -266,6 +268,23 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       return found;
     },
     inRoom,
-    expire: expiry,
+    expire: createExpiry(database),
   };
+}
+
+const rowsOf = (tallies: readonly Tally[]): number => tallies.reduce((sum, { rows }) => sum + rows, 0);
+
+function addUp(base: Unread, tallies: readonly Tally[]): Unread {
+  let unread = base;
+  for (const { thread, notifications, highlights } of tallies) {
+    if (notifications > 0) unread = plus(unread, thread, notifications, highlights);
+  }
+  return unread;
+}
+
+/** What was counted again replaces what was known: of the one thread, or of all. */
+function recounted(before: Unread, tallies: readonly Tally[], thread: string | undefined): Unread {
+  if (thread === undefined) return addUp(nothingUnread, tallies);
+  const found = tallies.find((tally) => tally.thread === thread);
+  return withCount(before, thread, found?.notifications ?? 0, found?.highlights ?? 0);
 }

@@ -150,7 +150,7 @@ export function createAppend(parts: {
       redactedBy: redactionId,
     };
     strip.run(JSON.stringify(stripped.pdu), redactionId, target.so);
-    pushCounter.uncount(target.so, room);
+    pushCounter.uncount(transaction, room, target.so);
     events.changed(target.so);
     transaction.onRollback(() => events.changed(target.so));
     const key = target.pdu.state_key;

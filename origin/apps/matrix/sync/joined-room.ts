@@ -1,6 +1,6 @@
 import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
-import type { Unread, UnreadCount } from "../push/unread-marks.ts";
+import type { Unread, UnreadCount } from "../push/unread.ts";
 import type { Room } from "../rooms/room.ts";
 import type { AccountDataEntry } from "../users/account-data.ts";
 import { createJoinedReader } from "./joined-reader.ts";

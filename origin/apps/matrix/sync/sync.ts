@@ -1,5 +1,5 @@
 import type { MatrixContext } from "../matrix-context.ts";
-import { nothingUnread, type Unread } from "../push/unread-marks.ts";
+import { nothingUnread, type Unread } from "../push/unread.ts";
 import { toClientEvent } from "../rooms/client-event.ts";
 import type { RoomMembership } from "../rooms/membership-store.ts";
 import { type Room, stateOf } from "../rooms/room.ts";

@@ -81,7 +81,7 @@ export function createReceipts(parts: {
     if (known && known.event_so >= event.so) return;
     const so = stream.next(transaction);
     save.run(room.nid, userId, type, thread, event.eventId, event.so, now(), so);
-    unread.clear(userId, room.nid, event.so, thread === "" ? undefined : thread);
+    unread.clear(transaction, userId, room.nid, event.so, thread === "" ? undefined : thread);
     // A private receipt is nobody else's business; one's own other devices hear of the new counts.
     const concerned = type === "m.read" ? [...room.joined] : [userId];
     transaction.afterCommit(() => waiters.notify(concerned, so));

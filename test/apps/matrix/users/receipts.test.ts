@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { RoomEvent } from "../../../../origin/apps/matrix/events/event.ts";
-import type { Unread } from "../../../../origin/apps/matrix/push/unread-marks.ts";
+import type { Unread } from "../../../../origin/apps/matrix/push/unread.ts";
 import { createFixture, type Fixture, type User } from "../fixture.ts";
 import { inThread, makeRoom, roomOf, say } from "./rooms.ts";
 
