@@ -1,6 +1,6 @@
 /**
  * The floor to measure against: a bare node:http handler that commits the same rows as a sent message (an event,
- * a transaction note, a counter for each other member) in groups at synchronous=FULL, and does nothing else.
+ * a transaction note, COUNTERS rows of whom it notifies) in groups at synchronous=FULL, and does nothing else.
  * Prints its port.
  */
 import { createHash, randomBytes } from "node:crypto";
