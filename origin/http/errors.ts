@@ -20,6 +20,14 @@ export const complaints = {
     title: "Misdirected request",
     message: "This server does not answer for that host.",
   },
+  // The edge refuses these already (row E3): no reader behind us may resolve a path to one that was not judged.
+  ambiguousPath: {
+    status: 400,
+    code: "ambiguous_path",
+    errcode: "M_INVALID_PARAM",
+    title: "Ambiguous path",
+    message: "The path holds an encoded dot segment or a backslash: send it resolved.",
+  },
   badRequest: {
     status: 400,
     code: "bad_request",
@@ -31,12 +39,22 @@ export const complaints = {
 
 /** The answer to a complaint, in the protocol of the request: a Matrix error, a page for browsers, or JSON. */
 export function complaintResponse(complaint: Complaint, path: string, accept: string | null): Response {
+  const { headers, body } = writeComplaint(complaint, path, accept);
+  return new Response(body, { status: complaint.status, headers });
+}
+
+/** The same, for who writes to node's own response. */
+export function writeComplaint(
+  complaint: Complaint,
+  path: string,
+  accept: string | null,
+): { headers: Record<string, string>; body: string } {
   const dialect = dialectOf(path, accept);
   const { type, body } = formatComplaint(complaint, dialect);
   const headers: Record<string, string> = { "content-type": type, "cache-control": "no-store" };
   if (dialect === "matrix") for (const [name, value] of MATRIX_CORS) headers[name] = value;
   if (dialect === "html") for (const [name, value] of DEFAULT_HEADERS) headers[name] = value;
-  return new Response(body, { status: complaint.status, headers });
+  return { headers, body };
 }
 
 /**

@@ -2,6 +2,7 @@ import { getRequestListener } from "@hono/node-server";
 import { createServer, IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { canonicalisePath } from "../../shared/canonical-path.ts";
 import { ORIGIN_HEAD_MAX_BYTES } from "../../shared/limits.ts";
 import { REPLY_HEADER } from "../../shared/reply-proof.ts";
 import type { ListenAddress } from "../config/config.ts";
@@ -9,7 +10,7 @@ import type { Log } from "../host/log.ts";
 import { bind, type BoundAddress } from "./bind.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { AcceptedProof, EdgeProof } from "./edge-proof.ts";
-import { complaintResponse, complaints, unexpectedError } from "./errors.ts";
+import { complaintResponse, complaints, unexpectedError, writeComplaint } from "./errors.ts";
 import { answerHealth } from "./health.ts";
 import { ProvenResponse } from "./proven-response.ts";
 import type { RequestContext } from "./request-context.ts";
@@ -65,8 +66,16 @@ export async function startListener(options: {
     }
     const context = createContext(verdict);
     outgoing.replyProof = (status) => proof.replyHeader(verdict, status, context.guess);
+    const path = pathOf(incoming);
+    if (typeof canonicalisePath(path) === "string") {
+      const { ambiguousPath } = complaints;
+      const { headers, body } = writeComplaint(ambiguousPath, path, incoming.headers.accept ?? null);
+      outgoing.writeHead(ambiguousPath.status, headers);
+      outgoing.end(body);
+      return;
+    }
     if ((incoming.method === "GET" || incoming.method === "HEAD") && hosts.has(context.client.host)) {
-      const health = answerHealth(pathOf(incoming), proof, verdict);
+      const health = answerHealth(path, proof, verdict);
       if (health) {
         outgoing.writeHead(200, { "content-type": "application/json", "cache-control": "no-store" });
         outgoing.end(JSON.stringify(health));
@@ -77,7 +86,7 @@ export async function startListener(options: {
     contexts.set(incoming, context);
     // What rejects here was caught by nobody (an app that answered twice, say): it must cost only its own connection.
     serve(incoming, outgoing).catch((error: unknown) => {
-      unexpectedError(log, error, { method: incoming.method ?? "", path: pathOf(incoming) });
+      unexpectedError(log, error, { method: incoming.method ?? "", path });
       outgoing.destroy();
     });
   };

@@ -56,7 +56,14 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     deactivate: (memberId) =>
       accounts.deactivate(memberId, (transaction, member) => void sessions.endInside(transaction, member)),
     verifyPassword: passwords.verify,
-    changePassword: passwords.change,
+    async changePassword(memberId, password, kept) {
+      let ended = 0;
+      await passwords.change(memberId, password, (transaction, member) => {
+        if (kept === "all") return;
+        ended = sessions.endInside(transaction, member, kept === "none" ? undefined : kept.onlyDevice);
+      });
+      return ended;
+    },
 
     openSession: sessions.open,
     authenticate: sessions.authenticate,

@@ -54,6 +54,9 @@ export interface DeviceRequest {
   readonly address: string;
 }
 
+/** Which of the sessions that the old password opened outlast it. */
+export type SessionsKept = "all" | "none" | { readonly onlyDevice: string };
+
 export interface Invite {
   readonly id: number;
   /** What the owner called it: for whom it is. */
@@ -129,7 +132,8 @@ export interface Members {
   list(): Member[];
   /** One KDF call for known, unknown and empty names alike. Undefined: wrong, unknown, or deactivated. */
   verifyPassword(name: string, password: string): Promise<Member | undefined>;
-  changePassword(memberId: number, password: string): Promise<void>;
+  /** Ends the sessions in the same transaction, and gives the number of those that ended. Throws password-weak. */
+  changePassword(memberId: number, password: string, sessions: SessionsKept): Promise<number>;
   suspend(memberId: number): Promise<void>;
   unsuspend(memberId: number): Promise<void>;
   /** Ends every session; the name is never given out again. */

@@ -14,8 +14,12 @@ const reserved = new Set(
   ).split(" "),
 );
 
+/** Longer input is no name in any spelling: normalising megabytes of it would hold everybody up. */
+const longestInput = 1000;
+
 /** The one spelling of a name: NFKC, lower-case, no space around. */
 export function canonicalName(name: string): string {
+  if (name.length > longestInput) return name;
   return name.normalize("NFKC").trim().toLowerCase();
 }
 

@@ -1,7 +1,12 @@
 import { MembersError } from "./members.ts";
 
 export const shortestPassword = { owner: 16, member: 12 } as const;
+/** In NFKC. */
 const longestPasswordBytes = 1024;
+/** As typed: NFKC leaves at least one byte in four, so what is longer is no password, and need not be normalised. */
+export const longestInputBytes = 4 * longestPasswordBytes;
+
+const tooLong = `Use a shorter password: at most ${longestPasswordBytes} bytes.`;
 
 /** What a guesser tries first, whole or joined; written as `fold` leaves them. */
 const commonWords = (
@@ -38,6 +43,7 @@ const neighbours = new Set(
 
 /** Throws password-weak with what to change. `names` are words that belong to the account, such as its name. */
 export function checkPassword(input: string, role: "owner" | "member", names: readonly string[]): void {
+  if (Buffer.byteLength(input) > longestInputBytes) throw weak(tooLong);
   const password = input.normalize("NFKC");
   const characters = Array.from(password);
   const shortest = shortestPassword[role];
@@ -46,9 +52,7 @@ export function checkPassword(input: string, role: "owner" | "member", names: re
       `Use at least ${shortest} characters (this has ${characters.length}). Four or five unrelated words are easy to remember.`,
     );
   }
-  if (Buffer.byteLength(password) > longestPasswordBytes) {
-    throw weak(`Use a shorter password: at most ${longestPasswordBytes} bytes.`);
-  }
+  if (Buffer.byteLength(password) > longestPasswordBytes) throw weak(tooLong);
   if (isRepetition(characters)) {
     throw weak("This repeats the same few characters. Use unrelated words instead, four or five of them.");
   }

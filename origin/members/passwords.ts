@@ -1,10 +1,11 @@
 import type { Database } from "../storage/database.ts";
+import type { Transaction } from "../storage/writer.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Kdf } from "./kdf.ts";
 import type { KdfQueue } from "./kdf-queue.ts";
 import { type Member, MembersError } from "./members.ts";
 import { canonicalName } from "./names.ts";
-import { checkPassword } from "./password-strength.ts";
+import { checkPassword, longestInputBytes } from "./password-strength.ts";
 
 export interface Passwords {
   /** Throws password-weak. */
@@ -15,7 +16,12 @@ export interface Passwords {
    */
   readonly derive: (password: string, stillWanted?: () => void) => Promise<string>;
   readonly verify: (name: string, password: string) => Promise<Member | undefined>;
-  readonly change: (memberId: number, password: string) => Promise<void>;
+  /** `alongside` runs in the same transaction. */
+  readonly change: (
+    memberId: number,
+    password: string,
+    alongside: (transaction: Transaction, member: Member) => void,
+  ) => Promise<void>;
 }
 
 export function createPasswords(options: {
@@ -58,20 +64,23 @@ export function createPasswords(options: {
     async verify(name, password) {
       const account = selectStored.get(canonicalName(name));
       const stored = account?.password ?? kdf.decoy();
-      const right = await queue.run(() => kdf.verify(stored, password));
-      if (!right || !account) return undefined;
+      // Normalising megabytes would hold everybody up. The derivation is the same as for any wrong password.
+      const tooLong = Buffer.byteLength(password) > longestInputBytes;
+      const right = await queue.run(() => kdf.verify(stored, tooLong ? "" : password));
+      if (!right || !account || tooLong) return undefined;
       // Deactivated or changed meanwhile: what was proved is no longer the password.
       if (selectStored.get(canonicalName(name))?.password !== stored) return undefined;
       if (kdf.outdated(stored)) await strengthen(account.id, stored, password);
       return accounts.get(account.id);
     },
-    async change(memberId, password) {
+    async change(memberId, password, alongside) {
       const { role, name } = accounts.require(memberId);
       check(password, role, name);
       const stored = await derive(password);
-      await database.write(() => {
-        accounts.require(memberId);
+      await database.write((transaction) => {
+        const member = accounts.require(memberId);
         replace.run(stored, memberId);
+        alongside(transaction, member);
       });
     },
   };

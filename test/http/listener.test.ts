@@ -265,6 +265,39 @@ test("odd headers, targets and bodies are never a 500", async (t) => {
   assert.equal((await ask(frame, { method: "POST", body: "x".repeat(100_000) })).status, 200);
 });
 
+test("a path that two readers could read differently reaches no app, in the protocol of the request", async (t) => {
+  const reached: string[] = [];
+  const frame = await start(t, (routes) =>
+    routes.all("*", (c) => {
+      reached.push(c.req.path);
+      return c.text("reached");
+    }),
+  );
+  for (const path of [
+    "/_matrix/client/%2e%2e/health",
+    "/_matrix/client/../health",
+    "/_matrix/client/./sync",
+    "/_matrix/client/x%2F..%2Fy",
+    "/_matrix/client\\sync",
+    "/_matrix/client%5Csync",
+    "/_matrix/client/%2E",
+  ]) {
+    const answer = await ask(frame, { path });
+    assert.equal(answer.status, 400, path);
+    assert.equal((JSON.parse(answer.body) as { errcode: string }).errcode, "M_INVALID_PARAM", path);
+    assert.equal(answer.headers["access-control-allow-origin"], "*", path);
+  }
+  const page = await ask(frame, { path: "/a/%2e%2e/setup", headers: { accept: "text/html" } });
+  assert.equal(page.status, 400);
+  assert.match(page.body, /<h1>Ambiguous path<\/h1>/);
+  assert.equal((await ask(frame, { path: "/../health" })).status, 400);
+  assert.deepEqual(reached, []);
+  // What only looks odd is the apps' to judge.
+  for (const path of ["/%00", "/%zz", "//a", "/a%2Fb", "/...", "/?a=/../b"]) {
+    assert.equal((await ask(frame, { path })).status, 200, path);
+  }
+});
+
 test("a signed head of nearly 64 KiB is taken", async (t) => {
   const frame = await start(t, (routes) =>
     routes.all("*", (c) => c.text(String(c.req.header("x-long")?.length))),

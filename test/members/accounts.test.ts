@@ -67,7 +67,7 @@ test("a deactivated member is gone for good, and so is the name", async (t) => {
   assert.throws(() => members.checkName("ben"), refusedAs("name-taken"));
   for (const attempt of [
     () => members.openSession(ben.id, { address: "192.0.2.1" }),
-    () => members.changePassword(ben.id, ownerPassword),
+    () => members.changePassword(ben.id, ownerPassword, "none"),
     () => members.suspend(ben.id),
     () => members.unsuspend(ben.id),
     () => members.deactivate(ben.id),

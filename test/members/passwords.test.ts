@@ -26,11 +26,56 @@ test("a password is proved with exactly one derivation, for known, unknown and e
   }
 });
 
+test("megabytes are a wrong password without being looked at, and the work is that of any other", async (t) => {
+  const { members, openAnother } = await openHousehold(t);
+  const { ownerId } = await settle(members);
+  const kdf = createKdf({ memory: 8, passes: 1 });
+  const seen: number[] = [];
+  const door = openAnother({
+    ...kdf,
+    verify(stored, password) {
+      seen.push(password.length);
+      return kdf.verify(stored, password);
+    },
+  });
+  const long = "\ufdfa".repeat(1_000_000);
+  assert.equal(await door.verifyPassword("ada", long), undefined);
+  assert.equal(await door.verifyPassword("nobody", long), undefined);
+  assert.deepEqual(seen, [0, 0]);
+  // A name is not looked at either.
+  assert.equal(await door.verifyPassword(`ada${" ".repeat(1_000_000)}`, ownerPassword), undefined);
+  await assert.rejects(() => door.changePassword(ownerId, long, "all"), refusedAs("password-weak"));
+  // The longest password there can be, typed in characters that take four times as many bytes.
+  const wide = Array.from({ length: 1024 }, (_, at) => String.fromCodePoint(0x1d400 + ((at * 7) % 26))).join(
+    "",
+  );
+  await door.changePassword(ownerId, wide, "all");
+  assert.ok(await door.verifyPassword("ada", wide));
+  assert.ok(await door.verifyPassword("ada", wide.normalize("NFKC")));
+});
+
+test("a new password and the end of the sessions that the old one opened are one write", async (t) => {
+  const { members, database } = await openHousehold(t);
+  const { ownerId } = await settle(members);
+  const open = async (deviceId: string) =>
+    (await members.openSession(ownerId, { deviceId, address: "192.0.2.1" })).accessToken;
+  const devices = () => members.devices(ownerId).map(({ deviceId }) => deviceId);
+  for (const deviceId of ["A", "B", "C"]) await open(deviceId);
+  const write = t.mock.method(database, "write");
+  assert.equal(await members.changePassword(ownerId, `${ownerPassword} one`, "all"), 0);
+  assert.deepEqual(devices(), ["A", "B", "C"]);
+  assert.equal(await members.changePassword(ownerId, `${ownerPassword} two`, { onlyDevice: "B" }), 2);
+  assert.deepEqual(devices(), ["B"]);
+  assert.equal(await members.changePassword(ownerId, `${ownerPassword} three`, "none"), 1);
+  assert.deepEqual(devices(), []);
+  assert.equal(write.mock.callCount(), 3);
+});
+
 test("every character of a long password counts, and Unicode forms of one text are one password", async (t) => {
   const { members } = await openHousehold(t);
   const { ownerId } = await settle(members);
   const long = `${ownerPassword} ${"wall ".repeat(20)}é`;
-  await members.changePassword(ownerId, long);
+  await members.changePassword(ownerId, long, "all");
   assert.ok(await members.verifyPassword("ada", long.normalize("NFD")));
   assert.equal(await members.verifyPassword("ada", long.slice(0, 72)), undefined);
   assert.equal(await members.verifyPassword("ada", long.slice(0, -1)), undefined);

@@ -15,10 +15,14 @@ const root = logger as unknown as { methodFactory: () => () => void; rebuild(): 
 root.methodFactory = () => () => {};
 root.rebuild();
 
-/** An ordinary client, signed in and syncing: matrix-js-sdk with its Rust crypto, in memory. */
+/**
+ * An ordinary client, signed in and syncing: matrix-js-sdk with its Rust crypto, in memory. `lazy`: as Element Web
+ * syncs, with lazily loaded members and threads.
+ */
 export async function createMatrixClient(
   baseUrl: string,
   account: Record<string, string>,
+  options: { fetchFn?: typeof fetch; lazy?: boolean } = {},
 ): Promise<MatrixClient> {
   const client = createClient({
     baseUrl,
@@ -26,6 +30,7 @@ export async function createMatrixClient(
     deviceId: account["device_id"]!,
     accessToken: account["access_token"]!,
     logger: forgetfulLogger,
+    ...(options.fetchFn && { fetchFn: options.fetchFn }),
   });
   await client.initRustCrypto({ useIndexedDB: false });
   const prepared = new Promise<void>((resolve) => {
@@ -36,10 +41,14 @@ export async function createMatrixClient(
     };
     client.on("sync" as never, onSync as never);
   });
-  // What is missed during a restart comes in one answer, without a gap to page through.
-  const filter = new Filter(client.getSafeUserId());
-  filter.setTimelineLimit(200);
-  await client.startClient({ filter });
+  if (options.lazy) {
+    await client.startClient({ lazyLoadMembers: true, threadSupport: true, initialSyncLimit: 20 });
+  } else {
+    // What is missed during a restart comes in one answer, without a gap to page through.
+    const filter = new Filter(client.getSafeUserId());
+    filter.setTimelineLimit(200);
+    await client.startClient({ filter });
+  }
   await prepared;
   return client;
 }

@@ -10,8 +10,10 @@ export interface SignedRequest {
   /** Path and query, as on the wire. */
   path: string;
   token?: string | undefined;
-  /** Text is sent as it is, anything else as JSON. */
+  /** Text and bytes are sent as they are, anything else as JSON. */
   body?: unknown;
+  /** Sends the body without telling its length before. */
+  chunked?: boolean;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -80,8 +82,9 @@ export function createSignedClient(options: {
   }
 
   return {
-    request({ method, path, token, body, headers, signal }) {
-      const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+    request({ method, path, token, body, chunked = false, headers, signal }) {
+      const isReady = body === undefined || typeof body === "string" || body instanceof Uint8Array;
+      const text = isReady ? body : JSON.stringify(body);
       return new Promise((resolve, reject) => {
         const outgoing = httpRequest(
           {
@@ -96,7 +99,9 @@ export function createSignedClient(options: {
               ...(token !== undefined && { authorization: `Bearer ${token}` }),
               ...(text !== undefined && {
                 "content-type": "application/json",
-                "content-length": String(Buffer.byteLength(text)),
+                ...(chunked
+                  ? { "transfer-encoding": "chunked" }
+                  : { "content-length": String(Buffer.byteLength(text)) }),
               }),
               ...headers,
             },

@@ -24,13 +24,16 @@ export interface TestOrigin {
   close(): Promise<void>;
 }
 
-/** A development origin on `dataDir`, made where it is missing; warnings and errors go to standard error. */
+const toStandardError = (line: string): void => void process.stderr.write(line);
+
+/** A development origin on `dataDir`, made where it is missing. `write` gets the log's warnings and errors. */
 export async function startTestOrigin(options: {
   dataDir: string;
   port?: number;
   publicUrl?: string;
+  write?: (line: string) => void;
 }): Promise<TestOrigin> {
-  const { dataDir, port = 0, publicUrl = "http://127.0.0.1" } = options;
+  const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
   if (!existsSync(configFile(dataDir))) {
     writeFileSync(configFile(dataDir), 'mode = "development"\nserver_name = "burrow.localhost"\n');
@@ -41,7 +44,7 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const log = createLog({ level: "warn", now: Date.now, write: (line) => process.stderr.write(line) });
+  const log = createLog({ level: "warn", now: Date.now, write });
   const origin = await startOrigin({ config, log });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
   return {

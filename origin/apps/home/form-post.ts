@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { readBody } from "../../http/read-body.ts";
 import type { Client, HttpEnv } from "../../http/request-context.ts";
 import type { MembersErrorCode } from "../../members/members.ts";
 
@@ -35,7 +36,9 @@ export async function readForm(c: Context<HttpEnv>, publicUrl: string): Promise<
       "This is not a form of this site. Open the page again and send it from there.",
     );
   }
-  return new URLSearchParams(await readText(c.req.raw));
+  const bytes = await readBody(c.req.raw, longestForm);
+  if (!bytes) throw new FormRefusal(413, "This form is too long. Use a shorter name and password.");
+  return new URLSearchParams(new TextDecoder().decode(bytes));
 }
 
 /** Sibling apps are same-site, so only the very same origin counts; and a browser always sends it on POST. */
@@ -50,20 +53,6 @@ function expectedOrigins({ scheme, host }: Client, publicUrl: string): string[] 
   const { port } = new URL(publicUrl);
   const origin = `${scheme}://${host}`;
   return port === "" ? [origin] : [origin, `${origin}:${port}`];
-}
-
-async function readText(request: Request): Promise<string> {
-  const tooLong = new FormRefusal(413, "This form is too long. Use a shorter name and password.");
-  if (Number(request.headers.get("content-length") ?? 0) > longestForm) throw tooLong;
-  if (!request.body) return "";
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body) {
-    length += chunk.length;
-    if (length > longestForm) throw tooLong;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** How the refusals of the members' domain are answered here. */

@@ -3,6 +3,7 @@ import { optionalObject, optionalString, requireString } from "./client-api/read
 import { canonicalJson } from "./events/canonical-json.ts";
 import type { JsonObject } from "./events/event.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { forbidden } from "./matrix-error.ts";
 import type { Call } from "./route.ts";
 import { readName } from "./sign-in.ts";
 
@@ -85,8 +86,10 @@ export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
       const password = requireString(auth, "password");
       const named = Object.hasOwn(auth, "identifier") || Object.hasOwn(auth, "user");
       // Never a way to try other people's passwords.
-      const isSelf = !named || matrix.members.find(readName(auth, matrix.config.serverName))?.id === memberId;
-      if (isSelf && (await matrix.members.verifyPassword(name, password))) return undefined;
+      if (named && matrix.members.find(readName(auth, matrix.config.serverName))?.id !== memberId) {
+        throw forbidden("This takes your own password, not somebody else's.");
+      }
+      if (await matrix.members.verifyPassword(name, password)) return undefined;
       return { errcode: "M_FORBIDDEN", error: "The password is wrong." };
     },
   };

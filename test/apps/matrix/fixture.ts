@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
 import type { Config } from "../../../origin/config/config.ts";
+import { readConfig } from "../../../origin/config/read-config.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
@@ -49,6 +50,8 @@ export interface RequestOptions {
 export interface Fixture {
   readonly matrix: MatrixContext;
   readonly members: Members;
+  /** As hono has them registered. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
   /** Stands still until it is moved. */
   readonly clock: { now: number };
   /** `path` from the root, with its query; `/v3/…` and `/v1/…` mean the client API. */
@@ -61,8 +64,6 @@ export interface Fixture {
   restart(): Promise<void>;
   /** The same, and in between something happens to the members without the app's knowing. */
   whileMatrixIsDown(happens: (members: Members) => Promise<unknown>): Promise<void>;
-  /** The table of routes, as `GET /_matrix/client/v3/sync` with `:name` for parameters; `ALL` for any other method. */
-  routes(): string[];
   /** The lines of the log: an unexpected error shows here. */
   readonly log: readonly string[];
   close(): Promise<void>;
@@ -88,6 +89,9 @@ export async function createFixture(overrides: { defaultRoomVersion?: string } =
     },
     get members() {
       return server.members;
+    },
+    get routes() {
+      return server.app.routes.routes;
     },
     clock,
     log,
@@ -137,7 +141,6 @@ export async function createFixture(overrides: { defaultRoomVersion?: string } =
         token: opened.accessToken,
       };
     },
-    routes: () => server.app.routes.routes.map(({ method, path }) => `${method} ${path}`),
     async restart() {
       await server.stop();
       server = startServer(folder, config, clock, log);
@@ -202,16 +205,13 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
 }
 
 function makeConfig(folder: string, defaultRoomVersion: string): Config {
-  return {
-    mode: "development",
+  return readConfig({
     dataDir: folder,
-    serverName: "burrow.localhost",
-    publicUrl: "http://burrow.localhost",
-    listen: { kind: "unix", path: join(folder, "origin.sock") },
-    hosts: new Map([["burrow.localhost", "apex"]]),
-    matrix: { defaultRoomVersion, maxUploadSize: 1_000_000 },
-    edge: { worker: "burrow", vpcService: "", tunnelHost: "", hstsStage: "trial" },
-    alerts: { ntfyUrl: "", webhookUrl: "" },
-    log: { level: "warn" },
-  };
+    environment: {
+      BURROW_MODE: "development",
+      BURROW_SERVER_NAME: "burrow.localhost",
+      BURROW_MATRIX_DEFAULT_ROOM_VERSION: defaultRoomVersion,
+    },
+    overrides: { publicUrl: "http://burrow.localhost" },
+  });
 }

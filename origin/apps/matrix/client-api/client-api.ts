@@ -15,6 +15,7 @@ import { eventContextRoutes } from "./event-context.ts";
 import { filterRoutes } from "./filter.ts";
 import { invitingRoutes } from "./inviting.ts";
 import { joiningRoutes } from "./joining.ts";
+import { keyBackupRoutes } from "./key-backup.ts";
 import { keysRoutes } from "./keys.ts";
 import { kickingRoutes } from "./kicking.ts";
 import { knockingRoutes } from "./knocking.ts";
@@ -101,6 +102,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     // End-to-end encryption
     ...keysRoutes(matrix),
     ...crossSigningRoutes(matrix, uia),
+    ...keyBackupRoutes(),
     ...toDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),

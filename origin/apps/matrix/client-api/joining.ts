@@ -7,10 +7,14 @@ import { optionalString } from "./read-body.ts";
 export function joiningRoutes(matrix: MatrixContext): Route[] {
   async function join(call: Call, idOrAlias: string): Promise<Answer> {
     const { userId } = call.requester;
-    const reason = optionalString(await call.json({ mayBeEmpty: true }), "reason");
+    const body = await call.json({ mayBeEmpty: true });
+    const reason = optionalString(body, "reason");
+    // Other servers take custom keys over into the event, and clients rely on it. The first is about invitations by
+    // e-mail address.
+    const { third_party_signed: _, reason: __, ...more } = body;
     const roomId = resolveRoom(matrix, idOrAlias);
     await matrix.database.write((transaction) =>
-      joinRoom(matrix, transaction, { roomId, sender: userId, target: userId, reason }),
+      joinRoom(matrix, transaction, { roomId, sender: userId, target: userId, reason, more }),
     );
     return { room_id: roomId };
   }

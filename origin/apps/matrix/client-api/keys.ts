@@ -4,7 +4,10 @@ import type { MatrixContext } from "../matrix-context.ts";
 import { badJson, invalidParam, missingParam } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { parseToken } from "../sync/position.ts";
-import { isObject, optionalObject, requireArray, requireObject, requireString } from "./read-body.ts";
+import { isObject, optionalObject, requireObject } from "./read-body.ts";
+
+/** Users in one query: it is answered in one go, and nobody else is meanwhile. Clients ask for some 250 at once. */
+const mostAsked = 1000;
 
 export function keysRoutes(matrix: MatrixContext): Route[] {
   const { crossSigning, database, deviceKeys, deviceLists } = matrix;
@@ -31,6 +34,7 @@ export function keysRoutes(matrix: MatrixContext): Route[] {
       }
       asked.set(userId, devices as string[]);
     }
+    if (asked.size > mostAsked) throw invalidParam(`device_keys may ask for at most ${mostAsked} users.`);
     // No federation, so no server can fail us (M1).
     return {
       failures: {},
@@ -101,18 +105,28 @@ export function checkSignatures(key: JsonObject): void {
 /** The fields that the specification requires; whatever else the device has signed is kept. */
 function readDeviceKeys(keys: JsonObject | undefined): JsonObject | undefined {
   if (!keys) return undefined;
-  requireString(keys, "user_id");
-  requireString(keys, "device_id");
-  requireArray(keys, "algorithms");
-  requireObject(keys, "keys");
+  const { user_id: userId, device_id: deviceId, algorithms, keys: publicKeys } = keys;
+  if (
+    typeof userId !== "string" ||
+    typeof deviceId !== "string" ||
+    !Array.isArray(algorithms) ||
+    !isObject(publicKeys)
+  ) {
+    throw badJson("device_keys must have user_id, device_id, algorithms and keys.");
+  }
   checkSignatures(keys);
   return keys;
 }
 
+/** Of one-time keys in an upload. A client keeps 50 or 100 of them there. */
+const mostKeys = 1000;
+
 const keyName = /^([\w.]{1,100}):([^\0]{1,255})$/;
 
 function readKeys(body: JsonObject, field: string): NamedKey[] {
-  return Object.entries(optionalObject(body, field) ?? {}).map(([name, key]: [string, Json]) => {
+  const keys = Object.entries(optionalObject(body, field) ?? {});
+  if (keys.length > mostKeys) throw invalidParam(`${field} may hold at most ${mostKeys} keys.`);
+  return keys.map(([name, key]: [string, Json]) => {
     const [, algorithm, keyId] = keyName.exec(name) ?? [];
     if (algorithm === undefined || keyId === undefined) {
       throw invalidParam(`${field} has the key ${name}, which is not of the form <algorithm>:<key id>.`);

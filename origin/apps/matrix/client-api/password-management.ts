@@ -16,13 +16,13 @@ export function passwordManagementRoutes(matrix: MatrixContext, uia: Uia, follow
     if (challenge) return challenge;
     if (newPassword === undefined) throw missingParam("new_password is missing.");
     try {
-      await matrix.members.changePassword(memberId, newPassword);
+      // Not the device that asks (specification §POST /account/password).
+      const kept = logoutDevices ? { onlyDevice: deviceId } : "all";
+      await matrix.members.changePassword(memberId, newPassword, kept);
     } catch (error) {
       if (!(error instanceof MembersError && error.code === "password-weak")) throw error;
       throw new MatrixError(400, "M_WEAK_PASSWORD", error.message);
     }
-    // Not the device that asks (specification §POST /account/password).
-    if (logoutDevices) await matrix.members.endSessions(memberId, deviceId);
     await following.settle();
     return {};
   }

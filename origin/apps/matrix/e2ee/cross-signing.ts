@@ -6,7 +6,7 @@ import { type LocalMembers, localDevices } from "../users/local-member.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import type { DeviceLists } from "./device-lists.ts";
 import { createKeySignatures, withSignatures } from "./key-signatures.ts";
-import { isSignature, signatureBy, signedText, signingKeys } from "./signed-json.ts";
+import { isSignature, signatureBy, signedText } from "./signed-json.ts";
 
 /** A person's own keys, which vouch for their devices and for other people (specification §Cross-signing). */
 export interface CrossSigning {
@@ -66,8 +66,10 @@ export function createCrossSigning(
   /** The user's own devices among those that have signed the master key. */
   function deviceSigners(key: JsonObject, userId: string): Signers {
     const signers = new Map<string, string>();
-    for (const name of signingKeys(key, userId)) {
-      const keys = deviceKeys.published(userId, name.slice("ed25519:".length))?.["keys"];
+    for (const { deviceId } of localDevices(parts, userId)) {
+      const name = `ed25519:${deviceId}`;
+      if (signatureBy(key, userId, name) === undefined) continue;
+      const keys = deviceKeys.published(userId, deviceId)?.["keys"];
       const publicKey = (keys as JsonObject | undefined)?.[name];
       if (typeof publicKey === "string") signers.set(name, publicKey);
     }

@@ -14,13 +14,6 @@ export function signatureBy(object: JsonObject, userId: string, keyId: string): 
   return typeof signature === "string" ? signature : undefined;
 }
 
-/** The names (`ed25519:ID`) of the user's keys that have signed the object. */
-export function signingKeys(object: JsonObject, userId: string): string[] {
-  const signatures = member(object["signatures"], userId);
-  if (typeof signatures !== "object" || signatures === null || Array.isArray(signatures)) return [];
-  return Object.keys(signatures).filter((name) => name.startsWith("ed25519:"));
-}
-
 /** Whether the signature is the ed25519 key's own over the object. Both are base64; odd ones are just wrong. */
 export function isSignature(object: JsonObject, signature: string, publicKey: string): boolean {
   const x = Buffer.from(publicKey, "base64").toString("base64url");

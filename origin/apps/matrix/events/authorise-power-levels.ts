@@ -8,7 +8,7 @@ const singleLevels = ["users_default", "events_default", "state_default", "ban",
 
 /**
  * Rule 9 (10 in version 12): what a sender at `level` may change about m.room.power_levels.
- * Throws M_FORBIDDEN; M_BAD_JSON where a level is no integer.
+ * Throws M_FORBIDDEN; M_BAD_JSON where a level is no integer or is one of a creator.
  */
 export function authorisePowerLevels(pdu: AuthorisedPdu, state: AuthState, level: number): void {
   const next = pdu.content;
@@ -16,7 +16,7 @@ export function authorisePowerLevels(pdu: AuthorisedPdu, state: AuthState, level
   if (state.version.privilegedCreators) {
     for (const user of integersOf(next["users"]).keys()) {
       if (isCreator(state, user)) {
-        throw forbidden(`${user} created this room and stands above all levels: leave it out.`);
+        throw badJson(`${user} created this room and stands above all levels: leave it out.`);
       }
     }
   }

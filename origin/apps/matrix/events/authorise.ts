@@ -1,4 +1,4 @@
-import { forbidden } from "../matrix-error.ts";
+import { badJson, forbidden } from "../matrix-error.ts";
 import { authorisePowerLevels } from "./authorise-power-levels.ts";
 import type { AuthState, Pdu } from "./event.ts";
 import { domainOf, isUserId } from "./identifiers.ts";
@@ -19,7 +19,8 @@ export type AuthorisedPdu = Omit<Pdu, "hashes">;
 
 /**
  * The authorisation rules of room versions 10, 11 and 12 (their §Authorisation rules, in their order) for an event
- * made on this server, against the state just before it. Throws M_FORBIDDEN with the reason.
+ * made on this server, against the state just before it. Throws M_FORBIDDEN with the reason, M_BAD_JSON for what could
+ * never be right.
  * The rules on `auth_events` do not appear: this server selects them itself.
  */
 export function authorise(pdu: AuthorisedPdu, state: AuthState, facts: AuthFacts = {}): void {
@@ -68,6 +69,8 @@ export function membershipOf(state: AuthState, userId: string): string {
 function authoriseCreate(pdu: AuthorisedPdu, state: AuthState): void {
   const { version } = state;
   if (pdu.prev_events.length > 0 || state.get("m.room.create", "") !== undefined) {
+    // Only to members: others are not told which rooms there are.
+    if (membershipOf(state, pdu.sender) === "join") throw badJson("A room has one create event, its first.");
     throw forbidden("The room exists already.");
   }
   if (pdu.state_key !== "") throw forbidden("The create event's state key must be empty.");

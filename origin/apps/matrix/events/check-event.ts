@@ -41,7 +41,6 @@ const contentChecks: ReadonlyMap<string, Check> = new Map<string, Check>([
       must(content, "creator", isUserId, "a user id");
       must(content, "type", isString, "a string");
       must(content, "m.federate", isBoolean, "true or false");
-      must(content, "additional_creators", isListOf(isUserId), "a list of user ids");
       must(content, "predecessor", isObject, "an object");
       if (isObject(content["predecessor"])) must(content["predecessor"], "room_id", isString, "a string");
     },
@@ -68,12 +67,6 @@ const contentChecks: ReadonlyMap<string, Check> = new Map<string, Check>([
         "join_rule",
         oneOf(["public", "invite", "knock", "restricted", "knock_restricted", "private"]),
       );
-      // Conditions of unknown types may stand in the list: they match nobody.
-      must(content, "allow", isListOf(isObject), "a list of conditions");
-      for (const condition of (content["allow"] as JsonObject[] | undefined) ?? []) {
-        must(condition, "type", isString, "a string");
-        must(condition, "room_id", isString, "a string");
-      }
     },
   ],
   [

@@ -27,6 +27,7 @@ export const noChoices: PushRuleChoices = { rules: {}, defaults: {} };
 // Every rule costs time for each event in the member's rooms.
 const maximumRules = 500;
 const maximumPatternLength = 1000;
+const maximumConditions = 50;
 
 /** All of a member's rules as they stand, each kind in the order in which its rules are tried. */
 export function effectiveRules(choices: PushRuleChoices, userId: string): PushRuleSet {
@@ -190,6 +191,9 @@ function parseActions(actions: unknown): PushAction[] {
 function parseConditions(conditions: unknown): PushCondition[] {
   if (conditions === undefined) return [];
   if (!Array.isArray(conditions)) throw badJson("conditions must be a list.");
+  if (conditions.length > maximumConditions) {
+    throw invalidParam(`A rule may have at most ${maximumConditions} conditions.`);
+  }
   return conditions.map((condition: unknown) => {
     // Unknown kinds are kept: another client may know them. They match nothing here.
     if (!isRecord(condition) || typeof condition["kind"] !== "string") {

@@ -131,7 +131,11 @@ function show(matrix: MatrixContext, event: RoomEvent, view: EventView, around: 
     if (txnId !== undefined) unsigned.transaction_id = txnId;
   }
   const redaction = event.redactedBy === null ? undefined : around.redactions.get(event.redactedBy);
-  if (redaction) unsigned.redacted_because = show(matrix, redaction, view, nothingAround);
+  if (redaction) {
+    const because = show(matrix, redaction, view, nothingAround);
+    // Who has left sees that the event is gone, as it is, but not what was said after they went.
+    unsigned.redacted_because = view.reader.mayReadAt(redaction.so) ? because : { ...because, content: {} };
+  }
   return shown;
 }
 

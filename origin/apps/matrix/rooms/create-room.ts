@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject } from "../events/event.ts";
+import { isUserId } from "../events/identifiers.ts";
 import type { RoomVersion } from "../events/room-version.ts";
 import { badJson, MatrixError } from "../matrix-error.ts";
 import type { MatrixContext } from "../matrix-context.ts";
@@ -117,10 +118,17 @@ function creationContent(request: RoomRequest, trusted: readonly string[]): Json
     room_version: version.id,
     ...(!version.creatorIsSender && { creator }),
   };
-  if (version.privilegedCreators && trusted.length > 0) {
+  // Before version 12 it means nothing, and may be anything.
+  if (version.privilegedCreators) {
     const named = given["additional_creators"] ?? [];
-    if (!Array.isArray(named)) throw badJson("additional_creators must be a list of user ids.");
-    content["additional_creators"] = [...new Set([...named, ...trusted])].filter((user) => user !== creator);
+    if (!Array.isArray(named) || !named.every(isUserId)) {
+      throw badJson("additional_creators must be a list of user ids.");
+    }
+    if (trusted.length > 0) {
+      content["additional_creators"] = [...new Set([...named, ...trusted])].filter(
+        (user) => user !== creator,
+      );
+    }
   }
   return content;
 }

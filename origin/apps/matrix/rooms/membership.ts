@@ -4,6 +4,7 @@ import type { JsonObject, RoomEvent } from "../events/event.ts";
 import { actionLevel, userLevel } from "../events/power-levels.ts";
 import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
 import { localpartOf, type MatrixContext } from "../matrix-context.ts";
+import { localMember } from "../users/local-member.ts";
 import { requireJoined } from "./access.ts";
 import { type Room, membershipOf, stateOf } from "./room.ts";
 
@@ -13,6 +14,8 @@ export interface MembershipAct {
   readonly sender: string;
   readonly target: string;
   readonly reason: string | undefined;
+  /** What else the client wants in the membership event. */
+  readonly more?: JsonObject;
 }
 
 /** A membership event, before the server has filled in what is its own to say. */
@@ -137,13 +140,12 @@ function profileOf(matrix: MatrixContext, userId: string): JsonObject {
 
 /** There is no federation: only accounts of this server can be invited. §Invite permission: some want no invitations. */
 function checkInvitable(matrix: MatrixContext, target: string): void {
-  const name = localpartOf(matrix, target);
-  if (name === undefined) {
+  if (localpartOf(matrix, target) === undefined) {
     throw forbidden(
       `${target} is not on this server, which does not talk to others: nobody there can be reached.`,
     );
   }
-  const member = matrix.members.find(name);
+  const member = localMember({ members: matrix.members, serverName: matrix.config.serverName }, target);
   if (!member || member.state === "deactivated") throw notFound(`There is no account ${target} here.`);
   const permission = matrix.accountData.get(target, 0, "m.invite_permission_config");
   if (permission?.["default_action"] === "block") {
@@ -177,7 +179,7 @@ function draftOf(act: MembershipAct, membership: string): MembershipDraft {
   return {
     sender: act.sender,
     target: act.target,
-    content: { membership, ...(act.reason !== undefined && { reason: act.reason }) },
+    content: { ...act.more, membership, ...(act.reason !== undefined && { reason: act.reason }) },
   };
 }
 

@@ -54,7 +54,7 @@ export function createRoomStore(database: Database): RoomStore {
   }
 
   function forget(room: Room): void {
-    if (cache.get(room.nid) !== room) return;
+    // Not only if it is this very object: after a commit that failed, one loaded meanwhile is as wrong.
     cache.delete(room.nid);
     nids.delete(room.roomId);
   }

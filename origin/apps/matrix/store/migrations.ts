@@ -211,4 +211,11 @@ export const matrixMigrations: readonly Migration[] = [
       INSERT INTO followed VALUES (1, 0);
     `,
   },
+  {
+    name: "positions that a restore lost",
+    sql: `
+      -- Given out after the backup that was restored: after < position <= up_to.
+      CREATE TABLE lost_positions (after INTEGER PRIMARY KEY, up_to INTEGER NOT NULL) STRICT;
+    `,
+  },
 ];

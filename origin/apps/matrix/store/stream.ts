@@ -7,11 +7,16 @@ export interface Stream {
   next(transaction: Transaction): number;
   /** The last position that is on disk: everything up to it can be read. */
   current(): number;
+  /** Whether the position was given out after a backup that has since been restored: its facts are gone. */
+  isLost(position: number): boolean;
 }
 
 export function createStream(database: Database): Stream {
   const read = database.prepare<{ position: number }>("SELECT position FROM stream WHERE id = 1");
   const save = database.prepare("UPDATE stream SET position = ? WHERE id = 1");
+  const lost = database
+    .prepare<{ after: number; upTo: number }>("SELECT after, up_to AS upTo FROM lost_positions")
+    .all();
   let committed = read.get()?.position ?? 0;
   let allocated = committed;
   let saved = committed;
@@ -33,5 +38,6 @@ export function createStream(database: Database): Stream {
       return position;
     },
     current: () => committed,
+    isLost: (position) => lost.some(({ after, upTo }) => position > after && position < upTo),
   };
 }

@@ -77,8 +77,8 @@ export function parseRoomEventFilter(json: unknown): RoomEventFilter {
   return compileRoomEventFilter(new Section(json, ""));
 }
 
-// Each entry with a `*` is tried against each event.
-const maximumTypes = 500;
+/** Of `types` and of `event_fields`: each is tried against each event. */
+const maximumEntries = 500;
 
 type EventMatcher = EventFilter["matches"];
 
@@ -124,8 +124,8 @@ function eventChecks(section: Section): EventMatcher[] {
 function compileTypes(section: Section, key: string): ((type: string) => boolean) | undefined {
   const types = section.strings(key);
   if (types === undefined) return undefined;
-  if (types.length > maximumTypes) {
-    throw invalidParam(`${section.pathOf(key)} may have at most ${maximumTypes} entries.`);
+  if (types.length > maximumEntries) {
+    throw invalidParam(`${section.pathOf(key)} may have at most ${maximumEntries} entries.`);
   }
   const exact = new Set(types.filter((type) => !type.includes("*")));
   const patterns = types.filter((type) => type.includes("*")).map(compileWildcard);
@@ -149,6 +149,9 @@ function parseLimit(section: Section): number | undefined {
 /** An empty list picks all, as it does at the servers that clients are used to. */
 function compileFields(paths: readonly string[] | undefined): Filter["pickFields"] {
   if (paths === undefined || paths.length === 0) return undefined;
+  if (paths.length > maximumEntries) {
+    throw invalidParam(`event_fields may have at most ${maximumEntries} entries.`);
+  }
   const fields = paths.map(splitPropertyPath).filter((names) => !names.includes("__proto__"));
   return function pickFields(event) {
     const picked: Record<string, unknown> = {};

@@ -30,7 +30,7 @@ export interface JoinedScope {
   readonly gap: boolean;
   /** The user has been joined without a break from here on. */
   readonly joinedFrom: number;
-  readonly receipts: JsonObject | undefined;
+  readonly receipts: readonly JsonObject[] | undefined;
   readonly typing: readonly string[] | undefined;
   readonly accountData: readonly AccountDataEntry[];
   /** Absent: to be looked up. */
@@ -94,13 +94,13 @@ export function joinedRoom(
 
 function ephemeralEvents(request: SyncRequest, { room, receipts, typing }: JoinedScope): object[] {
   const events: { type: string; content: JsonObject }[] = [];
-  if (receipts) events.push({ type: "m.receipt", content: receipts });
+  for (const content of receipts ?? []) events.push({ type: "m.receipt", content });
   if (typing) events.push({ type: "m.typing", content: { user_ids: [...typing] } });
   return events.filter((event) => request.filter.room.ephemeral.matches(event, room.roomId));
 }
 
-function hasReceiptOf(userId: string, receipts: JsonObject | undefined): boolean {
-  for (const byType of Object.values(receipts ?? {})) {
+function hasReceiptOf(userId: string, receipts: readonly JsonObject[] | undefined): boolean {
+  for (const byType of (receipts ?? []).flatMap((content) => Object.values(content))) {
     for (const byUser of Object.values(byType as Record<string, JsonObject>))
       if (Object.hasOwn(byUser, userId)) return true;
   }

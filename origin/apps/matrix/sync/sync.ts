@@ -54,7 +54,7 @@ export function createSync(matrix: MatrixContext): (request: SyncRequest) => Syn
 
   return function sync(asked) {
     const now: Position = { so: matrix.stream.current(), typing: matrix.typing.serial() };
-    const { since, lost } = usable(asked.since, now);
+    const { since, lost } = usable(matrix, asked.since, now);
     const request: SyncRequest = { ...asked, since };
     if (since && !request.fullState && !hasNews(matrix, request.userId, since)) {
       return { answer: shell(matrix, request, now), next: now, empty: true };
@@ -88,13 +88,17 @@ export function createSync(matrix: MatrixContext): (request: SyncRequest) => Syn
 }
 
 /**
- * A position ahead of us was given out before the database was restored from a backup. A client cannot be told so
+ * A position that was lost, or is ahead of us, was given out before the database was restored from a backup. A client cannot be told so
  * by an error: it would repeat the request for ever. It gets everything, each timeline marked limited, which makes
  * it drop what it holds after the backup.
  */
-function usable(since: Position | undefined, now: Position): { since: Position | undefined; lost: boolean } {
+function usable(
+  matrix: MatrixContext,
+  since: Position | undefined,
+  now: Position,
+): { since: Position | undefined; lost: boolean } {
   if (!since) return { since, lost: false };
-  if (since.so > now.so) return { since: undefined, lost: true };
+  if (since.so > now.so || matrix.stream.isLost(since.so)) return { since: undefined, lost: true };
   // The clock went back over a restart, and the serial with it: what is being typed is told again.
   return { since: since.typing > now.typing ? { ...since, typing: 0 } : since, lost: false };
 }

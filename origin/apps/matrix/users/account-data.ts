@@ -1,13 +1,14 @@
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Json, JsonObject } from "../events/event.ts";
+import { tooLarge } from "../matrix-error.ts";
 import type { Stream } from "../store/stream.ts";
 import type { Waiters } from "../sync/waiters.ts";
 
 /** What a user's clients keep on the server (specification §Client config). `room` is rooms.nid, 0 for none. */
 export interface AccountData {
   get(userId: string, room: number, type: string): JsonObject | undefined;
-  /** Replaces the content and wakes the user's devices. */
+  /** Replaces the content and wakes the user's devices. Throws 413 M_TOO_LARGE beyond 256 KiB. */
   set(transaction: Transaction, userId: string, room: number, type: string, content: JsonObject): void;
   /**
    * What was set in (after, upTo], of all rooms at once. The content of `m.push_rules` is only what the user
@@ -32,6 +33,9 @@ interface Row {
   content: string;
   so: number;
 }
+
+/** Bytes of JSON. Every device gets all of it at its first sync, and the server reads some at every event. */
+const largestContent = 262_144;
 
 const ignoredUserList = "m.ignored_user_list";
 const nobody: ReadonlySet<string> = new Set();
@@ -64,8 +68,12 @@ export function createAccountData(parts: {
   return {
     get,
     set(transaction, userId, room, type, content) {
+      const text = JSON.stringify(content);
+      if (Buffer.byteLength(text) > largestContent) {
+        throw tooLarge("Account data of one type may have at most 256 KiB.");
+      }
       const so = stream.next(transaction);
-      save.run(userId, room, type, JSON.stringify(content), so);
+      save.run(userId, room, type, text, so);
       if (type === ignoredUserList && room === 0) {
         ignoredBy.delete(userId);
         transaction.onRollback(() => void ignoredBy.delete(userId));

@@ -1,17 +1,21 @@
 import type { Database } from "../../../storage/database.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { JsonObject } from "../events/event.ts";
+import { tooLarge } from "../matrix-error.ts";
 import { type Filter, parseFilter } from "../sync/filter.ts";
 
 /** The filters that a user's clients have stored (specification §Filtering). */
 export interface Filters {
-  /** Validates (400 M_BAD_JSON or M_INVALID_PARAM) and keeps it; the same filter gets the same id. */
+  /** Validates (400 M_BAD_JSON or M_INVALID_PARAM, 413 M_TOO_LARGE beyond 64 KiB) and keeps it; the same filter gets the same id. */
   add(userId: string, definition: JsonObject): Promise<string>;
   /** Ready to be used by /sync; undefined when the user has none of that id. */
   get(userId: string, id: string): Filter | undefined;
   /** As it was stored. */
   definition(userId: string, id: string): JsonObject | undefined;
 }
+
+/** Bytes of JSON. A filter is gone through at every sync. */
+const largestDefinition = 65_536;
 
 /** Compiled filters kept in memory: a few clients each use one at every sync. */
 const capacity = 256;
@@ -38,6 +42,7 @@ export function createFilters(database: Database): Filters {
     async add(userId, wanted) {
       parseFilter(wanted);
       const text = canonicalJson(wanted);
+      if (Buffer.byteLength(text) > largestDefinition) throw tooLarge("A filter may have at most 64 KiB.");
       const known = same.get(userId, text);
       if (known) return String(known.id);
       // Two clients may store the same filter at once.

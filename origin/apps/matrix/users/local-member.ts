@@ -6,11 +6,16 @@ export interface LocalMembers {
   readonly serverName: string;
 }
 
-/** The account behind a user id; undefined for an unknown one and for users of other servers. */
+/**
+ * The account behind a user id; undefined for an unknown one and for users of other servers. Only the one spelling of the
+ * name counts: an id in another one would be a second person, whom nobody can sign in as.
+ */
 export function localMember(local: LocalMembers, userId: string): Member | undefined {
   const suffix = `:${local.serverName}`;
   if (!userId.startsWith("@") || !userId.endsWith(suffix)) return undefined;
-  return local.members.find(userId.slice(1, -suffix.length));
+  const name = userId.slice(1, -suffix.length);
+  const member = local.members.find(name);
+  return member?.name === name ? member : undefined;
 }
 
 /** The signed-in devices behind a user id, none for someone without an account here. */

@@ -20,9 +20,9 @@ export interface Receipts {
   /** Moves `m.fully_read`, which is account data and clears nothing. */
   setFullyRead(transaction: Transaction, room: Room, userId: string, event: RoomEvent): void;
   /** The `m.receipt` contents by room (nid) of what changed in (after, upTo] in the rooms the user is joined to. */
-  changesSince(userId: string, after: number, upTo: number): ReadonlyMap<number, JsonObject>;
+  changesSince(userId: string, after: number, upTo: number): ReadonlyMap<number, readonly JsonObject[]>;
   /** Every receipt of one room that the user may see, for someone who has just joined; undefined when none. */
-  inRoom(userId: string, room: number): JsonObject | undefined;
+  inRoom(userId: string, room: number): readonly JsonObject[] | undefined;
 }
 
 export interface Receipt {
@@ -103,15 +103,20 @@ export function createReceipts(parts: {
   };
 }
 
-/** `m.receipt`: event id → type → user → when and where. */
-function toContents(rows: readonly ReceiptRow[]): Map<number, JsonObject> {
-  const contents = new Map<number, Record<string, Record<string, Record<string, JsonObject>>>>();
+type ReceiptContent = Record<string, Record<string, Record<string, JsonObject>>>;
+
+/**
+ * `m.receipt`: event id → type → user → when and where. A content has room for one receipt of a user at an event: who
+ * has read up to it in several threads takes several.
+ */
+function toContents(rows: readonly ReceiptRow[]): Map<number, ReceiptContent[]> {
+  const contents = new Map<number, ReceiptContent[]>();
   for (const { room, event_id: eventId, type, user, thread, ts } of rows) {
-    let content = contents.get(room);
-    if (!content) contents.set(room, (content = {}));
-    const byUser = ((content[eventId] ??= {})[type] ??= {});
-    // One user has one entry at an event, whatever threads they read it in: the one over all threads says most.
-    if (thread === "" || !byUser[user]) byUser[user] = thread === "" ? { ts } : { ts, thread_id: thread };
+    let list = contents.get(room);
+    if (!list) contents.set(room, (list = []));
+    let content = list.find((each) => each[eventId]?.[type]?.[user] === undefined);
+    if (!content) list.push((content = {}));
+    ((content[eventId] ??= {})[type] ??= {})[user] = thread === "" ? { ts } : { ts, thread_id: thread };
   }
   return contents;
 }

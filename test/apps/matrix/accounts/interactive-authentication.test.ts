@@ -48,9 +48,9 @@ test("no other stage, no missing password and nobody else's password will do", a
     [{ type: "m.login.sso" }, 401],
     [{}, 401],
     [byPassword({ password: undefined }), 400],
-    [byPassword({ identifier: other }), 401],
-    [byPassword({ user: "@ben:burrow.localhost" }), 401],
-    [byPassword({ user: "@ada:example.org" }), 401],
+    [byPassword({ identifier: other }), 403],
+    [byPassword({ user: "@ben:burrow.localhost" }), 403],
+    [byPassword({ user: "@ada:example.org" }), 403],
   ] as const) {
     const deletion = await deleteDevice(ada, "KEPT", auth);
     assert.equal(deletion.status, status, JSON.stringify(auth));

@@ -73,6 +73,8 @@ test("keys for another user or device, and half a set of keys, are refused", asy
   ]) {
     assert.equal((await upload(ada, { device_keys: keys })).status, 400, JSON.stringify(keys));
   }
+  const half = await upload(ada, { device_keys: { user_id: ada.userId, device_id: ada.deviceId } });
+  assert.equal(half.body.errcode, "M_BAD_JSON");
   const { body } = await query(ben, { device_keys: { [ada.userId]: [ada.deviceId] } });
   assert.deepEqual(body.device_keys[ada.userId], {});
 });

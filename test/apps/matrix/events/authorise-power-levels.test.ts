@@ -145,7 +145,7 @@ test("levels are integers, whoever sends them", () => {
 
 test("version 12: creators do not appear among the users", () => {
   const to = { users: { [ada]: 100 } };
-  refused({ version: versions[12], sender: ada, from: undefined, to });
+  refused({ version: versions[12], sender: ada, from: undefined, to }, "M_BAD_JSON");
   allowed({ version: versions[11], sender: ada, from: undefined, to });
   allowed({ version: versions[12], sender: ada, from: undefined, to: { users: { [ben]: 100 } } });
   // A creator's level has no bound, so neither has what a creator may set.

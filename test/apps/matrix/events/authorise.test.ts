@@ -80,8 +80,10 @@ test("create: nothing before it, one room version, one room id", () => {
   for (const odd of ["x", [1], ["ben"], [null], {}]) {
     refused(create(v12, { room_version: "12", additional_creators: odd }), v12, /additional_creators/);
   }
-  const made = roomState({ members: { [ada]: "join" } });
-  refused(create(made, { room_version: "11" }, { prev_events: [] }), made, /exists already/);
+  const made = roomState({ members: { [ben]: "join" } });
+  const again = create(made, { room_version: "11" }, { prev_events: [] });
+  refused(again, made, /exists already/);
+  assert.throws(() => authorise({ ...again, sender: ben }, made), { errcode: "M_BAD_JSON" });
 });
 
 test("without a create event nothing is allowed", () => {

@@ -175,6 +175,8 @@ test("a malformed rule is refused with the reason's code", () => {
   for (const conditions of [{}, "x", [1], [{}], [{ kind: 1 }], [null]]) {
     fails(() => putRule(noChoices, "override", "x", { ...silence, conditions }), 400, "M_BAD_JSON");
   }
+  const many = { ...silence, conditions: Array.from({ length: 51 }, () => ({ kind: "x" })) };
+  fails(() => putRule(noChoices, "override", "x", many), 400, "M_INVALID_PARAM");
   fails(() => setEnabled(noChoices, "override", ".m.rule.master", "yes"), 400, "M_BAD_JSON");
   fails(() => setEnabled(noChoices, "override", ".m.rule.master", undefined), 400, "M_MISSING_PARAM");
   fails(() => parseKind("device"), 400, "M_INVALID_PARAM");

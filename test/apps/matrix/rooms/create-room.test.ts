@@ -136,7 +136,7 @@ test("version 12: the id is a hash without a server name, and creators are above
   );
   // And nobody may list one.
   const listed = { ...levels, users: { [ada.userId]: 100 } };
-  refused(await house.setState(ada, room, "m.room.power_levels", listed), 403, "M_FORBIDDEN");
+  refused(await house.setState(ada, room, "m.room.power_levels", listed), 400, "M_BAD_JSON");
   refused(
     await house.call(ada, "POST", "/createRoom", {
       room_version: "12",

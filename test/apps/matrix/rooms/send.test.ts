@@ -61,7 +61,7 @@ test("bad events are told what is wrong, and change nothing", async () => {
   }
   refused(await send(ada, room, "bad", {}, "t".repeat(256)), 413, "M_TOO_LARGE");
   refused(await house.setState(ada, room, "t", {}, "k".repeat(256)), 413, "M_TOO_LARGE");
-  refused(await send(ada, room, "bad", {}, "m.room.create"), 403, "M_FORBIDDEN");
+  refused(await send(ada, room, "bad", {}, "m.room.create"), 400, "M_BAD_JSON");
   refused(await send(ben, room, "bad", {}), 403, "M_FORBIDDEN");
   refused(await send(ada, "!no:burrow.localhost", "bad", {}), 403, "M_FORBIDDEN");
   assert.equal((await house.history(ada, room)).length, count);

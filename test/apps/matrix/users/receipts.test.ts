@@ -45,7 +45,7 @@ test("a receipt clears what is unread up to it, shows to the room, and never mov
   assert.equal((await send(ben, roomId, "m.read", second)).status, 200);
   assert.equal(await wait.woken, true);
   assert.equal(unread(ben, roomId).total.notification_count, 1);
-  const expected = { [second.eventId]: { "m.read": { [ben.userId]: { ts: fixture.clock.now } } } };
+  const expected = [{ [second.eventId]: { "m.read": { [ben.userId]: { ts: fixture.clock.now } } } }];
   assert.deepEqual(seenBy(ada, roomId, start), expected);
 
   const later = position();
@@ -69,7 +69,7 @@ test("a private receipt clears, wakes and shows to its own user only", async () 
   other.cancel();
   assert.equal(await other.woken, false);
   assert.equal(unread(ben, roomId).total.notification_count, 0);
-  assert.ok(seenBy(ben, roomId)?.[event.eventId]);
+  assert.ok(seenBy(ben, roomId)?.[0]?.[event.eventId]);
   for (const start of [0, event.so]) assert.equal(seenBy(ada, roomId, start), undefined);
   assert.equal(fixture.matrix.receipts.inRoom(ada.userId, roomOf(fixture, roomId).nid), undefined);
 });
@@ -101,10 +101,12 @@ test("threads are read apart, and a receipt without a thread reads them all", as
   assert.equal(unread(ben, roomId).threads.get(root.eventId)?.notification_count, 1);
   assert.equal((await send(ben, roomId, "m.read", reply, { thread_id: root.eventId })).status, 200);
   assert.deepEqual(unread(ben, roomId).total, count(0));
-  assert.deepEqual(seenBy(ben, roomId), {
-    [last.eventId]: { "m.read": { [ben.userId]: { ts: fixture.clock.now, thread_id: "main" } } },
-    [reply.eventId]: { "m.read": { [ben.userId]: { ts: fixture.clock.now, thread_id: root.eventId } } },
-  });
+  assert.deepEqual(seenBy(ben, roomId), [
+    {
+      [last.eventId]: { "m.read": { [ben.userId]: { ts: fixture.clock.now, thread_id: "main" } } },
+      [reply.eventId]: { "m.read": { [ben.userId]: { ts: fixture.clock.now, thread_id: root.eventId } } },
+    },
+  ]);
 
   await say(fixture, roomId, ada, "again", inThread(root));
   const end = await say(fixture, roomId, ada, "end");
@@ -114,6 +116,23 @@ test("threads are read apart, and a receipt without a thread reads them all", as
   );
   assert.equal((await send(ben, roomId, "m.read", end)).status, 200);
   assert.deepEqual(unread(ben, roomId).total, count(0));
+});
+
+test("who has read up to one event in the main timeline and in a thread shows both", async () => {
+  const roomId = await makeRoom(fixture, ada, ben);
+  const root = await say(fixture, roomId, ada, "root");
+  for (const body of [{ thread_id: root.eventId }, { thread_id: "main" }, {}]) {
+    assert.equal((await send(ben, roomId, "m.read", root, body)).status, 200);
+  }
+  const places = seenBy(ada, roomId)?.map((content) => {
+    const { [root.eventId]: byType } = content as Record<string, Record<string, Record<string, object>>>;
+    return byType?.["m.read"]?.[ben.userId];
+  });
+  const ts = fixture.clock.now;
+  assert.deepEqual(
+    new Set(places),
+    new Set([{ ts }, { ts, thread_id: "main" }, { ts, thread_id: root.eventId }]),
+  );
 });
 
 test("a threaded receipt must point into its thread", async () => {

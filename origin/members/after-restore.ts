@@ -1,0 +1,11 @@
+/**
+ * What ends when members.db is restored from a backup: sessions, set-up links and invites of that time may have been
+ * ended since, and whoever holds one must not find it good again. A session's device stays, and its tokens count as
+ * expired: a client then asks for the password and keeps its keys.
+ */
+export const membersAfterRestore = `
+  UPDATE tokens SET expires_at = 0, refresh_hash = NULL;
+  DELETE FROM setup_tokens;
+  UPDATE invites SET revoked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
+    WHERE revoked_at IS NULL AND uses < uses_allowed;
+`;
