@@ -69,6 +69,27 @@ test("the check of the arrows sees what it should", () => {
   assert.equal(fault("origin/apps/home/home.ts", "origin/members/members.ts"), undefined);
 });
 
+/** What opens or makes an archive, or unpacks a compressed stream. */
+const opensArchives =
+  /from "(?:yauzl|yazl|modern-tar(?:\/fs)?)"|\b(?:create)?(?:g?unzip|inflate(?:Raw)?|zstdDecompress|brotliDecompress)(?:Sync)?\(|\bDecompressionStream\b|\bspawn\w*\(\s*"(?:tar|bsdtar|unzip|7z|gunzip)"/i;
+
+/** Compression that is no archive's, with its reason. */
+const decompresses = new Set([
+  // An answer's Content-Encoding, counted as it comes and as it is decoded.
+  "origin/host/outbound/answer-body.ts",
+]);
+
+test("no file but the extractor's opens an archive", () => {
+  const opening = files.filter((file) => file.startsWith("origin/") && opensArchives.test(read(file)));
+  const folder = "origin/host/archive";
+  assert.deepEqual(
+    opening.filter((file) => !inFolder(file, folder) && !decompresses.has(file)),
+    [],
+    `use ${folder}/archive.ts`,
+  );
+  assert.ok(opening.includes(`${folder}/zip-table.ts`) && opening.includes(`${folder}/decompress.ts`));
+});
+
 test("a file is a room: at most 500 lines", () => {
   const long = files.filter((file) => read(file).split("\n").length > 501);
   assert.deepEqual(long, []);
