@@ -13,6 +13,9 @@ export interface Edge {
   readonly keyid: string;
   readonly requestKey: CryptoKey;
   readonly replyKey: CryptoKey;
+  readonly fetchKey: CryptoKey;
+  /** Nonces of the origin's orders to fetch → when they were created, in unix seconds. */
+  readonly fetchNonces: Map<string, number>;
   /** Origin's clock minus ours in milliseconds, as of its last proved reply; undefined before one. */
   clockOffset: number | undefined;
   /** Failed proofs that the sentinel was not yet told of. */
@@ -59,6 +62,8 @@ async function makeEdge(env: Env): Promise<Edge> {
     keyid: key.keyid,
     requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
     replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),
+    fetchKey: await derive(secret, EDGE_KEY_DERIVATION.fetchInfo),
+    fetchNonces: new Map(),
     clockOffset: undefined,
     untold: { failures: 0, lastTold: 0 },
   };

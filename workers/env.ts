@@ -12,13 +12,14 @@ export interface Env {
   EDGE_KEY: string;
   /** The one way to the origin, whatever it is made of. */
   ORIGIN: { fetch(request: Request): Promise<Response> };
+  /** The tunnel's hostname, where that is the way. */
+  ORIGIN_HOST?: string;
   SENTINEL: DurableObjectNamespace<Sentinel>;
 }
 
 /** As Cloudflare hands them over: ORIGIN is a binding (Workers VPC), or what reach.ts makes of a tunnel's hostname. */
 export interface Bindings extends Omit<Env, "ORIGIN"> {
   ORIGIN?: Fetcher;
-  ORIGIN_HOST?: string;
   /** Secrets: the service token that Access asks for before the tunnel's hostname. */
   ORIGIN_CLIENT_ID?: string;
   ORIGIN_CLIENT_SECRET?: string;

@@ -1,6 +1,7 @@
 import type { Bindings } from "./env.ts";
 import { capBody } from "./gate/body-cap.ts";
 import { dressReply } from "./gate/dress-reply.ts";
+import { fetchForOrigin } from "./gate/fetch-for-origin.ts";
 import { forward } from "./gate/forward.ts";
 import { capHead } from "./gate/head-cap.ts";
 import { answerHealthAuth } from "./gate/health-auth.ts";
@@ -37,7 +38,8 @@ export default {
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {
   const refusal = requireKnownHost(visit) ?? requirePlainTarget(visit) ?? capBody(visit);
-  if (refusal !== undefined) return refusal;
+  const early = refusal ?? (await fetchForOrigin(visit));
+  if (early !== undefined) return early;
 
   stripHeaders(visit);
   clampLongPoll(visit);

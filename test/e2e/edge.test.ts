@@ -9,10 +9,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { Agent } from "undici";
 import { WebSocket } from "ws";
 
 import { EdgeStartError, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import type { RunningEdge } from "../../origin/cli/dev/edge-process.ts";
+import { createDirectHop } from "../../origin/host/outbound/direct-hop.ts";
+import { createEdgeHop } from "../../origin/host/outbound/edge-hop.ts";
 import { makeEdgeKey } from "../http/signed-request.ts";
 import { sendRaw, startEdgeOrigin } from "./edge-origin.ts";
 import type { EdgeOrigin } from "./edge-origin.ts";
@@ -355,3 +358,29 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+test("an order to fetch is believed by its mac alone, and judged by the edge too", async (t) => {
+  const agent = new Agent();
+  t.after(() => agent.close());
+  for (const [key, code] of [
+    [KEY, "forbidden-address"],
+    [makeEdgeKey("k1"), "edge"],
+  ] as const) {
+    const hop = createEdgeHop({
+      publicUrl: edge.url,
+      readKeys: () => [key],
+      now: Date.now,
+      send: createDirectHop(agent, { reuse: false }),
+    });
+    const order = {
+      method: "GET",
+      url: new URL("http://192.168.1.1/"),
+      headers: new Headers(),
+      body: undefined,
+      signal: AbortSignal.timeout(10_000),
+      timeoutMs: 10_000,
+      maxBytes: 1_000,
+    };
+    await assert.rejects(hop(order), { code });
+  }
+});

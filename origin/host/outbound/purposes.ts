@@ -1,0 +1,89 @@
+import type { Config } from "../../config/config.ts";
+
+/** One row of the table: who may cause such a request, where it may go, and how much it may cost. */
+export interface PurposeRow {
+  readonly causedBy: string;
+  readonly goesTo: string;
+  /** The code that asks; or, until that is there, the part that will. */
+  readonly users: readonly string[] | { readonly awaited: string };
+  /** Origins (`https://host:port`) that it may go to; "public": any public address, by the guarded rules. */
+  readonly destinations: (config: Config) => readonly string[] | "public";
+  readonly methods: readonly string[];
+  /** Redirects that are followed, each judged as the first address was. With none a redirect is the answer. */
+  readonly mostRedirects: number;
+  /** For the whole of it, redirects and body too: milliseconds when nothing is asked for, and at most. */
+  readonly timeMs: { readonly usual: number; readonly most: number };
+  /** Of the answer's body, decoded. */
+  readonly bytes: { readonly usual: number; readonly most: number };
+}
+
+const MINUTE_MS = 60_000;
+const MB = 1_000_000;
+const ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "DELETE"];
+
+/** Every request that the daemon sends out (S2). What is not in this table does not leave. */
+export const outboundPurposes = {
+  alert: {
+    causedBy: "the host, when something is wrong with it",
+    goesTo: "the owner's ntfy topic and webhook, alerts.*",
+    users: ["origin/host/alerts/ports.ts"],
+    destinations: ({ alerts }) => originsOf([alerts.ntfyUrl, alerts.webhookUrl]),
+    methods: ["POST"],
+    mostRedirects: 0,
+    timeMs: { usual: 15_000, most: MINUTE_MS },
+    bytes: { usual: 64_000, most: MB },
+  },
+  backup: {
+    causedBy: "the backup schedule, and the owner by the command line",
+    goesTo: "the owner's bucket",
+    users: ["origin/host/backup/target-s3.ts"],
+    destinations: ({ backup }) => originsOf([backup.s3Url]),
+    methods: ANY_METHOD,
+    mostRedirects: 0,
+    timeMs: { usual: 10 * MINUTE_MS, most: 24 * 60 * MINUTE_MS },
+    bytes: { usual: 16 * MB, most: Number.MAX_SAFE_INTEGER },
+  },
+  download: {
+    causedBy: "the owner, by the command line",
+    goesTo: "where the pinned programs are released, and where the owner's own pins say",
+    users: ["origin/host/downloads/fetch-verified.ts"],
+    destinations: ({ downloads }) => [
+      "https://github.com",
+      // Where github.com sends on to for the files of a release.
+      "https://objects.githubusercontent.com",
+      "https://release-assets.githubusercontent.com",
+      ...originsOf(Object.values(downloads).map((pin) => pin?.url ?? "")),
+    ],
+    methods: ["GET", "HEAD"],
+    mostRedirects: 5,
+    timeMs: { usual: 30 * MINUTE_MS, most: 6 * 60 * MINUTE_MS },
+    bytes: { usual: 200 * MB, most: 1_000 * MB },
+  },
+  edge: {
+    causedBy: 'guarded requests, where outbound.through is "edge"',
+    goesTo: "this server's own public URL",
+    users: ["origin/host/outbound/outbound.ts"],
+    destinations: ({ publicUrl }) => originsOf([publicUrl]),
+    methods: ["POST"],
+    mostRedirects: 0,
+    timeMs: { usual: 30_000, most: MINUTE_MS },
+    bytes: { usual: 10 * MB, most: 32 * MB },
+  },
+  guarded: {
+    causedBy: "signed-in members: feeds, previews, sources, pushers",
+    goesTo: "any public address",
+    users: { awaited: "push gateways, feeds and the library" },
+    destinations: () => "public",
+    methods: ["GET", "HEAD", "POST"],
+    mostRedirects: 5,
+    timeMs: { usual: 30_000, most: MINUTE_MS },
+    bytes: { usual: 10 * MB, most: 32 * MB },
+  },
+} as const satisfies Record<string, PurposeRow>;
+
+export type OutboundPurpose = keyof typeof outboundPurposes;
+
+/** The origins of those URLs that are set. */
+function originsOf(urls: readonly string[]): string[] {
+  return urls.filter((url) => url !== "").map((url) => new URL(url).origin);
+}
