@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { ListenAddress } from "../config/config.ts";
 import { isLoopback } from "../config/settings.ts";
 import type { Log } from "./log.ts";
+import type { ProcessRow } from "./process-table.ts";
+import { type OpenSocket, readOpenSockets, socketsOf } from "./socket-table.ts";
 
 /** A listener can be reached from the network. */
 export class ExposedListenerError extends Error {
@@ -44,67 +45,14 @@ export async function auditListeners(port: number, pid: number): Promise<Listene
 
 /** The addresses on which the process listens at the port; undefined when the tables do not show it. */
 function readKernelTables(port: number, pid: number): string[] | undefined {
-  try {
-    const own = socketsOf(pid);
-    const addresses = ["tcp", "tcp6"].flatMap((table) => parseSocketTable(readTable(table), port, own));
-    return addresses.length > 0 ? addresses : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A kernel without IPv6 has no tcp6. */
-function readTable(name: string): string {
-  try {
-    return readFileSync(`/proc/net/${name}`, "latin1");
-  } catch (error) {
-    if (name === "tcp6" && (error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
-}
-
-/** Inodes of the process's sockets. */
-function socketsOf(pid: number): Set<string> {
-  const inodes = new Set<string>();
-  for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
-      if (inode !== undefined) inodes.add(inode);
-    } catch {
-      // Closed between the listing and the look.
-    }
-  }
-  return inodes;
-}
-
-/** Local addresses of the listening rows with this port and one of these inodes (proc(5), /proc/net/tcp). */
-export function parseSocketTable(table: string, port: number, inodes: ReadonlySet<string>): string[] {
-  const listening = "0A";
-  return table.split("\n").flatMap((line) => {
-    const [, local = "", , state, , , , , , inode = ""] = line.trim().split(/\s+/);
-    const [address = "", hexPort = ""] = local.split(":");
-    if (state !== listening || Number.parseInt(hexPort, 16) !== port || !inodes.has(inode)) return [];
-    return [address.length === 8 ? readIpv4(address) : readIpv6(address)];
-  });
-}
-
-function readIpv4(hex: string): string {
-  return [...reverseWord(Buffer.from(hex, "hex"))].join(".");
-}
-
-function readIpv6(hex: string): string {
-  const bytes = Buffer.from(hex, "hex");
-  const ordered = Buffer.concat([0, 4, 8, 12].map((at) => reverseWord(bytes.subarray(at, at + 4))));
-  const text = ordered.toString("hex");
-  if (/^0{31}1$/.test(text)) return "::1";
-  if (/^0{20}ffff/.test(text)) return [...ordered.subarray(12)].join(".");
-  if (/^0{32}$/.test(text)) return "::";
-  return (text.match(/.{4}/g) ?? []).join(":");
-}
-
-/** The kernel prints each 32-bit word in the machine's order: little-endian on every machine that Burrow runs on. */
-function reverseWord(word: Buffer): Uint8Array {
-  return word.toReversed();
+  const sockets = readOpenSockets();
+  const own = socketsOf(pid);
+  if (!sockets || typeof own === "string") return undefined;
+  const addresses = [...own]
+    .flatMap((inode) => sockets.get(inode) ?? [])
+    .filter((socket) => socket.protocol === "tcp" && socket.port === port)
+    .map((socket) => socket.address);
+  return addresses.length > 0 ? addresses : undefined;
 }
 
 /** EADDRINUSE at an address that nobody should hold means that the listener holds it, by a wildcard or directly. */
@@ -141,4 +89,41 @@ function ownAddresses(): string[] {
   } catch {
     return [];
   }
+}
+
+/** A socket of a process tree that waits for whoever comes. */
+export interface TreeSocket extends OpenSocket {
+  readonly pid: number;
+  readonly exposed: boolean;
+}
+
+/**
+ * H1 for a child and all that stems from it, whatever ports it chose. `hidden` are processes that do not let
+ * themselves be looked into: nothing is known of their sockets. Undefined where the kernel's tables are closed.
+ */
+export function auditTree(
+  tree: readonly ProcessRow[],
+  proc = "/proc",
+): { sockets: TreeSocket[]; hidden: number[] } | undefined {
+  // Who owns what first, the kernel's table afterwards: a socket that is opened in between is in neither or in both.
+  const owned = tree.map(({ pid }) => ({ pid, inodes: socketsOf(pid, proc) }));
+  const open = readOpenSockets(proc);
+  if (!open) return undefined;
+  const sockets: TreeSocket[] = [];
+  const hidden: number[] = [];
+  for (const { pid, inodes } of owned) {
+    if (inodes === "hidden") hidden.push(pid);
+    if (typeof inodes === "string") continue;
+    for (const inode of inodes) {
+      const socket = open.get(inode);
+      if (socket) sockets.push({ ...socket, pid, exposed: !isLoopback(socket.address) });
+    }
+  }
+  return { sockets, hidden };
+}
+
+/** `tcp 0.0.0.0:8090`. */
+export function describeSocket(socket: OpenSocket): string {
+  const host = socket.address.includes(":") ? `[${socket.address}]` : socket.address;
+  return `${socket.protocol} ${host}:${socket.port}`;
 }

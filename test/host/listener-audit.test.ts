@@ -8,9 +8,9 @@ import {
   auditListeners,
   checkListener,
   ExposedListenerError,
-  parseSocketTable,
   sweepListeners,
 } from "../../origin/host/listener-audit.ts";
+import { parseSocketTable } from "../../origin/host/socket-table.ts";
 
 const log = createLog({ level: "error", now: Date.now, write: () => {} });
 
@@ -49,30 +49,31 @@ test("an IPv6 wildcard is found too", async (t) => {
   await assert.rejects(checkListener({ kind: "tcp", host: "::1", port }, log), ExposedListenerError);
 });
 
-test("reads the kernel's tables: state, port, owner and both families", () => {
+test("reads the kernel's tables: state, owner and both families", () => {
   const row = (local: string, state: string, inode: number) =>
     `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  1000        0 ${inode} 1 0000000000000000 100 0 0 10 0`;
   const table = [
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
     row("0100007F:1F9A", "0A", 1),
     row("00000000:1F9A", "0A", 2),
-    row("0A0200C0:1F9A", "0A", 3),
+    row("0A0200C0:1F9B", "0A", 3),
     row("0100007F:1F9A", "01", 4),
-    row("0100007F:1F9B", "0A", 5),
-    row("0100007F:1F9A", "0A", 99),
+    row("00000000:1F9A", "07", 5),
     row("00000000000000000000000001000000:1F9A", "0A", 6),
     row("00000000000000000000000000000000:1F9A", "0A", 7),
     row("0000000000000000FFFF00000100007F:1F9A", "0A", 8),
     row("B80D0120000000000000000001000000:1F9A", "0A", 9),
   ].join("\n");
-  const inodes = new Set(["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
-  assert.deepEqual(parseSocketTable(table, 8090, inodes), [
-    "127.0.0.1",
-    "0.0.0.0",
-    "192.0.2.10",
-    "::1",
-    "::",
-    "127.0.0.1",
-    "2001:0db8:0000:0000:0000:0000:0000:0001",
+  const read = (protocol: "tcp" | "udp") =>
+    parseSocketTable(table, protocol).map(({ address, port, inode }) => `${inode} ${address} ${port}`);
+  assert.deepEqual(read("tcp"), [
+    "1 127.0.0.1 8090",
+    "2 0.0.0.0 8090",
+    "3 192.0.2.10 8091",
+    "6 ::1 8090",
+    "7 :: 8090",
+    "8 127.0.0.1 8090",
+    "9 2001:0db8:0000:0000:0000:0000:0000:0001 8090",
   ]);
+  assert.deepEqual(read("udp"), ["5 0.0.0.0 8090"]);
 });
