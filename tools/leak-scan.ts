@@ -1,10 +1,14 @@
 /**
  * Looks through what git would publish (the index, and files that are new) for what must not be published: keys,
- * tokens, real addresses, and the traces of the machine it was written on.
+ * tokens, real addresses, names of a deployment, and the traces of the machine it was written on.
+ *
+ *   node tools/leak-scan.ts                  everything in the index, and new files
+ *   node tools/leak-scan.ts --staged         what the next commit changes, as it is in the index
+ *   node tools/leak-scan.ts --install-hook   makes git run the latter before every commit
  */
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
+import { deploymentNames, publishedFiles, stagedFiles } from "./published-files.ts";
+import { installHook } from "./install-hook.ts";
 
 interface Rule {
   readonly name: string;
@@ -18,18 +22,42 @@ const placeholder =
   /example|placeholder|invalid|dummy|wrong|test|fake|xxx|\.\.\.|<|\$\{|hunter2|correct horse/i;
 
 export const rules: readonly Rule[] = [
-  { name: "private key", pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40,}/g },
-  { name: "age key", pattern: /AGE-SECRET-KEY-1[0-9A-Z]{50,}/g },
-  { name: "Matrix token", pattern: /\bsyt_[A-Za-z0-9]{4,}_[A-Za-z0-9]{8,}_[A-Za-z0-9]{4,}/g },
+  // In a string of JSON or code the line ends are written as \n, and lines may be quoted one by one.
+  {
+    name: "private key",
+    pattern: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?:\\r|\\n|[\s"'`+,])*[A-Za-z0-9+/=]{40,}/g,
+  },
+  { name: "age key", pattern: /AGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9]+)-1[0-9A-Z]{50,}/gi },
+  {
+    name: "Matrix token",
+    pattern:
+      /\b(?:syt_[A-Za-z0-9+/=]{2,}_[A-Za-z0-9]{8,}_[A-Za-z0-9]{4,}|m(?:at|ct|cr)_[A-Za-z0-9]{20,}(?:_\w+)?)/g,
+  },
+  // Cloudflare: base64 of {"a":"…
+  { name: "tunnel token", pattern: /\beyJhIjoi[\w+/=-]{60,}/g },
+  { name: "JWT", pattern: /\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16,}/g },
   { name: "Burrow token", pattern: /\bb(?:at|rt)_[\w-]{43}\b|\bb[is]t_[\w.~-]{27}\b/g },
   { name: "edge key", pattern: /\bk[0-9a-f]{8}\.[A-Za-z0-9_-]{43}\b/g },
   { name: "AWS key", pattern: /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g, accept: ([text]) => /EXAMPLE/.test(text) },
-  { name: "GitHub token", pattern: /\bgh[pousr]_[A-Za-z0-9]{36}\b/g },
+  { name: "GitHub token", pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{60,})\b/g },
+  { name: "ntfy token", pattern: /\btk_[a-z0-9]{29}\b/g },
+  {
+    name: "password in a URL",
+    pattern: /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#@"'`:]+:([^\s/?#@"'`]{6,})@/gi,
+    accept: ([, value = ""]) => placeholder.test(value) || !looksRandom(value),
+  },
   {
     name: "secret in quotes",
     pattern:
       /\b\w*(?:secret|passw(?:or)?d|passphrase|api_?key|auth_?token)\w*["']?\s*[:=]\s*(["'`])([^"'`\s]{16,})\1/gi,
     accept: ([, , value = ""]) => placeholder.test(value) || !looksRandom(value),
+  },
+  {
+    // As a shell, an .env file, YAML or TOML has it.
+    name: "secret without quotes",
+    pattern:
+      /^[ \t]*(?:export[ \t]+)?[\w.-]*(?:secret|passw(?:or)?d|passphrase|api_?key|token)[\w.-]*[ \t]*[:=][ \t]*([^\s"'`]{16,})[ \t]*$/gim,
+    accept: ([, value = ""]) => placeholder.test(value) || !looksRandom(value),
   },
   {
     name: "public IPv4 address",
@@ -43,7 +71,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "path of a developer's machine",
-    pattern: /(?<![\w.~-])\/(?:work|root|home\/(?!ada|ben|cleo)\w+|Users\/\w+)\/[\w.-]+/g,
+    pattern: /(?<![\w.~-])\/(?:work|root|home\/(?!ada|ben|cleo|you\b)\w+|Users\/\w+)\/[\w.-]+/g,
   },
   {
     name: "registry host",
@@ -66,6 +94,18 @@ const allowed: readonly { file: RegExp; rule: string; text: RegExp; reason: stri
     reason: "the published test vector of RFC 9421, appendix B.1.5",
   },
   {
+    file: /^(?:shared\/vet-address|test\/shared\/vet-(?:address|url)\.test)\.ts$/,
+    rule: "public IPv4 address",
+    text: /.*/,
+    reason: "well-known addresses of everybody's: which are public is the subject there",
+  },
+  {
+    file: /^test\/shared\/vet-(?:address|url)\.test\.ts$/,
+    rule: "public IPv6 address",
+    text: /.*/,
+    reason: "the same",
+  },
+  {
     file: /^package-lock\.json$/,
     rule: "public IPv4 address",
     text: /^\d+\.\d+\.\d+\.\d+$/,
@@ -79,9 +119,16 @@ export interface Finding {
   readonly rule: string;
 }
 
-/** What a file's text has that must not be published. The match itself is not repeated: the log is public too. */
-export function scan(file: string, content: string): Finding[] {
+/**
+ * What a file's text has that must not be published. The match itself is not repeated: the log is public too.
+ * `names` are those of a deployment on this machine.
+ */
+export function scan(file: string, content: string, names: readonly string[] = []): Finding[] {
   const findings: Finding[] = [];
+  for (const name of names) {
+    const at = content.toLowerCase().indexOf(name);
+    if (at !== -1) findings.push({ file, line: lineOf(content, at), rule: "name of a deployment" });
+  }
   for (const rule of rules) {
     for (const match of content.matchAll(rule.pattern)) {
       if (rule.accept?.(match) === true) continue;
@@ -92,10 +139,14 @@ export function scan(file: string, content: string): Finding[] {
           entry.text.test(match[0]),
       );
       if (isAllowed) continue;
-      findings.push({ file, line: content.slice(0, match.index).split("\n").length, rule: rule.name });
+      findings.push({ file, line: lineOf(content, match.index), rule: rule.name });
     }
   }
   return findings;
+}
+
+function lineOf(content: string, index: number): number {
+  return content.slice(0, index).split("\n").length;
 }
 
 /** A name or a sentence has few digits and one case; a key mixes. */
@@ -119,29 +170,22 @@ function isHarmlessIpv6(text: string): boolean {
   return !/^[23][0-9a-f]{3}:/.test(lower) || /^2001:0?db8:/.test(lower);
 }
 
-function git(...args: string[]): string {
-  return execFileSync("git", args, { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
-}
-
-/** The index's content for what is in it; new files as they lie there, unless git ignores them. */
-function publishedFiles(): { file: string; content: () => string }[] {
-  const list = (...args: string[]) =>
-    git("ls-files", "-z", ...args)
-      .split("\0")
-      .filter((file) => file !== "");
-  return [
-    ...list("--cached").map((file) => ({ file, content: () => git("show", `:${file}`) })),
-    ...list("--others", "--exclude-standard").map((file) => ({
-      file,
-      content: () => readFileSync(file, "utf8"),
-    })),
-  ];
-}
-
 if (import.meta.main) {
-  const files = publishedFiles();
-  const findings = files.flatMap(({ file, content }) => scan(file, content()));
-  for (const { file, line, rule } of findings) console.error(`${file}:${line}: ${rule}`);
-  console.log(`${files.length} files scanned, ${findings.length} findings`);
-  process.exitCode = findings.length > 0 ? 1 : 0;
+  const wish = process.argv[2];
+  if (wish === "--install-hook") console.log(installHook(process.cwd()));
+  else if (wish !== undefined && wish !== "--staged") {
+    console.error("Usage: node tools/leak-scan.ts [--staged | --install-hook]");
+    process.exitCode = 2;
+  } else {
+    const names = deploymentNames(process.cwd(), process.env);
+    let count = 0;
+    const findings: Finding[] = [];
+    for (const { file, content } of wish === "--staged" ? stagedFiles() : publishedFiles()) {
+      count += 1;
+      findings.push(...scan(file, content, names));
+    }
+    for (const { file, line, rule } of findings) console.error(`${file}:${line}: ${rule}`);
+    console.log(`${count} files scanned, ${findings.length} findings`);
+    process.exitCode = findings.length > 0 ? 1 : 0;
+  }
 }
