@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import { backup, DatabaseSync } from "node:sqlite";
 import type { Driver, OpenDriver, Statement } from "./driver.ts";
 
 /** The twin for machines without a better-sqlite3 build: Node's own SQLite. */
@@ -23,6 +23,7 @@ export const openNodeSqlite: OpenDriver = (file): Driver => {
       };
     },
     exec: (sql) => database.exec(sql),
+    backup: async (copy) => void (await backup(database, copy, { rate: 256 })),
     close: () => database.close(),
   };
 };

@@ -29,6 +29,11 @@ export interface Driver {
   readonly inTransaction: boolean;
   prepare<Row = unknown>(sql: string): Statement<Row>;
   exec(sql: string): void;
+  /**
+   * Writes a consistent copy of the whole database to a new file, some pages at a time. Inside a read transaction of
+   * this connection the copy is of that moment, whatever others write meanwhile.
+   */
+  backup(file: string): Promise<void>;
   close(): void;
 }
 

@@ -55,6 +55,26 @@ function contract(name: string, open: OpenDriver): void {
       );
     });
 
+    test("copies the moment of a read transaction, while another connection writes", async (t) => {
+      const folder = temporaryFolder(t);
+      const writer = open(join(folder, "one.db"));
+      const reader = open(join(folder, "one.db"));
+      t.after(() => [writer, reader].forEach((driver) => driver.close()));
+      writer.exec("PRAGMA journal_mode = WAL; CREATE TABLE kept (value)");
+      const insert = writer.prepare("INSERT INTO kept VALUES (randomblob(4000))");
+      for (let row = 0; row < 1000; row += 1) insert.run();
+      reader.exec("BEGIN");
+      reader.prepare("SELECT count(*) FROM kept").get();
+      const copied = reader.backup(join(folder, "copy.db"));
+      for (let row = 0; row < 100; row += 1) insert.run();
+      await copied;
+      reader.exec("COMMIT");
+      insert.run();
+      const copy = open(join(folder, "copy.db"));
+      t.after(() => copy.close());
+      assert.equal(copy.prepare<{ rows: number }>("SELECT count(*) AS rows FROM kept").get()?.rows, 1000);
+    });
+
     test("takes a bigint as an integer", (t) => {
       const driver = opened(t);
       const statement = driver.prepare<{ kind: string; value: number }>(

@@ -1,0 +1,37 @@
+/** What kept a backup or a restore from being done. */
+export type BackupFault =
+  /** Bytes are not those that were signed, or the key is another server's. */
+  | "tampered"
+  /** The signature is good, and the identity does not open it. */
+  | "wrong-identity"
+  /** The identity file has no usable keys. */
+  | "bad-identity"
+  /** A file of the backup is not there. */
+  | "missing"
+  /** A newer Burrow made it. */
+  | "too-new"
+  /** What came out is not what went in, or a database is damaged. */
+  | "damaged"
+  /** Another backup or restore is under way. */
+  | "busy"
+  /** The target or the data folder cannot be used. */
+  | "unusable";
+
+/** A backup, its check or a restore failed; live data is as it was. The message says what to do. */
+export class BackupError extends Error {
+  override name = "BackupError";
+  readonly fault: BackupFault;
+
+  constructor(fault: BackupFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.fault = fault;
+  }
+}
+
+/** Files of a backup are not where they belong. */
+export function missingBlobs(count: number, total: number): BackupError {
+  return new BackupError(
+    "missing",
+    `${count === 1 ? "A file" : `${count} files`} of this backup's ${total} blobs cannot be found. The folder "blobs" belongs beside the archive: copy it there too, or make an archive that needs none with "burrow backup create --whole".`,
+  );
+}

@@ -1,0 +1,66 @@
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BackupError } from "./backup-error.ts";
+import { flushPath, openFileReader } from "./file-reader.ts";
+import { type BackupTarget, blobPath, parseArchiveName } from "./target.ts";
+
+/** A folder of this machine: on its own disk, a memory card, or a mounted one. Made where absent. */
+export async function openFolderTarget(folder: string, serverName: string): Promise<BackupTarget> {
+  const incoming = join(folder, "incoming");
+  try {
+    await mkdir(incoming, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new BackupError(
+      "unusable",
+      `The folder for backups ${folder} cannot be used: ${(error as Error).message}. Choose another with [backup] folder, or --to.`,
+    );
+  }
+  /** The folders that a run has put blobs into: flushed before the archive that needs them appears. */
+  const touched = new Set<string>();
+
+  async function place(file: string, path: string): Promise<void> {
+    const parent = dirname(path);
+    if (!touched.has(parent)) {
+      await mkdir(parent, { recursive: true, mode: 0o700 });
+      touched.add(parent);
+    }
+    await rename(file, path);
+  }
+
+  return {
+    description: folder,
+    folder,
+    incoming,
+    async list() {
+      const found = [];
+      for (const name of await readdir(folder)) {
+        const parsed = parseArchiveName(serverName, name);
+        if (parsed) found.push({ name, bytes: (await stat(join(folder, name))).size, ...parsed });
+      }
+      return found.toSorted((a, b) => a.createdAt - b.createdAt || a.sequence - b.sequence);
+    },
+    open: (name) => openFileReader(join(folder, name)),
+    async blobs(instance) {
+      const base = join(folder, "blobs", instance);
+      return {
+        async size(cipherHash) {
+          return (await stat(join(folder, blobPath(instance, cipherHash))).catch(() => undefined))?.size;
+        },
+        async *all() {
+          for (const shard of await readdir(base).catch(() => [])) {
+            for (const file of await readdir(join(base, shard))) yield file.replace(/\.age$/, "");
+          }
+        },
+      };
+    },
+    putBlob: (instance, cipherHash, file) => place(file, join(folder, blobPath(instance, cipherHash))),
+    async putArchive(name, file) {
+      for (const path of touched) await flushPath(path);
+      touched.clear();
+      await place(file, join(folder, name));
+      await flushPath(folder);
+    },
+    remove: (name) => rm(join(folder, name), { force: true }),
+    removeBlob: (instance, cipherHash) => rm(join(folder, blobPath(instance, cipherHash)), { force: true }),
+  };
+}

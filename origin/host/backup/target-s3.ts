@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { rm, stat } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import { AwsV4Signer } from "aws4fetch";
+import type { Outbound } from "../outbound/outbound.ts";
+import { BackupError } from "./backup-error.ts";
+import { type BackupTarget, blobPath, parseArchiveName } from "./target.ts";
+
+/** The part of the way out that is used here. */
+export type BackupOutbound = Pick<Outbound, "fetch">;
+
+export interface BucketSettings {
+  /** Of the bucket itself: `https://ACCOUNT.r2.cloudflarestorage.com/BUCKET`. */
+  readonly url: string;
+  readonly region: string;
+  readonly keyId: string;
+  readonly secret: string;
+}
+
+const emptyHash = createHash("sha256").digest("hex");
+const attempts = 3;
+
+/**
+ * A bucket that speaks S3 (R2, for one). Bodies are signed by their hash, so what arrives is what was sent. An object
+ * appears whole or not at all: that is S3's own promise for PUT.
+ */
+export function openS3Target(options: {
+  settings: BucketSettings;
+  serverName: string;
+  incoming: string;
+  outbound: BackupOutbound;
+}): BackupTarget {
+  const { settings, serverName, incoming, outbound } = options;
+  const bucket = settings.url.replace(/\/+$/, "");
+  const urlOf = (key: string): string => `${bucket}/${key}`;
+
+  async function send(
+    method: "GET" | "HEAD" | "PUT" | "DELETE",
+    url: string,
+    extra: { headers?: Record<string, string>; file?: string; bytes?: number; hash?: string } = {},
+  ): Promise<Response> {
+    for (let attempt = 1; ; attempt += 1) {
+      const sign = new AwsV4Signer({
+        method,
+        url,
+        accessKeyId: settings.keyId,
+        secretAccessKey: settings.secret,
+        service: "s3",
+        region: settings.region,
+        headers: { ...extra.headers, "x-amz-content-sha256": extra.hash ?? emptyHash },
+      });
+      const signed = await sign.sign();
+      const headers = Object.fromEntries(signed.headers);
+      if (extra.bytes !== undefined) headers["content-length"] = String(extra.bytes);
+      let fault: unknown;
+      try {
+        const body = extra.file === undefined ? undefined : createReadStream(extra.file);
+        const answer = await outbound.fetch("backup", signed.url.href, {
+          method,
+          headers,
+          ...(body && { body }),
+          maxBytes: 64 * 1024 * 1024,
+        });
+        if (answer.status < 500 && answer.status !== 429) return answer;
+        fault = `it answered ${answer.status}`;
+        await answer.body?.cancel();
+      } catch (error) {
+        fault = error;
+      }
+      if (attempt === attempts) throw unusable(fault);
+      await pause(500 * 2 ** attempt);
+    }
+  }
+
+  async function expect(answer: Response, what: string, ...statuses: number[]): Promise<Response> {
+    if (statuses.includes(answer.status)) return answer;
+    const said = /<Code>([\w.]{1,60})<\/Code>/.exec((await answer.text()).slice(0, 4000))?.[1] ?? "";
+    throw unusable(`${what} was answered ${answer.status} ${said}`);
+  }
+
+  async function put(key: string, file: string, hash: string): Promise<void> {
+    const { size } = await stat(file);
+    const answer = await send("PUT", urlOf(key), { file, bytes: size, hash });
+    await (await expect(answer, "PUT", 200, 201)).body?.cancel();
+    await rm(file);
+  }
+
+  /** Objects by key below a prefix, page by page. */
+  async function* objects(below: string, delimiter = ""): AsyncGenerator<{ key: string; bytes: number }> {
+    for (let token = ""; ; ) {
+      const query = new URLSearchParams({ "list-type": "2", prefix: below });
+      if (delimiter !== "") query.set("delimiter", delimiter);
+      if (token !== "") query.set("continuation-token", token);
+      const answer = await send("GET", `${bucket}?${query.toString()}`);
+      const page = await (await expect(answer, "the list", 200)).text();
+      for (const [, entry = ""] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+        const key = unescapeXml(/<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? "");
+        const bytes = Number(/<Size>(\d+)<\/Size>/.exec(entry)?.[1]);
+        yield { key, bytes };
+      }
+      token = unescapeXml(/<NextContinuationToken>(.*?)<\/NextContinuationToken>/s.exec(page)?.[1] ?? "");
+      if (token === "") return;
+    }
+  }
+
+  async function remove(key: string): Promise<void> {
+    const answer = await send("DELETE", urlOf(key));
+    await (await expect(answer, "DELETE", 200, 204, 404)).body?.cancel();
+  }
+
+  function unusable(cause: unknown): BackupError {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    return new BackupError(
+      "unusable",
+      `The bucket for backups (${new URL(bucket).host}) cannot be used: ${what}. Look at [backup] s3_url, s3_key_id and the secret s3-secret.`,
+      { cause },
+    );
+  }
+
+  return {
+    description: bucket,
+    folder: undefined,
+    incoming,
+    async list() {
+      const found = [];
+      for await (const { key, bytes } of objects(`${serverName}-`, "/")) {
+        const parsed = parseArchiveName(serverName, key);
+        if (parsed) found.push({ name: key, bytes, ...parsed });
+      }
+      return found.toSorted((a, b) => a.createdAt - b.createdAt || a.sequence - b.sequence);
+    },
+    async open(name) {
+      const head = await send("HEAD", urlOf(name));
+      if (head.status === 404) throw new BackupError("missing", `There is no ${name} in the bucket.`);
+      const size = Number((await expect(head, "HEAD", 200)).headers.get("content-length"));
+      return {
+        size,
+        async read(offset, length) {
+          if (length === 0) return new Uint8Array();
+          const headers = { range: `bytes=${offset}-${offset + length - 1}` };
+          const answer = await expect(await send("GET", urlOf(name), { headers }), "GET", 200, 206);
+          const bytes = new Uint8Array(await answer.arrayBuffer());
+          return answer.status === 200 ? bytes.subarray(offset, offset + length) : bytes;
+        },
+        close: () => Promise.resolve(),
+      };
+    },
+    async blobs(instance) {
+      const sizes = new Map<string, number>();
+      for await (const { key, bytes } of objects(`blobs/${instance}/`)) {
+        sizes.set(key.slice(key.lastIndexOf("/") + 1).replace(/\.age$/, ""), bytes);
+      }
+      return {
+        size: (cipherHash) => Promise.resolve(sizes.get(cipherHash)),
+        async *all() {
+          yield* sizes.keys();
+        },
+      };
+    },
+    putBlob: (instance, cipherHash, file) => put(blobPath(instance, cipherHash), file, cipherHash),
+    putArchive: (name, file, hash) => put(name, file, hash),
+    remove,
+    removeBlob: (instance, cipherHash) => remove(blobPath(instance, cipherHash)),
+  };
+}
+
+function unescapeXml(text: string): string {
+  const names: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+  return text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => names[name] ?? "");
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { type Age, ageLibrary, findAgeProgram, newIdentity } from "../../../origin/host/backup/age.ts";
+import { BackupError } from "../../../origin/host/backup/backup-error.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+const program = findAgeProgram();
+/** The program's tests are there where it is installed. */
+const both: readonly Age[] = program ? [ageLibrary, program] : [ageLibrary];
+
+async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let offset = 0; offset < bytes.length; offset += size) yield bytes.subarray(offset, offset + size);
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+async function makeIdentity(folder: string, name: string) {
+  const pair = await newIdentity();
+  const file = join(folder, name);
+  writeFileSync(file, `# a comment\n${pair.identity}\n`, { mode: 0o600 });
+  return { recipient: pair.recipient, identity: { text: pair.identity, file } };
+}
+
+for (const writer of both) {
+  for (const reader of both) {
+    test(`what the ${writer.name} writes the ${reader.name} reads, for either of two keys`, async (t) => {
+      const folder = temporaryFolder(t);
+      const ada = await makeIdentity(folder, "ada.txt");
+      const ben = await makeIdentity(folder, "ben.txt");
+      // Around the edges of age's 64 KiB chunks.
+      for (const size of [0, 1, 65_535, 65_536, 65_537, 300_000]) {
+        const plain = randomBytes(size);
+        const cipher = await collect(writer.encrypt(pieces(plain, 50_000), [ada.recipient, ben.recipient]));
+        for (const { identity } of [ada, ben]) {
+          const read = await collect(reader.decrypt(pieces(cipher, 7000), identity));
+          assert.ok(read.equals(plain), `${size} bytes`);
+        }
+      }
+    });
+  }
+}
+
+for (const age of both) {
+  test(`the ${age.name} says so when the identity is another's, and refuses what was changed or cut`, async (t) => {
+    const folder = temporaryFolder(t);
+    const ada = await makeIdentity(folder, "ada.txt");
+    const ben = await makeIdentity(folder, "ben.txt");
+    const cipher = await collect(age.encrypt(pieces(randomBytes(200_000), 50_000), [ada.recipient]));
+    await assert.rejects(
+      collect(age.decrypt(pieces(cipher, 7000), ben.identity)),
+      (error) => error instanceof BackupError && error.fault === "wrong-identity",
+    );
+    const changed = Buffer.from(cipher);
+    changed[150_000] = (changed[150_000] ?? 0) ^ 1;
+    await assert.rejects(collect(age.decrypt(pieces(changed, 7000), ada.identity)));
+    await assert.rejects(collect(age.decrypt(pieces(cipher.subarray(0, 140_000), 7000), ada.identity)));
+  });
+
+  test(`a source that breaks off makes no shorter file by the ${age.name}`, async () => {
+    const { recipient } = await newIdentity();
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield randomBytes(100_000);
+      throw new Error("the disk went away");
+    }
+    await assert.rejects(collect(age.encrypt(broken(), [recipient])), /the disk went away/);
+  });
+}
+
+test("the same content is another file each time", async () => {
+  const { recipient } = await newIdentity();
+  const hashes = new Set<string>();
+  for (let round = 0; round < 3; round += 1) {
+    const cipher = await collect(ageLibrary.encrypt(pieces(Buffer.from("same"), 4), [recipient]));
+    hashes.add(createHash("sha256").update(cipher).digest("hex"));
+  }
+  assert.equal(hashes.size, 3);
+});
