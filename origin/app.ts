@@ -22,8 +22,11 @@ export interface AppContext {
 export interface Check {
   name: string;
   status: "ok" | "warning" | "failed";
-  /** What was found and, unless ok, what to do. */
+  /** What was found. */
   detail: string;
+  /** Unless ok: what comes of it, and the command or the act that mends it. */
+  why?: string;
+  mend?: string;
 }
 
 /** An app is a value: its routes, and what the host must know to keep, check and stop it. */

@@ -2,22 +2,45 @@ import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
+import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
+import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
+import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
-import { readEdgeKeys } from "./config/secrets.ts";
+import { openSecrets } from "./config/secrets.ts";
+import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
+import { watchHost } from "./host/alerts/watch-host.ts";
+import { createBackups } from "./host/backup/backup.ts";
+import { coreArea } from "./host/backup/registry.ts";
+import type { RestorableDatabase } from "./host/backup/restore.ts";
 import { lockDataFolder } from "./host/data-lock.ts";
+import { hostMigrations, openHostDatabase } from "./host/host-database.ts";
 import { checkListener } from "./host/listener-audit.ts";
 import type { Log } from "./host/log.ts";
+import { startSupervisor, type Supervisor } from "./host/supervisor/supervisor.ts";
+import { createMetrics } from "./host/metrics/metrics.ts";
+import { noteAppChecks } from "./host/note-app-checks.ts";
+import { createOutbound } from "./host/outbound/outbound.ts";
+import { settleUpdate } from "./host/update/settle.ts";
+import { runningVersion } from "./host/version.ts";
 import type { BoundAddress } from "./http/bind.ts";
 import { createDispatch } from "./http/dispatch.ts";
 import { createEdgeProof } from "./http/edge-proof.ts";
 import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
+import { membersAfterRestore } from "./members/after-restore.ts";
 import { createMembers } from "./members/create-members.ts";
 import type { Members } from "./members/members.ts";
 import { membersMigrations } from "./members/migrations.ts";
 import { openBlobStore } from "./storage/blobs.ts";
 import { openDatabases } from "./storage/databases.ts";
+
+/** Every database, and what a restore does to it; apps before the members whose changes they follow. */
+export const knownDatabases: readonly RestorableDatabase[] = [
+  { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
+  { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
+  { name: "host", migrations: hostMigrations },
+];
 
 /** A running origin. */
 export interface Origin {
@@ -25,6 +48,7 @@ export interface Origin {
   readonly address: BoundAddress;
   readonly members: Members;
   readonly apps: readonly App[];
+  readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
   close(): Promise<void>;
 }
@@ -40,8 +64,12 @@ export async function startOrigin(options: {
   config: Config;
   log: Log;
   now?: () => number;
+  /** The file that names the programs to keep running; without it none is run, cloudflared neither. */
+  servicesFile?: string;
+  /** On a copy of the data, before an update: nothing goes out, nothing is run, nothing is scheduled. */
+  trial?: boolean;
 }): Promise<Origin> {
-  const { config, log, now = Date.now } = options;
+  const { config, log, now = Date.now, servicesFile, trial = false } = options;
   const cleanups: (() => unknown)[] = [];
   const stop = once(async () => {
     for (const cleanup of cleanups.toReversed()) {
@@ -57,27 +85,55 @@ export async function startOrigin(options: {
     checkDataFolder(config.dataDir);
     const lock = lockDataFolder(config.dataDir);
     cleanups.push(() => lock.release());
+    await settleUpdate(config.dataDir, log);
 
-    const keys = readEdgeKeys(config.dataDir);
-    for (const key of keys) log.hide(key.slice(key.indexOf(".") + 1));
+    const secrets = openSecrets(config, log);
+    const metrics = createMetrics({ dataDir: config.dataDir, now });
+    cleanups.push(() => metrics.close());
     const nonces = openNonces({ folder: join(config.dataDir, "nonces"), now });
     cleanups.push(() => nonces.close());
-    const proof = createEdgeProof({ keys, now, nonces, panic: () => "none" });
+    const keys = secrets.edgeKeys();
+    const proof = metrics.countAnswers(createEdgeProof({ keys, now, nonces, panic: () => "none" }));
 
     const databases = openDatabases(config.dataDir);
     cleanups.push(() => databases.close());
+    const outbound = createOutbound({ config, log, now });
+    cleanups.push(() => outbound.close());
+    const host = openHostDatabase(databases);
+    const alerts = createAlerts({ database: host, outbound, config, secrets, log, now });
+    cleanups.push(() => alerts.close());
+    const watch = watchHost({
+      alerts,
+      metrics,
+      database: host,
+      clockSkew: () => proof.diagnosis().clockSkewSeconds,
+      log,
+    });
+    cleanups.push(() => watch.close());
+
     const blobs = openBlobStore(join(config.dataDir, "blobs"));
     const members = createMembers({
-      database: databases.open("members", membersMigrations),
+      database: metrics.countWrites(databases.open("members", membersMigrations)),
       serverName: config.serverName,
       now,
       log,
     });
     cleanups.push(() => members.close());
 
-    const openDatabase = databases.open.bind(databases);
+    const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
+      metrics.countWrites(databases.open(name, migrations));
     const context: AppContext = { config, log, members, blobs, now, openDatabase };
-    const apps = [createHomeApp(context), createMatrixApp(context)];
+    let supervisor: Supervisor | undefined;
+    const apps = [
+      createHomeApp(context),
+      createMatrixApp(context),
+      createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
+    ];
+    const areas = [...apps.map((app) => app.backup), coreArea];
+    const backups = createBackups({ config, areas, database: host, outbound, log, now });
+    cleanups.push(() => backups.close());
+    const appChecks = noteAppChecks({ apps, database: host, now, log });
+    cleanups.push(() => appChecks.close());
     let listener: Listener | undefined;
     // Apps end their long-polls while the listener waits for the answers, so both at once.
     cleanups.push(() => Promise.all([listener?.close(stopGraceMs), ...apps.map((app) => app.close?.())]));
@@ -92,9 +148,21 @@ export async function startOrigin(options: {
     });
     await checkListener(listener.address, log);
 
-    lock.announce({ pid: process.pid, listen: listener.address.text, publicUrl: config.publicUrl });
+    lock.announce({
+      pid: process.pid,
+      listen: listener.address.text,
+      publicUrl: config.publicUrl,
+      version: runningVersion,
+      startedAt: now(),
+    });
+    if (servicesFile !== undefined && !trial) {
+      const { address } = listener;
+      supervisor = await startSupervisor({ config, log, alerts, now, address, servicesFile });
+      cleanups.push(() => supervisor?.close());
+    }
+    if (config.mode === "production" && !trial) backups.schedule(alerts);
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, apps, close: stop };
+    return { config, address: listener.address, members, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type ParseArgsOptionDescriptor, parseArgs } from "node:util";
 import { nearest } from "../config/nearest.ts";
+import { projectRoot, runningVersion } from "../host/version.ts";
 import { type Command, type Invocation, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 
@@ -28,6 +26,13 @@ const explained = new Set([
   "CommitError",
   "EdgeKeyError",
   "EdgeStartError",
+  "DownloadError",
+  "ArchiveError",
+  "BackupError",
+  "UpdateError",
+  "ControlError",
+  "TomlEditError",
+  "RotateError",
 ]);
 
 /** Why a command did not do what was asked, and the exit code for it: 2 for bad usage, else 1. */
@@ -37,9 +42,13 @@ export interface Failure {
 }
 
 /** Runs what the words say. Resolves with the exit code; never rejects. */
-export async function runCommandLine(args: string[], fail: (failure: Failure) => void): Promise<number> {
+export async function runCommandLine(
+  args: string[],
+  fail: (failure: Failure) => void,
+  ends: Pick<Invocation, "input" | "print"> = standardEnds,
+): Promise<number> {
   try {
-    return await run(args);
+    return await run(args, ends);
   } catch (error) {
     const exitCode = error instanceof UsageError || isParseError(error) ? 2 : 1;
     fail({ exitCode, message: explain(error) });
@@ -47,11 +56,16 @@ export async function runCommandLine(args: string[], fail: (failure: Failure) =>
   }
 }
 
-async function run(args: string[]): Promise<number> {
+const standardEnds: Pick<Invocation, "input" | "print"> = {
+  input: process.stdin,
+  print: (text) => void process.stdout.write(text),
+};
+
+async function run(args: string[], ends: Pick<Invocation, "input" | "print">): Promise<number> {
   const options = Object.assign({}, ...commands.map((command) => command.options ?? {}), globalOptions);
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true, strict: true });
   const given = values as Invocation["options"];
-  if (given["version"]) return print(version());
+  if (given["version"]) return print(runningVersion);
   const command = findCommand(positionals);
   if (given["help"] || positionals.length === 0) return print(command ? usageOf(command) : overview());
   if (!command) throw new UsageError(unknownCommand(positionals));
@@ -61,7 +75,8 @@ async function run(args: string[]): Promise<number> {
     options: given,
     json: given["json"] === true,
     environment: process.env,
-    root: findRoot(),
+    ...ends,
+    root: projectRoot,
   });
 }
 
@@ -77,9 +92,10 @@ function checkUsage(command: Command, given: Invocation["options"], positionals:
       throw new UsageError(`"${command.name}" takes no --${name}.\n${usageOf(command)}`);
   }
   const words = positionals.length - command.name.split(" ").length;
-  if (words !== command.words) {
+  const [least, most] = typeof command.words === "number" ? [command.words, command.words] : command.words;
+  if (words < least || words > most) {
     throw new UsageError(
-      `${words < command.words ? "Something is missing" : "That is too much"}.\n${usageOf(command)}`,
+      `${words < least ? "Something is missing" : "That is too much"}.\n${usageOf(command)}`,
     );
   }
 }
@@ -128,17 +144,4 @@ function isParseError(error: unknown): boolean {
 function print(text: string): number {
   process.stdout.write(`${text}\n`);
   return 0;
-}
-
-function version(): string {
-  const { version: number } = JSON.parse(readFileSync(join(findRoot(), "package.json"), "utf8")) as {
-    version: string;
-  };
-  return number;
-}
-
-/** This file is in origin/cli/ of the sources, and in dist/origin/cli/ when built. */
-function findRoot(): string {
-  const above = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-  return above.endsWith("/dist") ? dirname(above) : above;
 }

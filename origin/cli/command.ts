@@ -7,6 +7,9 @@ export interface Invocation {
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
   readonly json: boolean;
   readonly environment: NodeJS.ProcessEnv;
+  /** Standard input, and standard output. */
+  readonly input: AsyncIterable<Uint8Array | string>;
+  readonly print: (text: string) => void;
   /** The project folder: where wrangler.toml and workers/ are. */
   readonly root: string;
 }
@@ -18,8 +21,8 @@ export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly options?: Readonly<Record<string, ParseArgsOptionDescriptor>>;
-  /** How many words it takes after its name. */
-  readonly words: number;
+  /** How many words it takes after its name: exactly so many, or from the first number to the second. */
+  readonly words: number | readonly [number, number];
   /** Returns the exit code; throws errors that command-line.ts explains. */
   run(invocation: Invocation): Promise<number>;
 }
@@ -42,7 +45,7 @@ export function textOption(invocation: Invocation, name: string): string | undef
 
 /** Answers on standard output: one JSON object with --json, else the readable lines. */
 export function answer(invocation: Invocation, value: object, lines: readonly string[]): void {
-  process.stdout.write(invocation.json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
+  invocation.print(invocation.json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
 }
 
 /** `7d`, `12h`, `30m` in milliseconds. Throws UsageError. */

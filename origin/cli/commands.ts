@@ -1,12 +1,21 @@
+import { alertCommands } from "./alerts.ts";
+import { backupCommands } from "./backup.ts";
 import type { Command } from "./command.ts";
+import { configCommands } from "./config.ts";
 import { dev } from "./dev.ts";
+import { diagnostics } from "./diagnostics.ts";
 import { doctor } from "./doctor.ts";
+import { download } from "./download.ts";
 import { edgeConfig } from "./edge.ts";
 import { init } from "./init.ts";
+import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { memberCommands } from "./member.ts";
 import { ownerCreate } from "./owner.ts";
+import { rotate } from "./rotate.ts";
+import { serviceCommands } from "./service.ts";
 import { up } from "./up.ts";
+import { update } from "./update.ts";
 
 /** In the order in which a new owner needs them. */
 export const commands: readonly Command[] = [
@@ -17,5 +26,14 @@ export const commands: readonly Command[] = [
   ...inviteCommands,
   ...memberCommands,
   edgeConfig,
+  ...serviceCommands,
+  installBoot,
+  ...configCommands,
+  rotate,
+  ...backupCommands,
+  ...alertCommands,
+  download,
+  update,
   doctor,
+  diagnostics,
 ];

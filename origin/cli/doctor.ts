@@ -1,54 +1,53 @@
 import type { Check } from "../app.ts";
 import { chooseDataFolder } from "../config/data-folder.ts";
-import { ConfigError, readConfig } from "../config/read-config.ts";
-import { findRunning } from "../host/data-lock.ts";
-import { answer, type Command, type Invocation, textOption } from "./command.ts";
-import { failed, ok } from "./doctor/check.ts";
-import { checkAccounts, checkDatabases, checkFolder, checkSecrets } from "./doctor/data.ts";
-import { checkDiskSpace, checkDriver, checkFileSystem, checkNode } from "./doctor/machine.ts";
-import { checkDaemon, checkEdge, checkListeners } from "./doctor/service.ts";
-import { openConfig } from "./open-members.ts";
+import { noteFact } from "../host/facts.ts";
+import { answer, type Command, type Invocation, textOption, UsageError } from "./command.ts";
+import { factOf, questions } from "./doctor/questions.ts";
+import { withHost } from "./open-host.ts";
 
 export const doctor: Command = {
   name: "doctor",
-  usage: "",
+  usage: "[--confirm NAME]",
   summary: "Checks the machine, the data folder and the way through the edge.",
+  options: { confirm: { type: "string" } },
   words: 0,
   async run(invocation) {
-    const checks = await checkEverything(invocation);
+    const confirmed = textOption(invocation, "confirm");
+    if (confirmed !== undefined) return await confirm(invocation, confirmed);
+    const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
+    // Loaded here: every other command would otherwise wait for it.
+    const { runChecks } = await import("./doctor/run-checks.ts");
+    const checks = await runChecks(dataDir, invocation.environment);
     const passed = checks.every((check) => check.status !== "failed");
     const conclusion = passed ? "Nothing failed." : "Something failed: see above.";
-    answer(invocation, { checks, ok: passed }, [...checks.map(line), "", conclusion]);
+    answer(invocation, { checks, ok: passed }, [...checks.flatMap(lines), "", conclusion]);
     return passed ? 0 : 1;
   },
 };
 
-/** From the ground up: what a check needs was checked before it, so a failure ends the row. */
-async function checkEverything(invocation: Invocation): Promise<Check[]> {
-  const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
-  const checks = [checkNode(process.version), checkDriver(), checkFolder(dataDir)];
-  if (checks.at(-1)?.status === "failed") return checks;
-  checks.push(
-    checkFileSystem(dataDir),
-    checkDiskSpace(dataDir),
-    checkSecrets(dataDir),
-    ...checkDatabases(dataDir),
-  );
-  try {
-    readConfig({ dataDir, environment: invocation.environment });
-    checks.push(ok("config", "burrow.toml and the environment can be used."));
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return [...checks, ...error.problems.map((problem) => failed("config", problem))];
+/** Remembers that the owner has looked at what no program can see. */
+async function confirm(invocation: Invocation, name: string): Promise<number> {
+  if (!Object.hasOwn(questions, name)) {
+    throw new UsageError(
+      `There is nothing to confirm by the name "${name}". There is: ${Object.keys(questions).join(", ")}.`,
+    );
   }
-  const config = openConfig(invocation);
-  const running = findRunning(dataDir);
-  checks.push(...(await checkAccounts(config)), checkDaemon(running));
-  if (running) checks.push(await checkListeners(running));
-  if (running || config.mode === "production") checks.push(...(await checkEdge(config)));
-  return checks;
+  await withHost(invocation, async (database) => {
+    const notedAt = Date.now();
+    await noteFact(database, factOf(name), { value: "yes", notedAt });
+    answer(invocation, { name, confirmed_at: new Date(notedAt).toISOString() }, [
+      `Noted. Doctor asks for ${name} again in a year.`,
+    ]);
+  });
+  return 0;
 }
 
-function line(check: Check): string {
-  return `${check.status.padEnd(7)}  ${check.name.padEnd(16)}  ${check.detail}`;
+const indent = " ".repeat(28);
+
+function lines({ status, name, detail, why, mend }: Check): string[] {
+  return [
+    `${status.padEnd(7)}  ${name.padEnd(17)}  ${detail}`,
+    ...(why === undefined ? [] : [`${indent}Why: ${why}`]),
+    ...(mend === undefined ? [] : [`${indent}Mend: ${mend}`]),
+  ];
 }

@@ -44,10 +44,9 @@ const resetPassword: Command = {
   words: 1,
   async run(invocation) {
     const given = invocation.options["password-stdin"] === true;
-    const password = given ? await readPassword(process.stdin) : makePassword();
+    const password = given ? await readPassword(invocation.input) : makePassword();
     await withMember(invocation, async (members, member) => {
-      await members.changePassword(member.id, password);
-      const ended = await members.endSessions(member.id);
+      const ended = await members.changePassword(member.id, password, "none");
       answer(invocation, { name: member.name, signed_out: ended, ...(given ? {} : { password }) }, [
         given ? `${member.name} has the new password.` : `The new password of ${member.name}: ${password}`,
         `${ended} devices were signed out. Tell ${member.name} to choose an own password after signing in.`,

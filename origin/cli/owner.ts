@@ -14,7 +14,7 @@ export const ownerCreate: Command = {
       // Never as an argument: every process of the machine can read those.
       throw new UsageError("Pass the password on standard input: burrow owner create NAME --password-stdin");
     }
-    const password = await readPassword(process.stdin);
+    const password = await readPassword(invocation.input);
     await withMembers(invocation, async (members, config) => {
       const owner = await members.createOwner({ name, password });
       answer(invocation, { name: owner.name, user_id: `@${owner.name}:${config.serverName}` }, [

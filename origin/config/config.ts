@@ -12,6 +12,11 @@ export interface Config {
   readonly hosts: ReadonlyMap<string, string>;
   readonly matrix: MatrixConfig;
   readonly edge: EdgeConfig;
+  readonly tunnel: TunnelConfig;
+  readonly alerts: AlertsConfig;
+  readonly outbound: OutboundConfig;
+  readonly downloads: DownloadsConfig;
+  readonly backup: BackupConfig;
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
 
@@ -24,6 +29,47 @@ export interface MatrixConfig {
   readonly defaultRoomVersion: string;
   /** Bytes. */
   readonly maxUploadSize: number;
+}
+
+export interface TunnelConfig {
+  /** Whether the supervisor runs cloudflared. */
+  readonly enabled: boolean;
+  /** Of cloudflared's figures and health, on 127.0.0.1. */
+  readonly metricsPort: number;
+}
+
+/** Where alerts are sent; empty: not that way. Both are secrets: whoever knows a topic or a hook can use it. */
+export interface AlertsConfig {
+  /** `https://ntfy.example.org/topic`. */
+  readonly ntfyUrl: string;
+  readonly webhookUrl: string;
+}
+
+export interface BackupConfig {
+  /** `03:30` of this machine's clock, or `off`. */
+  readonly time: string;
+  /** Empty: `backups` in the data folder. A relative one is in the data folder too. */
+  readonly folder: string;
+  /** Empty: the folder is the target. */
+  readonly s3Url: string;
+  readonly s3Region: string;
+  readonly s3KeyId: string;
+  readonly keep: { readonly daily: number; readonly weekly: number; readonly monthly: number };
+}
+
+export interface OutboundConfig {
+  /** How what members choose is fetched: by this device, or by the edge, which keeps the device's address to itself. */
+  readonly through: "direct" | "edge";
+}
+
+/** The owner's own pins of what can be downloaded. Undefined: what this release pins, if it does. */
+export type DownloadsConfig = Readonly<Record<"cloudflared" | "element_web" | "cinny", OwnPin | undefined>>;
+
+export interface OwnPin {
+  readonly version: string;
+  readonly url: string;
+  /** 64 hexadecimal digits, lower case. */
+  readonly sha256: string;
 }
 
 /** What `edge config` writes for wrangler: the names and ids of one deployment. Empty until it is made. */

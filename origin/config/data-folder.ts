@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { resumeSwap } from "../host/backup/swap.ts";
 
 /** The data folder cannot be used. The message says what to do. */
 export class DataFolderError extends Error {
@@ -12,7 +13,10 @@ export function chooseDataFolder(option: string | undefined, environment: NodeJS
   return resolve(option ?? (environment["BURROW_DATA"] || join(homedir(), ".burrow")));
 }
 
-/** Throws DataFolderError when it is missing, no folder, another user's, or open to other users' writing. */
+/**
+ * Throws DataFolderError when it is missing, no folder, another user's, or open to other users' writing. Finishes a
+ * restore that was cut short; throws DataLockError while one runs.
+ */
 export function checkDataFolder(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found)
@@ -28,6 +32,8 @@ export function checkDataFolder(path: string): void {
   if ((found.mode & 0o022) !== 0) {
     throw new DataFolderError(`Other users may write to the data folder ${path}. Run: chmod 700 "${path}"`);
   }
+  // Here, since everyone comes by: nobody may read half of the old data and half of the restored.
+  resumeSwap(path);
 }
 
 /** Makes the folder, for its owner alone; one that is there must be usable. */

@@ -1,5 +1,6 @@
+import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import type { Config, ListenAddress } from "./config.ts";
+import type { Config, DownloadsConfig, ListenAddress, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
@@ -32,9 +33,11 @@ export function readConfig(options: {
   dataDir: string;
   environment: NodeJS.ProcessEnv;
   overrides?: Partial<Pick<Config, "publicUrl" | "listen">>;
+  /** Read in the place of burrow.toml: what is about to replace it. */
+  file?: string;
 }): Config {
   const dataDir = resolve(options.dataDir);
-  const path = configFile(dataDir);
+  const path = options.file ?? configFile(dataDir);
   const file = readFile(path);
   const environment = readEnvironment(options.environment);
   const problems = [...(file.problem ? [file.problem] : []), ...environment.problems];
@@ -59,6 +62,9 @@ export function readConfig(options: {
       values[name] = setting.fallback;
       continue;
     }
+    if (setting.secret && source === file.values && source.get(name) !== "" && isOpenToOthers(path)) {
+      problems.push(`${path} holds a secret (${name}) and can be read by others. Run: chmod 600 "${path}"`);
+    }
     try {
       values[name] = setting.read(source.get(name));
     } catch (error) {
@@ -68,6 +74,10 @@ export function readConfig(options: {
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return complete(dataDir, values as SettingValues, options.overrides ?? {});
+}
+
+function isOpenToOthers(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 }
 
 function complete(
@@ -98,8 +108,51 @@ function complete(
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
+    tunnel: Object.freeze({
+      enabled: values["tunnel.enabled"],
+      metricsPort: values["tunnel.metrics_port"],
+    }),
+    alerts: Object.freeze({
+      ntfyUrl: values["alerts.ntfy_url"],
+      webhookUrl: values["alerts.webhook_url"],
+    }),
+    outbound: Object.freeze({ through: values["outbound.through"] }),
+    downloads: Object.freeze({
+      cloudflared: ownPin(values, "cloudflared"),
+      element_web: ownPin(values, "element_web"),
+      cinny: ownPin(values, "cinny"),
+    }),
+    backup: Object.freeze({
+      time: values["backup.time"],
+      folder: values["backup.folder"],
+      s3Url: values["backup.s3_url"],
+      s3Region: values["backup.s3_region"],
+      s3KeyId: values["backup.s3_key_id"],
+      keep: Object.freeze({
+        daily: values["backup.keep_daily"],
+        weekly: values["backup.keep_weekly"],
+        monthly: values["backup.keep_monthly"],
+      }),
+    }),
     log: Object.freeze({ level: values["log.level"] }),
   });
+}
+
+function ownPin(values: SettingValues, name: keyof DownloadsConfig): OwnPin | undefined {
+  const pin = {
+    version: values[`downloads.${name}.version`],
+    url: values[`downloads.${name}.url`],
+    sha256: values[`downloads.${name}.sha256`],
+  };
+  const missing = Object.entries(pin).filter(([, value]) => value === "");
+  if (missing.length === 3) return undefined;
+  if (missing.length > 0) {
+    const keys = missing.map(([key]) => `downloads.${name}.${key}`).join(" and ");
+    throw new ConfigError([
+      `${keys} must be set too: a download is pinned by its version, its URL and its SHA-256.`,
+    ]);
+  }
+  return Object.freeze(pin);
 }
 
 /** The default is the socket: no other app of the device can open or squat it. */

@@ -18,9 +18,16 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): {
         `The environment variable ${variable} is not known${known ? `; is ${known} meant?` : "."}`,
       );
     } else if (text !== undefined) {
-      const isNumber = typeof settings[name].fallback === "number" && /^\d+$/.test(text);
-      values.set(name, isNumber ? Number(text) : text);
+      values.set(name, valueOf(name, text));
     }
   }
   return { values, problems };
+}
+
+/** A text from outside burrow.toml, brought to the type that the setting has. */
+export function valueOf(name: SettingName, text: string): string | number | boolean {
+  const type = typeof settings[name].fallback;
+  if (type === "number" && /^\d+$/.test(text)) return Number(text);
+  if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  return text;
 }

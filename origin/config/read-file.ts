@@ -19,7 +19,8 @@ export function readFile(path: string): { values: Map<string, unknown>; problem?
   }
 }
 
-function flatten(table: object, prefix = "", into = new Map<string, unknown>()): Map<string, unknown> {
+/** `{"matrix.max_upload_size": 1000}` of nested tables. */
+export function flatten(table: object, prefix = "", into = new Map<string, unknown>()): Map<string, unknown> {
   for (const [name, value] of Object.entries(table)) {
     const isTable =
       typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);

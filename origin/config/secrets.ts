@@ -8,37 +8,68 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Config } from "./config.ts";
 
 /** A secret's file is missing or could be read by others. The message says what to do. */
 export class SecretError extends Error {
   override name = "SecretError";
 }
 
-/** The secrets that a data folder has, by file name. */
-export const secretNames = ["edge-key"] as const;
-export type SecretName = (typeof secretNames)[number];
+/** The secrets that a data folder may have, by file name, and what each is for. */
+export const secretPurposes = {
+  "edge-key": "signs every request between the edge and this origin",
+  "tunnel-token": "lets cloudflared open the tunnel",
+  "alert-token": "the access token of the ntfy topic",
+  "alert-webhook-key": "signs what the alerts' webhook is sent",
+  "backup-signing-key": "signs the backups' manifests",
+  "s3-secret": "the secret access key of the backups' S3 or R2 bucket",
+} as const;
+export type SecretName = keyof typeof secretPurposes;
+export const secretNames = Object.keys(secretPurposes) as SecretName[];
+
+/** Those that every data folder has; the others are there once their part is used. */
+const needed = ["edge-key"] as const satisfies SecretName[];
 
 export function secretFile(dataDir: string, name: SecretName): string {
   return join(dataDir, "secrets", name);
 }
 
-/** Makes the secrets that are not there yet; existing ones stay as they are. Returns the names made. */
+/** Makes the secrets that every folder needs and are not there yet; existing ones stay. Returns the names made. */
 export function createSecrets(dataDir: string): SecretName[] {
-  mkdirSync(join(dataDir, "secrets"), { recursive: true, mode: 0o700 });
-  checkFolder(join(dataDir, "secrets"));
-  return secretNames.filter((name) => createSecret(secretFile(dataDir, name), `${newEdgeKey()}\n`));
+  makeFolder(dataDir);
+  return needed.filter((name) => createFile(secretFile(dataDir, name), `${newEdgeKey()}\n`));
 }
 
 /** `<keyid>.<base64url of 32 bytes>`: the form that both ends of the edge proof read. */
-function newEdgeKey(): string {
+export function newEdgeKey(): string {
   return `k${randomBytes(4).toString("hex")}.${randomBytes(32).toString("base64url")}`;
 }
 
+/** Puts this content in the secret's place, all at once and on disk when it returns. A line end is added. */
+export function writeSecret(dataDir: string, name: SecretName, content: string): void {
+  makeFolder(dataDir);
+  const path = secretFile(dataDir, name);
+  // What a write cut short left behind; O_EXCL then makes sure that nobody else put a file there meanwhile.
+  rmSync(`${path}.new`, { force: true });
+  if (!createFile(`${path}.new`, `${content}\n`)) {
+    throw new SecretError(`${path}.new appeared while the secret was written. Find out what made it.`);
+  }
+  renameSync(`${path}.new`, path);
+  const folder = openSync(join(dataDir, "secrets"), constants.O_RDONLY);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
 /** False when the file is there already: O_EXCL, so that nothing is ever overwritten or followed. */
-function createSecret(path: string, content: string): boolean {
+function createFile(path: string, content: string): boolean {
   let file: number;
   try {
     file = openSync(path, "wx", 0o600);
@@ -56,34 +87,90 @@ function createSecret(path: string, content: string): boolean {
 }
 
 /**
- * The content of a secret, without its last line end. Throws SecretError when the file is missing, a link, of
- * another owner, or open to the group or the world: a secret that others may have read is none.
+ * The content of a secret, without its last line end. Throws SecretError when the file is missing, a link, no
+ * plain file, of another owner, or open to the group or the world: a secret that others may have read is none.
  */
 export function readSecret(dataDir: string, name: SecretName): string {
+  const content = readOptionalSecret(dataDir, name);
+  if (content !== undefined) return content;
+  const remedy = needed.some((made) => made === name)
+    ? 'Run "burrow init" to make it'
+    : `Run "burrow rotate ${name}" to give it`;
+  throw new SecretError(`The secret ${secretFile(dataDir, name)} is missing. ${remedy}.`);
+}
+
+/** As `readSecret`; undefined when there is no such file. */
+export function readOptionalSecret(dataDir: string, name: SecretName): string | undefined {
   checkFolder(join(dataDir, "secrets"));
   const path = secretFile(dataDir, name);
   let file: number;
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // Not blocking: opening a pipe that nobody writes to would wait for ever.
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT")
-      throw new SecretError(`The secret ${path} is missing. Run "burrow init" to make it.`);
+    if (code === "ENOENT") return undefined;
     if (code === "ELOOP") throw new SecretError(`The secret ${path} is a link. Put the file itself there.`);
     throw new SecretError(`The secret ${path} cannot be read: ${(error as Error).message}`);
   }
   try {
-    const { mode, uid } = fstatSync(file);
-    checkOwner(path, uid);
-    if ((mode & 0o077) !== 0) {
+    const found = fstatSync(file);
+    if (!found.isFile()) throw new SecretError(`The secret ${path} is no plain file. Put a file there.`);
+    checkOwner(path, found.uid);
+    if ((found.mode & 0o077) !== 0) {
       throw new SecretError(
-        `The secret ${path} can be read by other users (mode ${(mode & 0o777).toString(8)}). If nobody has used that, run: chmod 600 "${path}"`,
+        `The secret ${path} can be read by other users (mode ${(found.mode & 0o777).toString(8)}). If nobody has used that, run: chmod 600 "${path}"`,
       );
     }
-    return readFileSync(file, "utf8").replace(/\n$/, "");
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
   } finally {
     closeSync(file);
   }
+}
+
+/** The secrets of one process: each read once, checked, and known to the log's redactor before it is used. */
+export interface Secrets {
+  /** One or two key lines, the newest first. */
+  edgeKeys(): string[];
+  /** Throws SecretError when it is missing or could be read by others. */
+  read(name: SecretName): string;
+  /** Undefined when it is missing; throws when it could be read by others. */
+  readOptional(name: SecretName): string | undefined;
+}
+
+/** `log.hide` is told every secret of the settings at once, and each secret file as it is read. */
+export function openSecrets(
+  { dataDir, alerts }: Pick<Config, "dataDir" | "alerts">,
+  log: { hide(secret: string): void },
+): Secrets {
+  for (const url of Object.values(alerts)) for (const part of partsOfUrl(url)) log.hide(part);
+  const known = new Map<SecretName, string | undefined>();
+  function readOptional(name: SecretName): string | undefined {
+    if (!known.has(name)) {
+      const content = readOptionalSecret(dataDir, name);
+      if (content !== undefined) for (const part of partsToHide(content)) log.hide(part);
+      known.set(name, content);
+    }
+    return known.get(name);
+  }
+  return {
+    edgeKeys() {
+      readOptional("edge-key");
+      return readEdgeKeys(dataDir);
+    },
+    read: (name) => readOptional(name) ?? readSecret(dataDir, name),
+    readOptional,
+  };
+}
+
+/** A secret may be quoted whole, by its lines, or without the name that stands before a dot. */
+export function partsToHide(content: string): string[] {
+  const lines = content.split("\n").map((line) => line.trim());
+  return [
+    content,
+    ...lines,
+    ...lines.map((line) => /^[a-z0-9-]{1,32}\.(.{16,})$/.exec(line)?.[1] ?? ""),
+  ].filter((part) => part !== "");
 }
 
 /** One or two lines, the second only while a key is being exchanged. */
@@ -98,6 +185,19 @@ export function readEdgeKeys(dataDir: string): string[] {
     );
   }
   return lines;
+}
+
+/** The address of a hook, and its path alone: what it is addressed to is no secret, what follows is. */
+function partsOfUrl(url: string): string[] {
+  if (url === "") return [];
+  const { origin, pathname, search } = new URL(url);
+  const path = `${pathname}${search}`.slice(1);
+  return [`${origin}/${path}`, path].filter((part) => part !== "");
+}
+
+function makeFolder(dataDir: string): void {
+  mkdirSync(join(dataDir, "secrets"), { recursive: true, mode: 0o700 });
+  checkFolder(join(dataDir, "secrets"));
 }
 
 function checkFolder(path: string): void {

@@ -12,10 +12,16 @@ interface Setting<T> {
   /** What it is until it is set; undefined: it must be set. */
   readonly fallback: T | undefined;
   readonly read: (value: unknown) => T;
+  /** K3: shown as "configured" only, and never in a log. */
+  readonly secret?: true;
 }
 
 function setting<T>(fallback: T | undefined, read: (value: unknown) => T): Setting<T> {
   return { fallback, read };
+}
+
+function secretSetting<T>(fallback: T, read: (value: unknown) => T): Setting<T> {
+  return { fallback, read, secret: true };
 }
 
 /** Every setting there is, by its name in burrow.toml. In the environment `matrix.max_upload_size` is `BURROW_MATRIX_MAX_UPLOAD_SIZE`. */
@@ -30,6 +36,22 @@ export const settings = {
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "edge.hsts_stage": setting("trial", readHstsStage),
+  "tunnel.enabled": setting(false, readBoolean),
+  "tunnel.metrics_port": setting(20_241, readPort),
+  "alerts.ntfy_url": secretSetting("", readAlertUrl),
+  "alerts.webhook_url": secretSetting("", readAlertUrl),
+  "outbound.through": setting<"direct" | "edge">("direct", oneOf("direct", "edge")),
+  ...pinSettings("cloudflared"),
+  ...pinSettings("element_web"),
+  ...pinSettings("cinny"),
+  "backup.time": setting("03:30", readTimeOfDay),
+  "backup.folder": setting("", readText),
+  "backup.s3_url": setting("", readBucketUrl),
+  "backup.s3_region": setting("auto", readText),
+  "backup.s3_key_id": setting("", readText),
+  "backup.keep_daily": setting(7, readCount),
+  "backup.keep_weekly": setting(4, readCount),
+  "backup.keep_monthly": setting(6, readCount),
   "log.level": setting<Config["log"]["level"]>("info", oneOf("debug", "info", "warn", "error")),
 };
 
@@ -37,7 +59,12 @@ export type SettingName = keyof typeof settings;
 export type SettingValues = { [Name in SettingName]: ReturnType<(typeof settings)[Name]["read"]> };
 
 /** Environment variables that Burrow reads and that are no settings. */
-export const otherVariables = ["BURROW_DATA", "BURROW_ALLOW_ROOT", "BURROW_ALLOW_DEV_MODE"];
+export const otherVariables = [
+  "BURROW_DATA",
+  "BURROW_SERVICES",
+  "BURROW_ALLOW_ROOT",
+  "BURROW_ALLOW_DEV_MODE",
+];
 
 export function variableOf(name: string): string {
   return `BURROW_${name.replaceAll(".", "_").toUpperCase()}`;
@@ -53,6 +80,20 @@ function oneOf<const T extends string>(...choices: T[]): (value: unknown) => T {
 
 function readText(value: unknown): string {
   if (typeof value !== "string") throw new SettingError("must be a text in quotes");
+  return value;
+}
+
+/** The environment has only texts. */
+function readBoolean(value: unknown): boolean {
+  if (value === true || value === "true") return true;
+  if (value === false || value === "false") return false;
+  throw new SettingError("must be true or false");
+}
+
+function readPort(value: unknown): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1024 || value > 65_535) {
+    throw new SettingError("must be a port from 1024 to 65535");
+  }
   return value;
 }
 
@@ -88,7 +129,7 @@ function readPublicUrl(value: unknown): string {
 }
 
 /** H1: what is not loopback is refused before anything is bound. */
-function readListenAddress(value: unknown): ListenAddress {
+export function readListenAddress(value: unknown): ListenAddress {
   const text = readText(value);
   if (text.startsWith("unix:")) return { kind: "unix", path: readSocketPath(text.slice(5)) };
   const match = /^(?:\[([0-9a-f:]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(text);
@@ -114,6 +155,80 @@ function readSocketPath(path: string): string {
 /** 127.0.0.0/8 and ::1, as a literal address. A name is none: it may resolve to anything. */
 export function isLoopback(address: string): boolean {
   return address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
+}
+
+/** Alerts tell what is wrong with the server: in clear text only to a process of this machine. */
+function readAlertUrl(value: unknown): string {
+  const text = readText(value);
+  if (text === "") return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url?.protocol === "http:" && (url.hostname === "localhost" || isLoopback(url.hostname));
+  if (!url || (url.protocol !== "https:" && !isLocal) || url.username !== "" || url.password !== "") {
+    throw new SettingError(
+      'must be an https URL without a user or password, such as "https://ntfy.example.org/topic"',
+    );
+  }
+  return text;
+}
+
+/** The owner's own pin of a download; all three or none. */
+function pinSettings<const Name extends string>(
+  name: Name,
+): Record<`downloads.${Name}.${"version" | "url" | "sha256"}`, Setting<string>> {
+  return {
+    [`downloads.${name}.version`]: setting("", readVersion),
+    [`downloads.${name}.url`]: setting("", readDownloadUrl),
+    [`downloads.${name}.sha256`]: setting("", readSha256),
+  } as Record<`downloads.${Name}.${"version" | "url" | "sha256"}`, Setting<string>>;
+}
+
+/** It becomes part of a file's name. */
+function readVersion(value: unknown): string {
+  const version = readText(value);
+  if (version !== "" && !/^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/.test(version))
+    throw new SettingError('must be a version, such as "2026.11.0"');
+  return version;
+}
+
+function readDownloadUrl(value: unknown): string {
+  const text = readText(value);
+  if (text === "") return text;
+  const url = URL.parse(text);
+  if (url?.protocol !== "https:" || url.username !== "" || url.password !== "")
+    throw new SettingError("must be an https URL without a user or password");
+  return url.href;
+}
+
+function readSha256(value: unknown): string {
+  const text = readText(value).toLowerCase();
+  if (text !== "" && !/^[0-9a-f]{64}$/.test(text))
+    throw new SettingError("must be the SHA-256 of the file, 64 hexadecimal digits");
+  return text;
+}
+
+function readTimeOfDay(value: unknown): string {
+  const text = readText(value);
+  if (text === "off" || /^(?:[01]\d|2[0-3]):[0-5]\d$/.test(text)) return text;
+  throw new SettingError('must be a time of this machine\'s clock, such as "03:30", or "off"');
+}
+
+/** Of the bucket itself: `https://host/bucket` or `https://bucket.host`. */
+function readBucketUrl(value: unknown): string {
+  const text = readText(value);
+  if (text === "") return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url?.protocol === "http:" && isLoopback(url.hostname);
+  if (!url || (url.protocol !== "https:" && !isLocal) || url.search !== "" || url.username !== "") {
+    throw new SettingError('must be the https URL of a bucket, such as "https://s3.example.org/backups"');
+  }
+  return text;
+}
+
+function readCount(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 1000) {
+    throw new SettingError("must be a whole number from 0 to 1000");
+  }
+  return value;
 }
 
 function readWorkerName(value: unknown): string {

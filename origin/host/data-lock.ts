@@ -14,6 +14,10 @@ export interface Running {
   /** Where it listens: `127.0.0.1:8090` or `unix:/path`. */
   readonly listen: string;
   readonly publicUrl: string;
+  /** Of the code that runs: an update is done when this one changes. */
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
 }
 
 export interface DataLock {

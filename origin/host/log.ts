@@ -14,6 +14,8 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
   /** Makes sure that this value never appears in a line. */
   hide(secret: string): void;
+  /** The text as a line of this log would show it: for what leaves the process by another way. */
+  redact(text: string): string;
 }
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -44,16 +46,23 @@ export function createLog(options: {
     warn: at("warn"),
     error: at("error"),
     hide: (secret) => redactor.register(secret),
+    redact: (text) => redactor.redact(text),
   };
 }
 
-/** The process's log, on standard error: standard output belongs to what a command answers. */
-export function createStderrLog(level: LogLevel): Log {
+/**
+ * The process's log, on standard error: standard output belongs to what a command answers. `also` gets each line
+ * too.
+ */
+export function createStderrLog(level: LogLevel, also: (line: string) => void = () => {}): Log {
   return createLog({
     level,
     now: Date.now,
     readable: process.stderr.isTTY,
-    write: (line) => process.stderr.write(line),
+    write(line) {
+      process.stderr.write(line);
+      also(line);
+    },
   });
 }
 

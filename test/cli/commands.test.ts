@@ -13,15 +13,15 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
 import { type Failure, runCommandLine } from "../../origin/cli/command-line.ts";
-import { projectRoot, runBurrow } from "../support/run-burrow.ts";
+import { type Outcome, projectRoot, runBurrow } from "../support/run-burrow.ts";
+import { runCommand } from "../support/run-command.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const password = "seventeen hollow oaks by night";
 
-async function claimedFolder(t: TestContext): Promise<(...args: string[]) => ReturnType<typeof runBurrow>> {
+async function claimedFolder(t: TestContext): Promise<(...args: string[]) => Promise<Outcome>> {
   const data = join(temporaryFolder(t), "data");
-  const burrow = (...args: string[]) =>
-    runBurrow(["--data", data, "--json", ...args], { input: `${password}\n` });
+  const burrow = (...args: string[]) => runCommand(["--data", data, "--json", ...args], `${password}\n`);
   assert.equal((await burrow("init", "--server-name", "example.org")).code, 0);
   assert.equal((await burrow("owner", "create", "ada", "--password-stdin")).code, 0);
   return burrow;
@@ -184,16 +184,21 @@ test("bin/burrow works through a link, from any folder, with a space in its path
 test("doctor passes a fresh folder, and fails with what to do for a bad one", async (t) => {
   const data = join(temporaryFolder(t), "data");
   const doctor = async () => {
-    const outcome = await runBurrow(["--data", data, "--json", "doctor"]);
+    const outcome = await runCommand(["--data", data, "--json", "doctor"]);
     const { checks, ok } = outcome.json<{
-      checks: { name: string; status: string; detail: string }[];
+      checks: { name: string; status: string; detail: string; why?: string; mend?: string }[];
       ok: boolean;
     }>();
-    return { code: outcome.code, ok, find: (name: string) => checks.find((check) => check.name === name) };
+    return {
+      code: outcome.code,
+      ok,
+      checks,
+      find: (name: string) => checks.find((check) => check.name === name),
+    };
   };
   const missing = await doctor();
   assert.deepEqual([missing.code, missing.ok, missing.find("data-folder")?.status], [1, false, "failed"]);
-  await runBurrow(["--data", data, "init", "--server-name", "burrow.localhost"]);
+  await runCommand(["--data", data, "init", "--server-name", "burrow.localhost"]);
   const fresh = await doctor();
   assert.deepEqual([fresh.code, fresh.ok], [0, true]);
   assert.equal(fresh.find("daemon")?.status, "warning");
@@ -207,9 +212,13 @@ test("doctor passes a fresh folder, and fails with what to do for a bad one", as
   );
   const bad = await doctor();
   assert.equal(bad.code, 1);
-  assert.match(bad.find("secrets")?.detail ?? "", /chmod 600/);
+  assert.match(bad.find("secrets")?.mend ?? "", /chmod 600/);
   assert.match(bad.find("config")?.detail ?? "", /colour/);
-  assert.match(bad.find("database members")?.detail ?? "", /restore a backup/);
+  assert.match(bad.find("database members")?.mend ?? "", /restore a backup/);
+  // Every row that is not well says why it matters and what mends it.
+  for (const check of [missing, fresh, bad].flatMap((outcome) => outcome.checks)) {
+    if (check.status !== "ok") assert.ok(check.why && check.mend, JSON.stringify(check));
+  }
 });
 
 test("up refuses root unless told", { skip: process.getuid?.() !== 0 && "not root" }, async (t) => {

@@ -44,7 +44,7 @@ test("where the edge does not know the difference, its Date does", async (t) => 
     checks.map((check) => check.status),
     ["failed", "warning"],
   );
-  assert.match(checks[0]?.detail ?? "", /EDGE_KEY/);
+  assert.match(checks[0]?.mend ?? "", /EDGE_KEY/);
   assert.match(checks[1]?.detail ?? "", /8640\d s ahead of/);
 });
 

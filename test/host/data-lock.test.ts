@@ -6,7 +6,13 @@ import { test } from "node:test";
 import { DataLockError, findRunning, lockDataFolder } from "../../origin/host/data-lock.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const here = { pid: process.pid, listen: "127.0.0.1:1", publicUrl: "http://127.0.0.1:2" };
+const here = {
+  pid: process.pid,
+  listen: "127.0.0.1:1",
+  publicUrl: "http://127.0.0.1:2",
+  version: "1.0.0",
+  startedAt: 0,
+};
 
 test("one holder at a time; looking does not disturb", (t) => {
   const folder = temporaryFolder(t);

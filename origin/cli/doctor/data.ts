@@ -3,30 +3,18 @@ import { join } from "node:path";
 import type { Check } from "../../app.ts";
 import type { Config } from "../../config/config.ts";
 import { checkDataFolder } from "../../config/data-folder.ts";
-import { readEdgeKeys } from "../../config/secrets.ts";
 import { createMembers } from "../../members/create-members.ts";
 import { membersMigrations } from "../../members/migrations.ts";
 import { databaseFolder, openDatabases } from "../../storage/databases.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
-import { failed, messageOf, ok, warning } from "./check.ts";
+import { failed, failedBy, messageOf, ok, warning } from "./check.ts";
 
 export function checkFolder(dataDir: string): Check {
   try {
     checkDataFolder(dataDir);
     return ok("data-folder", dataDir);
   } catch (error) {
-    return failed("data-folder", messageOf(error));
-  }
-}
-
-export function checkSecrets(dataDir: string): Check {
-  try {
-    const keys = readEdgeKeys(dataDir);
-    return keys.length === 1
-      ? ok("secrets", "One edge key, readable by its owner only.")
-      : warning("secrets", "Two edge keys: an exchange is not finished.");
-  } catch (error) {
-    return failed("secrets", messageOf(error));
+    return failedBy("data-folder", error, "Burrow does not start without a folder that is its own.");
   }
 }
 
@@ -38,6 +26,11 @@ export function checkDatabases(dataDir: string): Check[] {
   return files.map((file) => checkDatabase(join(folder, file), file.slice(0, -3)));
 }
 
+const restore = {
+  why: "What it holds can be lost or wrong, and every further write makes it worse.",
+  mend: "Stop Burrow and restore a backup: burrow backup restore ARCHIVE --identity FILE",
+};
+
 function checkDatabase(path: string, name: string): Check {
   const label = `database ${name}`;
   try {
@@ -46,17 +39,19 @@ function checkDatabase(path: string, name: string): Check {
       const result = driver.prepare<{ quick_check: string }>("PRAGMA quick_check(1)").get()?.quick_check;
       const version =
         driver.prepare<{ user_version: number }>("PRAGMA user_version").get()?.user_version ?? 0;
-      if (result !== "ok")
-        return failed(label, `It is damaged (${result}). Stop Burrow and restore a backup.`);
+      if (result !== "ok") return failed(label, `It is damaged (${result}).`, restore);
       if (name === "members" && version > membersMigrations.length) {
-        return failed(label, `A newer Burrow wrote it (schema ${version}). Install that version again.`);
+        return failed(label, `A newer Burrow wrote it (schema ${version}).`, {
+          why: "This version does not know how to read it, and does not start.",
+          mend: "Install the newer version again.",
+        });
       }
       return ok(label, `Whole, schema ${version}.`);
     } finally {
       driver.close();
     }
   } catch (error) {
-    return failed(label, `It cannot be read (${messageOf(error)}). Stop Burrow and restore a backup.`);
+    return failed(label, `It cannot be read (${messageOf(error)}).`, restore);
   }
 }
 
@@ -76,19 +71,22 @@ export async function checkAccounts(config: Config): Promise<Check[]> {
       return [
         members.claimed()
           ? ok("owner", `The server has an owner and ${members.list().length} accounts in all.`)
-          : warning("owner", 'Nobody owns this server yet. Run "burrow owner create NAME --password-stdin".'),
+          : warning("owner", "Nobody owns this server yet.", {
+              why: "Whoever gets the set-up link first owns it.",
+              mend: "burrow owner create NAME --password-stdin",
+            }),
         many > 0
-          ? warning(
-              "invites",
-              `${open.length} open, ${many} of them for several people. Revoke those that are not needed.`,
-            )
+          ? warning("invites", `${open.length} open, ${many} of them for several people.`, {
+              why: "A link for several people that leaks lets strangers in.",
+              mend: "burrow invite list, then burrow invite revoke ID for each that is not needed",
+            })
           : ok("invites", `${open.length} open.`),
       ];
     } finally {
       members.close();
     }
   } catch (error) {
-    return [failed("accounts", messageOf(error))];
+    return [failedBy("accounts", error, "Nobody can sign in.")];
   } finally {
     await databases.close();
   }

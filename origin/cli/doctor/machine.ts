@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { Check } from "../../app.ts";
+import { exhaustedBytes, scarceBytes } from "../../host/alerts/judge-host.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
 import { failed, messageOf, ok, warning } from "./check.ts";
 
@@ -13,18 +14,15 @@ const weakFileSystems = new Map([
   [0x6969, "NFS"],
 ]);
 
-const scarceBytes = 500_000_000;
-const exhaustedBytes = 50_000_000;
-
 export function checkNode(version: string): Check {
   const [major = 0, minor = 0] = version.replace("v", "").split(".").map(Number);
   const fits = major > 24 || (major === 24 && minor >= 15);
   return fits
     ? ok("node", `Node ${version}.`)
-    : failed(
-        "node",
-        `Node ${version} is too old. Run "npm ci" in the project folder, or install Node 24.15 or later.`,
-      );
+    : failed("node", `Node ${version} is too old.`, {
+        why: "Burrow uses what came with Node 24.15.",
+        mend: 'Run "npm ci" in the project folder, or install Node 24.15 or later.',
+      });
 }
 
 export function checkDriver(): Check {
@@ -36,6 +34,11 @@ export function checkDriver(): Check {
     driver.close();
   }
 }
+
+const move = {
+  why: "Without locks, renames and file modes that hold, databases break and secrets can be read by every app.",
+  mend: "Stop Burrow, move the data folder to the device's own storage, and name it with --data or BURROW_DATA.",
+};
 
 /** What SQLite and the blobs rely on, tried out: a lock that excludes, a rename that replaces, an fsync. */
 export function checkFileSystem(dataDir: string): Check {
@@ -49,18 +52,12 @@ export function checkFileSystem(dataDir: string): Check {
     renameSync(from, to);
     if (!excludes(to)) throw new Error("locks do not exclude");
   } catch (error) {
-    return failed(
-      "file-system",
-      `${dataDir} cannot keep databases safely (${messageOf(error)}). Move the data folder to the device's own storage.`,
-    );
+    return failed("file-system", `${dataDir} cannot keep databases safely (${messageOf(error)}).`, move);
   } finally {
     for (const path of [from, to]) rmSync(path, { force: true });
   }
   if (weak !== undefined) {
-    return failed(
-      "file-system",
-      `${dataDir} lies on ${weak}. Move the data folder to the device's own storage.`,
-    );
+    return failed("file-system", `${dataDir} lies on ${weak}.`, move);
   }
   return ok("file-system", "Locks, renames and fsync work.");
 }
@@ -88,6 +85,10 @@ export function checkDiskSpace(dataDir: string): Check {
   const { bavail, bsize } = statfsSync(dataDir);
   const free = bavail * bsize;
   const detail = `${Math.floor(free / 1_000_000)} MB free.`;
-  if (free < exhaustedBytes) return failed("disk", `${detail} Nothing more can be kept: make room.`);
-  return free < scarceBytes ? warning("disk", `${detail} Make room before it ends.`) : ok("disk", detail);
+  const mend = "Make room: remove what is not needed, or move old backups away.";
+  if (free < exhaustedBytes)
+    return failed("disk", detail, { why: "New messages and mail cannot be kept.", mend });
+  return free < scarceBytes
+    ? warning("disk", detail, { why: "On a full disk nothing new can be kept.", mend })
+    : ok("disk", detail);
 }

@@ -1,0 +1,37 @@
+import { type Context, Hono } from "hono";
+import type { App, AppContext } from "../../app.ts";
+import type { Alerts } from "../../host/alerts/alerts.ts";
+import type { Metrics, ServiceLine } from "../../host/metrics/metrics.ts";
+import { prometheusType } from "../../host/metrics/prometheus.ts";
+import type { HttpEnv } from "../../http/request-context.ts";
+
+/**
+ * The host's figures, for the owner's own Prometheus or script: `Authorization: Bearer` with an access token of
+ * the owner. To everybody else the two paths do not exist.
+ */
+export function createMetricsApp(
+  context: AppContext,
+  host: { metrics: Metrics; alerts: Alerts; services: () => readonly ServiceLine[] },
+): App {
+  const routes = new Hono<HttpEnv>();
+
+  function isOwner(c: Context<HttpEnv>): boolean {
+    const token = /^Bearer ([\w.~+/=-]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+    if (token === undefined) return false;
+    const authentication = context.members.authenticate(token);
+    return authentication.kind === "ok" && authentication.session.role === "owner";
+  }
+
+  routes.get("/_burrow/metrics", (c) => {
+    if (!isOwner(c)) return c.notFound();
+    const text = host.metrics.render({ alerts: host.alerts.open(), services: host.services() });
+    return c.body(text, 200, { "content-type": prometheusType, "cache-control": "no-store" });
+  });
+  routes.get("/_burrow/samples", (c) => {
+    if (!isOwner(c)) return c.notFound();
+    c.header("cache-control", "no-store");
+    return c.json({ samples: host.metrics.samples.list(), alerts: host.alerts.open() });
+  });
+
+  return { name: "metrics", host: "apex", routes, backup: { databases: [], blobs: [] } };
+}
