@@ -8,7 +8,8 @@ import type { Service } from "./service.ts";
 export interface ServiceAudit {
   /** Why the service may not even be started; undefined: it may. */
   mayStart(): Promise<string | undefined>;
-  look(pid: number | undefined): Promise<Verdict>;
+  /** `confirms`: some time after a look that said "look again"; what was doubtful then and still is, counts now. */
+  look(pid: number | undefined, confirms: boolean): Promise<Verdict>;
 }
 
 /**
@@ -22,7 +23,7 @@ export function createServiceAudit(options: { service: Service; mark: string; pr
   /** What looked wrong the last time and counts only when it lasts: sockets by inode, processes by identity. */
   let suspects: ReadonlySet<string> = new Set();
 
-  async function lookInTables(pid: number | undefined): Promise<Verdict | undefined> {
+  async function lookInTables(pid: number | undefined, confirms: boolean): Promise<Verdict | undefined> {
     const rows = await readProcesses(proc);
     if (!rows) return undefined;
     const tree = treeOf(rows, { pid, mark, seen });
@@ -34,11 +35,12 @@ export function createServiceAudit(options: { service: Service; mark: string; pr
     const passing = service.dialsOutByUdp ? [] : sending;
     // A process that just starts or ends belongs to root for a moment, as far as /proc tells.
     const hidden = tree.filter(({ pid: each }) => found.hidden.includes(each));
+    const lasting = confirms ? suspects : new Set<string>();
     const faulty = [
       ...exposed.filter((socket) => !sending.includes(socket)),
-      ...passing.filter(({ inode }) => suspects.has(inode)),
+      ...passing.filter(({ inode }) => lasting.has(inode)),
     ];
-    const lastingHidden = hidden.filter((row) => suspects.has(identityOf(row)));
+    const lastingHidden = hidden.filter((row) => lasting.has(identityOf(row)));
     suspects = new Set([...passing.map(({ inode }) => inode), ...hidden.map(identityOf)]);
     return {
       method: "kernel",
@@ -69,7 +71,7 @@ export function createServiceAudit(options: { service: Service; mark: string; pr
       }
       return (await sweep()).fault;
     },
-    look: async (pid) => (await lookInTables(pid)) ?? (await sweep()),
+    look: async (pid, confirms) => (await lookInTables(pid, confirms)) ?? (await sweep()),
   };
 }
 

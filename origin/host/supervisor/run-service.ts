@@ -55,7 +55,7 @@ export function createRunner(options: {
   probe: (() => Promise<string | undefined>) | undefined;
   /** Why it may not be started at all; undefined: it may. */
   mayStart: () => Promise<string | undefined>;
-  audit: (pid: number | undefined) => Promise<Verdict>;
+  audit: (pid: number | undefined, confirms: boolean) => Promise<Verdict>;
   schedule: Schedule;
   now: () => number;
   alerts: Alerts;
@@ -189,9 +189,9 @@ export function createRunner(options: {
     after("start", delay, () => void start());
   }
 
-  async function audit(of: Child): Promise<void> {
+  async function audit(of: Child, confirms = false): Promise<void> {
     if (child !== of || stopping) return;
-    const verdict = await options.audit(of.pid).catch((error: unknown) => {
+    const verdict = await options.audit(of.pid, confirms).catch((error: unknown) => {
       log.error("service.audit-failed", { service: name, error });
       return undefined;
     });
@@ -201,7 +201,7 @@ export function createRunner(options: {
     if (child !== of || stopping) return;
     ({ method: auditMethod, processes, sockets } = verdict);
     if (verdict.fault !== undefined) refuse(verdict.fault);
-    else if (verdict.lookAgain) after("look again", lookAgainMs, () => void audit(of));
+    else if (verdict.lookAgain) after("look again", lookAgainMs, () => void audit(of, true));
   }
 
   function auditHourly(of: Child): void {

@@ -87,7 +87,7 @@ export async function startSupervisor(options: {
           (service.name === "cloudflared" ? checkToken(dataDir, log) : undefined) ?? (await audit.mayStart())
         );
       },
-      audit: (pid) => audit.look(pid),
+      audit: (pid, confirms) => audit.look(pid, confirms),
       schedule,
       now,
       alerts,

@@ -24,8 +24,7 @@ const token = "eyJhIjoiZXhhbXBsZSIsInQiOiJ0dW5uZWwiLCJzIjoic2VjcmV0In0=";
 /** Serves its readiness where --metrics says (on `host`), and opens a UDP socket to dial out, as QUIC needs one. */
 function standIn(folder: string, beacon: Beacon, host = "127.0.0.1"): string {
   const path = join(folder, "config", "cloudflared");
-  const program = `#!${process.execPath}
-    ${reporting(beacon)}
+  const program = `${reporting(beacon)}
     const option = (name) => process.argv.find((word) => word.startsWith("--" + name + "="))?.split("=")[1];
     const token = require("node:fs").readFileSync(option("token-file"), "utf8").trim();
     console.log("INF Starting tunnel with " + token);
@@ -38,7 +37,11 @@ function standIn(folder: string, beacon: Beacon, host = "127.0.0.1"): string {
       });
     });
     process.on("SIGTERM", () => process.exit(0));`;
-  writeFileSync(path, program, { mode: 0o700 });
+  writeFileSync(`${path}.cjs`, program);
+  // Node's own path may hold a space, which a first line cannot; dash would add PWD to the environment.
+  writeFileSync(path, `#!/bin/sh\nexec env -u PWD "${process.execPath}" "${path}.cjs" "$@"\n`, {
+    mode: 0o700,
+  });
   return path;
 }
 
