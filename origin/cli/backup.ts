@@ -5,7 +5,7 @@ import { exportIdentity, readIdentity } from "../host/backup/backup-keys.ts";
 import type { Manifest } from "../host/backup/manifest.ts";
 import { coreArea } from "../host/backup/registry.ts";
 import { restoreArchive } from "../host/backup/restore.ts";
-import { missingBlobs } from "../host/backup/backup-error.ts";
+import { missingPacks } from "../host/backup/backup-error.ts";
 import { startBackupWorker } from "../host/backup/worker-client.ts";
 import { createStderrLog } from "../host/log.ts";
 import { answer, type Command, type Invocation, textOption, UsageError } from "./command.ts";
@@ -66,7 +66,7 @@ const verify: Command = {
       identity === undefined
         ? await withBackups(invocation, work)
         : await verifyAlone(archive, identity, bar);
-    if (verified.missingCount > 0) throw missingBlobs(verified.missingCount, verified.manifest.blobs.count);
+    if (verified.missing > 0) throw missingPacks(verified.missing, verified.manifest.packs.count);
     const { manifest } = verified;
     answer(invocation, { ok: true, ...about(manifest) }, [
       `It is whole and unchanged. ${sentence(manifest)}`,
@@ -79,7 +79,7 @@ async function verifyAlone(path: string, identity: string, bar: ProgressBar) {
   const { verifyKey } = readIdentity(identity);
   const worker = startBackupWorker();
   try {
-    const input = { path, verifyKey, blobFolders: [dirname(resolve(path))] };
+    const input = { path, verifyKey, packFolders: [dirname(resolve(path))] };
     return await worker.run("verify", input, (done, total) => bar.show("verify", done, total, "bytes"));
   } finally {
     bar.clear();
@@ -155,9 +155,9 @@ const drill: Command = {
         onProgress: ({ phase, done: far, total }) => bar.show(phase, far, total, "count"),
       }),
     );
-    const { archive, files, databases, blobsCompared, identity } = done;
-    answer(invocation, { ok: true, path: archive.path, files, databases, blobsCompared, identity }, [
-      `${archive.path} opens: ${databases} databases and ${files} files are whole, ${blobsCompared} of ${archive.blobs} blobs are as they were signed.`,
+    const { archive, files, databases, packsCompared, identity } = done;
+    answer(invocation, { ok: true, path: archive.path, files, databases, packsCompared, identity }, [
+      `${archive.path} opens: ${databases} databases and ${files} files are whole, and of its ${archive.blobs} blobs ${packsCompared} packs are as they were signed.`,
       ...identityLines(identity),
     ]);
     return 0;
@@ -199,19 +199,7 @@ const takeAway: Command = {
   },
 };
 
-const renew: Command = {
-  name: "backup new-identity",
-  usage: "",
-  summary: "Exchanges the backups' keys; older backups stay readable with the identity of their time.",
-  words: 0,
-  async run(invocation) {
-    const identity = await withBackups(invocation, (backups) => backups.renewKeys());
-    answer(invocation, { identity }, ["The next backup has new keys.", ...identityLines(identity)]);
-    return 0;
-  },
-};
-
-export const backupCommands: readonly Command[] = [create, verify, restore, drill, list, takeAway, renew];
+export const backupCommands: readonly Command[] = [create, verify, restore, drill, list, takeAway];
 
 /** Backups beside a running daemon: they share the lock and the history with its own. */
 async function withBackups<T>(
@@ -244,7 +232,7 @@ function progressBar(invocation: Invocation): ProgressBar {
 
 function about(manifest: Manifest): object {
   const { serverName, sequence, createdAt, version, schemas } = manifest;
-  const bytes = manifest.payload.bytes + manifest.blobs.bytes;
+  const bytes = manifest.payload.bytes + manifest.packs.bytes;
   return { serverName, sequence, createdAt, version, schemas, bytes };
 }
 

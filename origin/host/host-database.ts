@@ -64,15 +64,17 @@ export const hostMigrations: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX backup_run_by_kind ON backup_run (kind, ok, seq);
       CREATE INDEX backup_run_by_sequence ON backup_run (instance, sequence) WHERE sequence IS NOT NULL;
-      -- What lies encrypted at a target: a blob is encrypted once, and its encrypted form's hash is signed each time.
+      -- Where a blob lies encrypted at a target: it is encrypted once, with others in one pack.
       CREATE TABLE backup_blob (
         target TEXT NOT NULL,
         hash TEXT NOT NULL,
-        bytes INTEGER NOT NULL,
-        cipher_hash TEXT NOT NULL,
+        pack TEXT NOT NULL,
+        pack_bytes INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        length INTEGER NOT NULL,
         PRIMARY KEY (target, hash)
       ) STRICT, WITHOUT ROWID;
-      CREATE INDEX backup_blob_by_cipher ON backup_blob (target, cipher_hash);
+      CREATE INDEX backup_blob_by_pack ON backup_blob (target, pack);
     `,
   },
 ];

@@ -181,7 +181,7 @@ test("backups: none, good, late, failed, never restored, and an identity that wa
   assert.deepEqual(look(), ["backup ok", "restore-drill ok", "backup-identity ok"]);
   await run("drill", now, false);
   writeFileSync(identityFile(dataDir), "");
-  assert.deepEqual(look(), ["backup ok", "restore-drill failed", "backup-identity warning"]);
+  assert.deepEqual(look(), ["backup ok", "restore-drill failed", "backup-identity failed"]);
   assert.match(checkBackups(dataDir, database, now)[1]?.detail ?? "", /the disk was full/);
 });
 

@@ -10,7 +10,7 @@ import { readConfig } from "../../origin/config/read-config.ts";
 import { writeSecret } from "../../origin/config/secrets.ts";
 import { BackupError } from "../../origin/host/backup/backup-error.ts";
 import { exportIdentity, readIdentity } from "../../origin/host/backup/backup-keys.ts";
-import { blobPath } from "../../origin/host/backup/target.ts";
+import { packPath } from "../../origin/host/backup/target.ts";
 import { openS3Target } from "../../origin/host/backup/target-s3.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { createOutbound, type Outbound } from "../../origin/host/outbound/outbound.ts";
@@ -98,10 +98,10 @@ test("a backup in a bucket is found again, practised with, and restored from a c
   await assert.rejects(
     restoreInto(join(root, "fresh"), join(copy, name), { identity }),
     (error) => error instanceof BackupError && error.fault === "missing",
-    "the blobs are still in the bucket",
+    "the packs are still in the bucket",
   );
-  for await (const cipherHash of (await reader.blobs(instance)).all()) {
-    await fetchFile(blobPath(instance, cipherHash));
+  for await (const hash of (await reader.packs(instance)).all()) {
+    await fetchFile(packPath(instance, hash));
   }
   await server.close();
   const report = await restoreInto(join(root, "fresh"), join(copy, name), { identity });

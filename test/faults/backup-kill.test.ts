@@ -55,7 +55,7 @@ describe("SIGKILL", { concurrency: 2 }, () => {
       const check = makeServerFolder(join(root, "data"));
       for (const name of names) {
         const verified = await check.backups.verify(join(target, name), undefined);
-        assert.equal(verified.missingCount, 0, `${name} after step ${step}`);
+        assert.equal(verified.missing, 0, `${name} after step ${step}`);
       }
       await check.close();
       if (ended) break;

@@ -56,7 +56,7 @@ function checkRun(
 
 function checkIdentity(dataDir: string): Check {
   if (!existsSync(identityFile(dataDir))) return ok("backup-identity", "It is not on this device.");
-  return warning("backup-identity", `${identityFile(dataDir)} is still on this device.`, {
+  return failed("backup-identity", `${identityFile(dataDir)} is still on this device.`, {
     why: "It opens every backup; and when the device is gone, no backup can be opened without it.",
     mend: "burrow backup export-identity FILE, onto a stick or into a password manager",
   });

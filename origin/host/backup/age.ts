@@ -3,23 +3,9 @@ import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
+import type { Writable } from "node:stream";
 import { BackupError } from "./backup-error.ts";
 import { openFileReader, readPieces, writeNewFile } from "./file-reader.ts";
-
-/** Encrypts and decrypts age files (age-encryption.org/v1, X25519) as they stream. */
-export interface Age {
-  /** `library`, or `program`: several times as fast. They read each other's files. */
-  readonly name: "library" | "program";
-  encrypt(source: AsyncIterable<Uint8Array>, recipients: readonly string[]): AsyncIterable<Uint8Array>;
-  /** Throws BackupError `wrong-identity` when the identity is none of the file's. */
-  decrypt(source: AsyncIterable<Uint8Array>, identity: OpeningIdentity): AsyncIterable<Uint8Array>;
-  /** From file to new file, of mode 0600; not flushed. The program does so without a byte passing through here. */
-  encryptFile(source: string, out: string, recipients: readonly string[]): Promise<void>;
-  decryptFile(source: string, out: string, identity: OpeningIdentity): Promise<void>;
-}
 
 /** What opens an age file. */
 export interface OpeningIdentity {
@@ -29,7 +15,26 @@ export interface OpeningIdentity {
   readonly file: string | undefined;
 }
 
+/** Encrypts and decrypts age files (age-encryption.org/v1, X25519) as they stream. */
+export interface Age {
+  /** `library`, or `program`: several times as fast. They read each other's files. */
+  readonly name: "library" | "program";
+  encrypt(source: AsyncIterable<Uint8Array>, recipients: readonly string[]): AsyncIterable<Uint8Array>;
+  /**
+   * To a new file of mode 0600, not flushed. A piece is done with when the next is asked for: its memory may be used
+   * again.
+   */
+  encryptToFile(source: AsyncIterable<Uint8Array>, out: string, recipients: readonly string[]): Promise<void>;
+  /** Throws BackupError `wrong-identity` when the identity is none of the file's. */
+  decrypt(source: AsyncIterable<Uint8Array>, identity: OpeningIdentity): AsyncIterable<Uint8Array>;
+  decryptFile(path: string, identity: OpeningIdentity): AsyncIterable<Uint8Array>;
+}
+
+/** Where the program does the work, the library's 20 MB are not loaded. */
+const loadLibrary = () => import("age-encryption");
+
 export async function newIdentity(): Promise<{ identity: string; recipient: string }> {
+  const { generateX25519Identity, identityToRecipient } = await loadLibrary();
   const identity = await generateX25519Identity();
   return { identity, recipient: await identityToRecipient(identity) };
 }
@@ -37,43 +42,35 @@ export async function newIdentity(): Promise<{ identity: string; recipient: stri
 export const ageLibrary: Age = {
   name: "library",
   async *encrypt(source, recipients) {
+    const { Encrypter } = await loadLibrary();
     const encrypter = new Encrypter();
     for (const recipient of recipients) encrypter.addRecipient(recipient);
-    yield* await encrypter.encrypt(webStream(source));
+    yield* await encrypter.encrypt(ReadableStream.from<Uint8Array>(source));
+  },
+  async encryptToFile(source, out, recipients) {
+    await writeNewFile(out, ageLibrary.encrypt(source, recipients));
   },
   async *decrypt(source, identity) {
+    const { Decrypter } = await loadLibrary();
     const decrypter = new Decrypter();
     decrypter.addIdentity(identity.text);
     let plain: ReadableStream<Uint8Array>;
     try {
-      plain = await decrypter.decrypt(webStream(source));
+      plain = await decrypter.decrypt(ReadableStream.from<Uint8Array>(source));
     } catch (error) {
       throw (error as Error).message.startsWith("no identity matched") ? wrongIdentity() : error;
     }
     yield* plain;
   },
-  encryptFile: (source, out, recipients) =>
-    throughLibrary(source, out, (pieces) => ageLibrary.encrypt(pieces, recipients)),
-  decryptFile: (source, out, identity) =>
-    throughLibrary(source, out, (pieces) => ageLibrary.decrypt(pieces, identity)),
+  async *decryptFile(path, identity) {
+    const reader = await openFileReader(path);
+    try {
+      yield* ageLibrary.decrypt(readPieces(reader), identity);
+    } finally {
+      await reader.close();
+    }
+  },
 };
-
-async function throughLibrary(
-  source: string,
-  out: string,
-  transform: (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
-): Promise<void> {
-  const reader = await openFileReader(source);
-  try {
-    await writeNewFile(out, transform(readPieces(reader)));
-  } finally {
-    await reader.close();
-  }
-}
-
-function webStream(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  return ReadableStream.from<Uint8Array>(source);
-}
 
 /** The `age` program on the PATH; undefined where none is installed. */
 export function findAgeProgram(path = process.env["PATH"] ?? ""): Age | undefined {
@@ -89,79 +86,111 @@ export function findAgeProgram(path = process.env["PATH"] ?? ""): Age | undefine
   return undefined;
 }
 
-/** Starting a program costs some milliseconds: as many as the library needs for this much. */
-const programPays = 512 * 1024;
-
-/** The one to use for so many bytes. */
-export function ageFor(age: Age, bytes: number): Age {
-  return bytes < programPays ? ageLibrary : age;
-}
-
-function ageProgram(file: string): Age {
+function ageProgram(program: string): Age {
+  const start = (args: string[], stdio: StdioOptions): Running =>
+    run(spawn(program, args, { env: {}, stdio }));
   const encryptTo = (recipients: readonly string[]): string[] => [
     "--encrypt",
     ...recipients.flatMap((recipient) => ["-r", recipient]),
   ];
   return {
     name: "program",
-    encrypt: (source, recipients) => through(start(file, encryptTo(recipients), "pipe"), source),
-    decrypt: (source, identity) =>
-      identity.file === undefined
-        ? ageLibrary.decrypt(source, identity)
-        : through(start(file, ["--decrypt", "-i", identity.file], "pipe"), source),
-    encryptFile: (source, out, recipients) => betweenFiles(file, encryptTo(recipients), source, out),
-    decryptFile: (source, out, identity) =>
-      identity.file === undefined
-        ? ageLibrary.decryptFile(source, out, identity)
-        : betweenFiles(file, ["--decrypt", "-i", identity.file], source, out),
+    async *encrypt(source, recipients) {
+      const running = start(encryptTo(recipients), "pipe");
+      yield* running.outputOf(source);
+    },
+    async encryptToFile(source, out, recipients) {
+      // Straight to the file: what comes out has no need to pass through here.
+      const file = await open(out, "wx", 0o600);
+      try {
+        const running = start(encryptTo(recipients), ["pipe", file.fd, "pipe"]);
+        await running.end(source);
+      } finally {
+        await file.close();
+      }
+    },
+    async *decrypt(source, identity) {
+      if (identity.file === undefined) yield* ageLibrary.decrypt(source, identity);
+      else yield* start(["--decrypt", "-i", identity.file], "pipe").outputOf(source);
+    },
+    async *decryptFile(path, identity) {
+      if (identity.file === undefined) {
+        yield* ageLibrary.decryptFile(path, identity);
+        return;
+      }
+      const file = await open(path, "r");
+      try {
+        yield* start(["--decrypt", "-i", identity.file], [file.fd, "pipe", "pipe"]).outputOf();
+      } finally {
+        await file.close();
+      }
+    },
   };
 }
 
-function start(file: string, args: string[], stdio: StdioOptions): ChildProcess {
-  return spawn(file, args, { env: {}, stdio });
+/** A program at work, its source by a pipe where it has not got it as a file. */
+interface Running {
+  /** What it writes. Ends well only if the whole source went in and the program said so. */
+  outputOf(source?: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>;
+  /** The same for one that writes to a file. */
+  end(source: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
-async function betweenFiles(program: string, args: string[], source: string, out: string): Promise<void> {
-  const input = await open(source, "r");
-  const output = await open(out, "wx", 0o600);
-  try {
-    const child = start(program, args, [input.fd, output.fd, "pipe"]);
-    let said = "";
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 2000)));
-    const [code] = (await once(child, "close")) as [number | null];
-    if (code !== 0) throw failed(code, said);
-  } finally {
-    await input.close();
-    await output.close();
-  }
-}
-
-function failed(code: number | null, said: string): BackupError {
-  if (said.includes("no identity matched")) return wrongIdentity();
-  return new BackupError("damaged", `age ended with ${code}: ${said.trim()}`);
-}
-
-/** What the program makes of the source. Ends well only if the whole source went in and the program said so. */
-async function* through(child: ChildProcess, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const { stdin, stdout, stderr } = child;
-  if (!stdin || !stdout || !stderr) throw new Error("age was started without pipes");
+function run(child: ChildProcess): Running {
   let said = "";
-  stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 2000)));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 2000)));
+  // The write that fails tells of it.
+  child.stdin?.on("error", () => {});
   const ended = once(child, "close") as Promise<[number | null]>;
-  const fed = pipeline(Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 }), stdin).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  try {
-    yield* stdout as AsyncIterable<Uint8Array>;
-    const [code] = await ended;
+
+  async function feed(source: AsyncIterable<Uint8Array> | undefined): Promise<unknown> {
+    if (!source || !child.stdin) return undefined;
+    try {
+      for await (const piece of source) await write(child.stdin, piece);
+      return undefined;
+    } catch (error) {
+      return error;
+    } finally {
+      child.stdin.end();
+    }
+  }
+
+  async function settle(fed: Promise<unknown>): Promise<void> {
     const failure = await fed;
     // A source that broke off looks to age like one that ended: its answer is good for nothing then.
     if (failure !== undefined && (failure as NodeJS.ErrnoException).code !== "EPIPE") throw failure;
-    if (code !== 0 || failure !== undefined) throw failed(code, said);
-  } finally {
-    child.kill("SIGKILL");
+    const [code] = await ended;
+    if (said.includes("no identity matched")) throw wrongIdentity();
+    if (code !== 0 || failure !== undefined) {
+      throw new BackupError("damaged", `age ended with ${code}: ${said.trim()}`);
+    }
   }
+
+  return {
+    async *outputOf(source) {
+      const fed = feed(source);
+      try {
+        if (child.stdout) yield* child.stdout as AsyncIterable<Uint8Array>;
+        await settle(fed);
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+    async end(source) {
+      try {
+        await settle(feed(source));
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+  };
+}
+
+/** Resolves once the piece is out of our hands. */
+function write(stream: Writable, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(piece, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function wrongIdentity(): BackupError {

@@ -28,10 +28,10 @@ export class BackupError extends Error {
   }
 }
 
-/** Files of a backup are not where they belong. */
-export function missingBlobs(count: number, total: number): BackupError {
+/** Packs of a backup are not where they belong. */
+export function missingPacks(count: number, total: number): BackupError {
   return new BackupError(
     "missing",
-    `${count === 1 ? "A file" : `${count} files`} of this backup's ${total} blobs cannot be found. The folder "blobs" belongs beside the archive: copy it there too, or make an archive that needs none with "burrow backup create --whole".`,
+    `${count} of this backup's ${total} packs cannot be found. The folder "packs" belongs beside the archive: copy it there too, or make an archive that needs none with "burrow backup create --whole".`,
   );
 }

@@ -1,5 +1,4 @@
 import type { Database } from "../../storage/database.ts";
-import type { BlobLine } from "./manifest.ts";
 
 /** One backup or drill. Times are Unix milliseconds. */
 export interface BackupRun {
@@ -13,6 +12,15 @@ export interface BackupRun {
   /** Where the archive went: its path, or its name in the bucket. */
   readonly path: string | null;
   readonly bytes: number | null;
+}
+
+export interface KnownBlob {
+  /** SHA-256 and bytes of the encrypted pack. */
+  readonly pack: string;
+  readonly packBytes: number;
+  /** Where it is in the decrypted pack. */
+  readonly start: number;
+  readonly length: number;
 }
 
 /** The memory of backups, in host.db: what `doctor` shows, what the schedule catches up by. */
@@ -29,11 +37,14 @@ export interface BackupHistory {
   last(kind: BackupRun["kind"], ok?: boolean): BackupRun | undefined;
   /** What the next archive of this instance follows. */
   latest(instance: string): { sequence: number; manifestHash: string } | undefined;
-  /** The encrypted form, at a target, of the blob with this content's hash. */
-  blob(target: string, hash: string): BlobLine | undefined;
-  keepBlob(target: string, hash: string, line: BlobLine): Promise<void>;
-  forgetBlobs(target: string, cipherHashes: readonly string[]): Promise<void>;
+  /** Where, at a target, the blob with this content's hash lies encrypted. */
+  blob(target: string, hash: string): KnownBlob | undefined;
+  keepBlobs(target: string, blobs: readonly (KnownBlob & { readonly hash: string })[]): Promise<void>;
+  forgetPacks(target: string, packs: readonly string[]): Promise<void>;
 }
+
+/** Some ten milliseconds: nobody's request waits longer for its turn. */
+const rowsAWrite = 500;
 
 export function openBackupHistory(database: Database): BackupHistory {
   const insert = database.prepare("INSERT INTO backup_run (kind, started_at) VALUES (?, ?)");
@@ -56,14 +67,13 @@ export function openBackupHistory(database: Database): BackupHistory {
     `SELECT sequence, manifest_hash AS manifestHash FROM backup_run
      WHERE instance = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1`,
   );
-  const selectBlob = database.prepare<BlobLine>(
-    "SELECT bytes, cipher_hash AS cipherHash FROM backup_blob WHERE target = ? AND hash = ?",
+  const selectBlob = database.prepare<KnownBlob>(
+    "SELECT pack, pack_bytes AS packBytes, start, length FROM backup_blob WHERE target = ? AND hash = ?",
   );
   const insertBlob = database.prepare(
-    `INSERT INTO backup_blob (target, hash, bytes, cipher_hash) VALUES (?, ?, ?, ?)
-     ON CONFLICT (target, hash) DO UPDATE SET bytes = excluded.bytes, cipher_hash = excluded.cipher_hash`,
+    "INSERT OR REPLACE INTO backup_blob (target, hash, pack, pack_bytes, start, length) VALUES (?, ?, ?, ?, ?, ?)",
   );
-  const deleteBlob = database.prepare("DELETE FROM backup_blob WHERE target = ? AND cipher_hash = ?");
+  const deletePack = database.prepare("DELETE FROM backup_blob WHERE target = ? AND pack = ?");
 
   return {
     begin: (kind, startedAt) =>
@@ -93,11 +103,18 @@ export function openBackupHistory(database: Database): BackupHistory {
     },
     latest: (instance) => selectLatest.get(instance),
     blob: (target, hash) => selectBlob.get(target, hash),
-    keepBlob: (target, hash, { bytes, cipherHash }) =>
-      database.write(() => void insertBlob.run(target, hash, bytes, cipherHash)),
-    forgetBlobs: (target, cipherHashes) =>
+    async keepBlobs(target, blobs) {
+      for (let done = 0; done < blobs.length; done += rowsAWrite) {
+        await database.write(() => {
+          for (const { hash, pack, packBytes, start, length } of blobs.slice(done, done + rowsAWrite)) {
+            insertBlob.run(target, hash, pack, packBytes, start, length);
+          }
+        });
+      }
+    },
+    forgetPacks: (target, packs) =>
       database.write(() => {
-        for (const cipherHash of cipherHashes) deleteBlob.run(target, cipherHash);
+        for (const pack of packs) deletePack.run(target, pack);
       }),
   };
 }

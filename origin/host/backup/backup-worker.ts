@@ -2,12 +2,10 @@
 import { parentPort } from "node:worker_threads";
 import { type Age, ageLibrary, findAgeProgram, newIdentity } from "./age.ts";
 import { BackupError } from "./backup-error.ts";
-import { encryptBlob } from "./encrypt-blob.ts";
 import { hashFile } from "./file-reader.ts";
-import { packArchive } from "./pack-archive.ts";
+import { packBlobs } from "./pack-blobs.ts";
 import { prepareDatabases } from "./prepare-databases.ts";
 import { snapshotDatabase } from "./snapshot.ts";
-import { unpackArchive, verifyArchive } from "./unpack-archive.ts";
 import type { JobName, JobReply, JobRequest, WorkerJobs } from "./worker-jobs.ts";
 
 type Progress = (done: number, total: number) => void;
@@ -17,14 +15,32 @@ type Handlers = {
 
 const age: Age = findAgeProgram() ?? ageLibrary;
 
+let last: Promise<unknown> = Promise.resolve();
+
+/** The library works in this thread: two at once would be no faster, and hold twice the memory. */
+function oneByOne<T>(work: () => Promise<T>): Promise<T> {
+  const next = last.then(work, work);
+  last = next;
+  return next;
+}
+
+/** What opens archives is loaded when it is needed: the most memory is used before that, by the blobs. */
 const handlers: Handlers = {
   newIdentity: () => newIdentity(),
   snapshot: ({ name, file, copy }) => snapshotDatabase(name, file, copy),
-  encryptBlob: (job) => encryptBlob(job, age),
-  pack: (job, onProgress) => packArchive(job, age, (done) => onProgress(done, 0)),
-  verify: ({ path, verifyKey, blobFolders }, onProgress) =>
-    verifyArchive(path, verifyKey, blobFolders, onProgress),
-  unpack: (job, onProgress) => unpackArchive(job, age, onProgress),
+  packBlobs: (job) => (age === ageLibrary ? oneByOne(() => packBlobs(job, age)) : packBlobs(job, age)),
+  async pack(job, onProgress) {
+    const { packArchive } = await import("./pack-archive.ts");
+    return packArchive(job, age, (done) => onProgress(done, 0));
+  },
+  async verify({ path, verifyKey, packFolders }, onProgress) {
+    const { verifyArchive } = await import("./unpack-archive.ts");
+    return verifyArchive(path, verifyKey, packFolders, onProgress);
+  },
+  async unpack(job, onProgress) {
+    const { unpackArchive } = await import("./unpack-archive.ts");
+    return unpackArchive(job, age, onProgress);
+  },
   prepare: (job) => prepareDatabases(job),
   hash: ({ path }) => hashFile(path),
 };

@@ -59,8 +59,6 @@ export interface Backups {
     onBytes?: (done: number, total: number) => void,
   ): Promise<VerifiedArchive>;
   list(to?: string): Promise<{ target: string; archives: StoredArchive[] }>;
-  /** New keys, from the next backup on; the old identity stays good for the older ones. Returns the identity's file. */
-  renewKeys(): Promise<string>;
   /** Makes backups by itself from now on, at the configured time. */
   schedule(alerts: Pick<Alerts, "raise" | "clear">): void;
   /** Interrupts what runs, as a kill would. */
@@ -191,7 +189,7 @@ export function createBackups(options: {
     async drill(runOptions = {}) {
       const { result } = await run("drill", runOptions, async (create) => {
         const done = await rehearse(create);
-        const detail = `Restored for practice: ${done.databases} databases, ${done.files} files; ${done.blobsCompared} of ${done.archive.blobs} blobs compared.`;
+        const detail = `Restored for practice: ${done.databases} databases, ${done.files} files; ${done.packsCompared} packs of blobs compared.`;
         return { result: done, archive: done.archive, detail };
       });
       return { ...result, identity: waitingIdentity() };
@@ -205,24 +203,12 @@ export function createBackups(options: {
           "This data folder has no backup keys. Give the identity: burrow backup verify ARCHIVE --identity FILE",
         );
       }
-      const blobFolders = [dirname(resolve(archive)), backupFolder(config)];
-      return withWorker((worker) => worker.run("verify", { path: archive, verifyKey, blobFolders }, onBytes));
+      const packFolders = [dirname(resolve(archive)), backupFolder(config)];
+      return withWorker((worker) => worker.run("verify", { path: archive, verifyKey, packFolders }, onBytes));
     },
     async list(to) {
       const target = await openTarget(to);
       return { target: target.description, archives: await target.list() };
-    },
-    async renewKeys() {
-      const lock = lockWork(dataDir);
-      try {
-        await withWorker(async (worker) => {
-          const pair = await worker.run("newIdentity", null);
-          createBackupKeys(dataDir, pair, { serverName, now: now() });
-        });
-        return identityFile(dataDir);
-      } finally {
-        lock.release();
-      }
     },
     schedule(alerts) {
       if (config.backup.time === "off") return;

@@ -40,7 +40,7 @@ export interface CreatedArchive {
   readonly path: string;
   /** Of the archive itself. */
   readonly bytes: number;
-  /** Of blobs that were not at the target yet. */
+  /** Of the packs with blobs that were not at the target yet. */
   readonly newBlobBytes: number;
   readonly newBlobs: number;
   readonly blobs: number;
@@ -58,7 +58,7 @@ export interface CreatedArchive {
  * next run where this one was killed. Throws BackupError.
  */
 export async function createArchive(options: CreateOptions): Promise<CreatedArchive> {
-  const { dataDir, plan, keys, target, worker, history, whole = false } = options;
+  const { dataDir, plan, keys, target, worker, history } = options;
   const step = async (name: string): Promise<void> => options.onStep?.(name);
   const scratch = join(workFolder(dataDir), "snapshot");
   await clearWork(dataDir);
@@ -90,13 +90,11 @@ export async function createArchive(options: CreateOptions): Promise<CreatedArch
       "pack",
       {
         out,
-        dataDir,
         files,
-        blobList: blobs.list,
-        blobPlaces: blobs.places,
-        whole,
-        blobFolder: target.folder ?? null,
-        blobs: { count: whole ? 0 : blobs.count, bytes: whole ? 0 : blobs.bytes },
+        packList: blobs.packList,
+        placeList: blobs.placeList,
+        packFolder: target.folder ?? null,
+        packs: blobs.packs,
         manifest: {
           instance: keys.instance,
           serverName: options.serverName,
@@ -120,8 +118,8 @@ export async function createArchive(options: CreateOptions): Promise<CreatedArch
       path: target.folder === undefined ? `${target.description}/${name}` : join(target.folder, name),
       bytes: packed.bytes,
       newBlobBytes: blobs.newBytes,
-      newBlobs: blobs.newCount,
-      blobs: blobs.count,
+      newBlobs: blobs.newBlobs,
+      blobs: blobs.blobs,
       sequence,
       manifestHash: packed.manifestHash,
       damaged: blobs.damaged,

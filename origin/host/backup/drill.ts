@@ -11,14 +11,14 @@ export interface DrillResult {
   readonly archive: CreatedArchive;
   readonly files: number;
   readonly databases: number;
-  /** Encrypted blobs whose bytes at the target were compared with what was signed. */
-  readonly blobsCompared: number;
+  /** Packs whose bytes at the target were compared with what was signed. */
+  readonly packsCompared: number;
 }
 
 /**
  * A restore for practice. A backup is made as always, but for a second key too, made now and kept in memory alone;
  * then it is read back from where it was put, compared, decrypted with that key and unpacked, and its databases are
- * opened. So a backup is known to open without the owner's key being here. Blobs at a bucket are not fetched back;
+ * opened. So a backup is known to open without the owner's key being here. Packs at a bucket are not fetched back;
  * older ones are for the owner's key alone, so of them the encrypted bytes are compared. Throws BackupError.
  */
 export async function rehearse(options: CreateOptions): Promise<DrillResult> {
@@ -31,12 +31,12 @@ export async function rehearse(options: CreateOptions): Promise<DrillResult> {
   try {
     const path =
       target.folder === undefined ? await fetchArchive(options, archive.name, folder) : archive.path;
-    const blobFolders = target.folder === undefined ? [] : [target.folder];
+    const packFolders = target.folder === undefined ? [] : [target.folder];
     const { verifyKey } = keys;
-    const { missingCount } = await worker.run("verify", { path, verifyKey, blobFolders });
+    const { manifest: signed, missing } = await worker.run("verify", { path, verifyKey, packFolders });
     const destination = join(folder, "unpacked");
     const identity = { text: oneShot.identity, file: undefined };
-    const unpack = { archive: path, verifyKey, identity, blobFolders, destination, withBlobs: false };
+    const unpack = { archive: path, verifyKey, identity, packFolders, destination, withBlobs: false };
     const { manifest, files } = await worker.run("unpack", unpack);
     await options.onStep?.("unpacked");
     const { checked } = await worker.run("prepare", {
@@ -44,7 +44,7 @@ export async function rehearse(options: CreateOptions): Promise<DrillResult> {
       schemas: manifest.schemas,
       databases: [],
     });
-    return { archive, files, databases: checked, blobsCompared: archive.blobs - missingCount };
+    return { archive, files, databases: checked, packsCompared: signed.packs.count - missing };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

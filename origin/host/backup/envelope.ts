@@ -3,7 +3,7 @@ import { BackupError } from "./backup-error.ts";
 import { hashCharacters, type Manifest, parseManifest } from "./manifest.ts";
 
 /*
- * An archive: magic | payload (an age file) | list of blobs | manifest | signature | length of the manifest | end mark.
+ * An archive: magic | payload (an age file) | list of packs | manifest | signature | length of the manifest | end mark.
  * The manifest stands at the end, so that one pass writes all; it is read first, and nothing is parsed before its
  * Ed25519 signature is good. Every byte of the file is held by it: the marks by comparison, payload and list by hash,
  * all lengths by the file's own.
@@ -32,7 +32,7 @@ export function openingBytes(): Uint8Array {
   return magic;
 }
 
-/** What follows the list of blobs. */
+/** What follows the list of packs. */
 export function closingBytes(manifest: Manifest, signingKey: KeyObject): Uint8Array {
   const bytes = Buffer.from(JSON.stringify(manifest), "utf8");
   const signature = sign(null, Buffer.concat([signedPrefix, bytes]), signingKey);
@@ -66,8 +66,8 @@ export async function readManifest(source: RandomReader, verifyKey: KeyObject): 
     throw tampered("Its signature does not fit: it was changed, or it is another server's.");
   }
   const manifest = parseManifest(bytes);
-  const { payload, blobs } = manifest;
-  if (magic.length + payload.bytes + blobs.listBytes + length + footerBytes !== size) {
+  const { payload, packs } = manifest;
+  if (magic.length + payload.bytes + packs.listBytes + length + footerBytes !== size) {
     throw tampered("Its length is not the signed one.");
   }
   if (payload.chunks.length !== Math.ceil(payload.bytes / payload.chunkBytes) * hashCharacters) {
@@ -94,13 +94,13 @@ export async function* readPayload(
   }
 }
 
-/** The list of blobs, line by line, its hash checked before the first is given out. Throws BackupError. */
-export async function* readBlobList(source: RandomReader, manifest: Manifest): AsyncGenerator<string> {
+/** The list of packs, line by line, its hash checked before the first is given out. Throws BackupError. */
+export async function* readPackList(source: RandomReader, manifest: Manifest): AsyncGenerator<string> {
   const start = payloadStart + manifest.payload.bytes;
-  const { listBytes, listHash } = manifest.blobs;
+  const { listBytes, listHash } = manifest.packs;
   const hash = createHash("sha256");
   for await (const piece of readRange(source, start, listBytes)) hash.update(piece);
-  if (hash.digest("hex") !== listHash) throw tampered("Its list of blobs was changed.");
+  if (hash.digest("hex") !== listHash) throw tampered("Its list of packs was changed.");
   yield* linesOf(readRange(source, start, listBytes));
 }
 

@@ -21,13 +21,13 @@ export interface Manifest {
   readonly schemas: Readonly<Record<string, number>>;
   /** The age file in the archive; `chunks` has the SHA-256 of every `chunkBytes` of it, base64url, one after another. */
   readonly payload: { readonly bytes: number; readonly chunkBytes: number; readonly chunks: string };
-  /** The encrypted blobs beside the archive, and their list inside it. `whole`: blobs are in the payload instead. */
-  readonly blobs: {
+  /** The packs of encrypted blobs that lie beside the archive, all together, and their list in it. */
+  readonly packs: {
     readonly count: number;
     readonly bytes: number;
     readonly listBytes: number;
+    /** SHA-256 in hex. */
     readonly listHash: string;
-    readonly whole: boolean;
   };
 }
 
@@ -38,8 +38,8 @@ export interface Contents {
   readonly format: typeof manifestFormat;
   /** Every file below `data/`, in the order of the archive. */
   readonly files: readonly ContentFile[];
-  /** Where the blobs' files were written: tried when they are not beside the archive. */
-  readonly blobFolder: string | null;
+  /** Where the packs were written: tried when they are not beside the archive. */
+  readonly packFolder: string | null;
 }
 
 export interface ContentFile {
@@ -67,39 +67,48 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   return { ...value, format: manifestFormat };
 }
 
-/** One encrypted blob, a line of the list in clear text. It tells nothing of the content, not even its hash. */
-export interface BlobLine {
+/**
+ * One pack, a line of the list in clear text: some blobs, one after another, encrypted together. It tells nothing of
+ * them, neither their number nor their hashes.
+ */
+export interface PackLine {
   /** SHA-256 of the encrypted file, hex: its name at the target. */
-  readonly cipherHash: string;
+  readonly hash: string;
   /** Of the encrypted file. */
   readonly bytes: number;
 }
 
-export function formatBlobLine(line: BlobLine): string {
-  return `${line.cipherHash} ${line.bytes}\n`;
+export function formatPackLine(line: PackLine): string {
+  return `${line.hash} ${line.bytes}\n`;
 }
 
-export function parseBlobLine(text: string): BlobLine {
+export function parsePackLine(text: string): PackLine {
   const match = /^([0-9a-f]{64}) (\d{1,15})$/.exec(text);
-  if (!match) throw new BackupError("damaged", "The archive's list of blobs cannot be read.");
-  return { cipherHash: match[1] ?? "", bytes: Number(match[2]) };
+  if (!match) throw new BackupError("damaged", "The archive's list of packs cannot be read.");
+  return { hash: match[1] ?? "", bytes: Number(match[2]) };
 }
 
-/** Where the blob of the same line in the clear-text list belongs: only inside the payload. */
+/** One blob, a line of the list inside the payload. */
 export interface BlobPlace {
-  readonly cipherHash: string;
-  /** From the data folder: `blobs/ab/cd/abcd…`. */
-  readonly path: string;
+  /** The pack that it is in, and where in the decrypted pack. */
+  readonly pack: string;
+  readonly start: number;
+  readonly length: number;
   /** SHA-256 of the content, hex. */
   readonly hash: string;
+  /** From the data folder: `blobs/ab/cd/abcd…`. */
+  readonly path: string;
 }
 
-export function formatBlobPlace(place: BlobPlace): string {
-  return `${place.cipherHash} ${place.hash} ${place.path}\n`;
+export function formatBlobPlace({ pack, start, length, hash, path }: BlobPlace): string {
+  return `${pack} ${start} ${length} ${hash} ${path}\n`;
 }
 
 export function parseBlobPlace(text: string): BlobPlace {
-  const match = /^([0-9a-f]{64}) ([0-9a-f]{64}) ([a-z0-9-]+(?:\/[a-z0-9-]+)+)$/.exec(text);
+  const match = /^([0-9a-f]{64}) (\d{1,15}) (\d{1,15}) ([0-9a-f]{64}) ([a-z0-9-]+(?:\/[a-z0-9-]+)+)$/.exec(
+    text,
+  );
   if (!match) throw new BackupError("damaged", "The archive's list of blobs cannot be read.");
-  return { cipherHash: match[1] ?? "", hash: match[2] ?? "", path: match[3] ?? "" };
+  const [, pack = "", start, length, hash = "", path = ""] = match;
+  return { pack, start: Number(start), length: Number(length), hash, path };
 }

@@ -53,16 +53,16 @@ export interface RestoreReport {
 export async function restoreArchive(options: RestoreOptions): Promise<RestoreReport> {
   const { dataDir, archive, worker } = options;
   const identity = readIdentity(options.identityFile);
-  const blobFolders = [dirname(resolve(archive))];
+  const packFolders = [dirname(resolve(archive))];
   const verified = await worker.run(
     "verify",
-    { path: archive, verifyKey: identity.verifyKey, blobFolders },
+    { path: archive, verifyKey: identity.verifyKey, packFolders },
     (done, total) => options.onProgress?.("check", done, total),
   );
   const { manifest } = verified;
   checkSchemas(manifest.schemas, manifest.version, options.databases);
   const opening = { text: identity.identity, file: resolve(options.identityFile) };
-  const unpack = { archive, verifyKey: identity.verifyKey, identity: opening, blobFolders };
+  const unpack = { archive, verifyKey: identity.verifyKey, identity: opening, packFolders };
   const onProgress = (done: number, total: number): void => options.onProgress?.("unpack", done, total);
   const inPlace = existingData(dataDir);
   const kept = `before-restore-${new Date(options.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
@@ -146,7 +146,7 @@ function checkSchemas(
 async function checkSpace(dataDir: string, manifest: Manifest): Promise<void> {
   const { bavail, bsize } = await statfs(dataDir);
   // Encrypted and plain sizes differ by a few per mille; migrations and the journal of a database need some more.
-  const needed = (manifest.payload.bytes + manifest.blobs.bytes) * 1.1 + 16 * 1024 * 1024;
+  const needed = (manifest.payload.bytes + manifest.packs.bytes) * 1.1 + 16 * 1024 * 1024;
   if (bavail * bsize < needed) throw noSpace();
 }
 

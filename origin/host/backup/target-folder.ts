@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BackupError } from "./backup-error.ts";
 import { flushPath, openFileReader } from "./file-reader.ts";
-import { type BackupTarget, blobPath, parseArchiveName } from "./target.ts";
+import { type BackupTarget, packPath, parseArchiveName } from "./target.ts";
 
 /** A folder of this machine: on its own disk, a memory card, or a mounted one. Made where absent. */
 export async function openFolderTarget(folder: string, serverName: string): Promise<BackupTarget> {
@@ -15,7 +15,7 @@ export async function openFolderTarget(folder: string, serverName: string): Prom
       `The folder for backups ${folder} cannot be used: ${(error as Error).message}. Choose another with [backup] folder, or --to.`,
     );
   }
-  /** The folders that a run has put blobs into: flushed before the archive that needs them appears. */
+  /** The folders that a run has put packs into: flushed before the archive that needs them appears. */
   const touched = new Set<string>();
 
   async function place(file: string, path: string): Promise<void> {
@@ -40,11 +40,11 @@ export async function openFolderTarget(folder: string, serverName: string): Prom
       return found.toSorted((a, b) => a.createdAt - b.createdAt || a.sequence - b.sequence);
     },
     open: (name) => openFileReader(join(folder, name)),
-    async blobs(instance) {
-      const base = join(folder, "blobs", instance);
+    async packs(instance) {
+      const base = join(folder, "packs", instance);
       return {
-        async size(cipherHash) {
-          return (await stat(join(folder, blobPath(instance, cipherHash))).catch(() => undefined))?.size;
+        async size(hash) {
+          return (await stat(join(folder, packPath(instance, hash))).catch(() => undefined))?.size;
         },
         async *all() {
           for (const shard of await readdir(base).catch(() => [])) {
@@ -53,7 +53,7 @@ export async function openFolderTarget(folder: string, serverName: string): Prom
         },
       };
     },
-    putBlob: (instance, cipherHash, file) => place(file, join(folder, blobPath(instance, cipherHash))),
+    putPack: (instance, hash, file) => place(file, join(folder, packPath(instance, hash))),
     async putArchive(name, file) {
       for (const path of touched) await flushPath(path);
       touched.clear();
@@ -61,6 +61,6 @@ export async function openFolderTarget(folder: string, serverName: string): Prom
       await flushPath(folder);
     },
     remove: (name) => rm(join(folder, name), { force: true }),
-    removeBlob: (instance, cipherHash) => rm(join(folder, blobPath(instance, cipherHash)), { force: true }),
+    removePack: (instance, hash) => rm(join(folder, packPath(instance, hash)), { force: true }),
   };
 }

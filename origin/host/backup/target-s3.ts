@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { AwsV4Signer } from "aws4fetch";
 import type { Outbound } from "../outbound/outbound.ts";
 import { BackupError } from "./backup-error.ts";
-import { type BackupTarget, blobPath, parseArchiveName } from "./target.ts";
+import { type BackupTarget, packPath, parseArchiveName } from "./target.ts";
 
 /** The part of the way out that is used here. */
 export type BackupOutbound = Pick<Outbound, "fetch">;
@@ -146,22 +146,22 @@ export function openS3Target(options: {
         close: () => Promise.resolve(),
       };
     },
-    async blobs(instance) {
+    async packs(instance) {
       const sizes = new Map<string, number>();
-      for await (const { key, bytes } of objects(`blobs/${instance}/`)) {
+      for await (const { key, bytes } of objects(`packs/${instance}/`)) {
         sizes.set(key.slice(key.lastIndexOf("/") + 1).replace(/\.age$/, ""), bytes);
       }
       return {
-        size: (cipherHash) => Promise.resolve(sizes.get(cipherHash)),
+        size: (hash) => Promise.resolve(sizes.get(hash)),
         async *all() {
           yield* sizes.keys();
         },
       };
     },
-    putBlob: (instance, cipherHash, file) => put(blobPath(instance, cipherHash), file, cipherHash),
+    putPack: (instance, hash, file) => put(packPath(instance, hash), file, hash),
     putArchive: (name, file, hash) => put(name, file, hash),
     remove,
-    removeBlob: (instance, cipherHash) => remove(blobPath(instance, cipherHash)),
+    removePack: (instance, hash) => remove(packPath(instance, hash)),
   };
 }
 

@@ -18,23 +18,24 @@ export interface BackupTarget {
   readonly incoming: string;
   list(): Promise<StoredArchive[]>;
   open(name: string): Promise<RandomReader & { close(): Promise<void> }>;
-  /** The encrypted blobs of this instance; asked once a run. */
-  blobs(instance: string): Promise<BlobIndex>;
+  /** The packs of this instance; asked once a run. */
+  packs(instance: string): Promise<PackIndex>;
   /** Moves a finished file there, whole or not at all; when it resolves it is durable. The local file is gone. */
-  putBlob(instance: string, cipherHash: string, file: string): Promise<void>;
+  putPack(instance: string, hash: string, file: string): Promise<void>;
   putArchive(name: string, file: string, hash: string): Promise<void>;
   remove(name: string): Promise<void>;
-  removeBlob(instance: string, cipherHash: string): Promise<void>;
+  removePack(instance: string, hash: string): Promise<void>;
 }
 
-export interface BlobIndex {
-  /** Bytes of the encrypted blob; undefined when it is not there. */
-  size(cipherHash: string): Promise<number | undefined>;
+export interface PackIndex {
+  /** Bytes of the encrypted file; undefined when it is not there. */
+  size(hash: string): Promise<number | undefined>;
   all(): AsyncIterable<string>;
 }
 
-export function blobPath(instance: string, cipherHash: string): string {
-  return `blobs/${instance}/${cipherHash.slice(0, 2)}/${cipherHash}.age`;
+/** Beside the archives. `hash`: of the encrypted file. */
+export function packPath(instance: string, hash: string): string {
+  return `packs/${instance}/${hash.slice(0, 2)}/${hash}.age`;
 }
 
 const suffix = ".burrow-backup";

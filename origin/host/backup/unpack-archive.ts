@@ -1,70 +1,61 @@
 import { createHash, type KeyObject } from "node:crypto";
-import { mkdir, open, readFile, stat } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { open, readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { ArchiveError, extractArchive, ownBackup, readArchive } from "../archive/archive.ts";
-import { type Age, ageFor, type OpeningIdentity } from "./age.ts";
-import { BackupError, missingBlobs } from "./backup-error.ts";
-import { linesOf, type RandomReader, readBlobList, readManifest, readPayload } from "./envelope.ts";
+import type { Age, OpeningIdentity } from "./age.ts";
+import { BackupError } from "./backup-error.ts";
+import { linesOf, type RandomReader, readPackList, readManifest, readPayload } from "./envelope.ts";
 import { flushPath, hashFile, openFileReader } from "./file-reader.ts";
-import { inParallel } from "./in-parallel.ts";
 import {
   type Contents,
   type Manifest,
   manifestFormat,
-  parseBlobLine,
-  type BlobLine,
+  type PackLine,
+  parsePackLine,
   type BlobPlace,
   parseBlobPlace,
 } from "./manifest.ts";
-import { blobPath } from "./target.ts";
-
-/** One is decrypted while others are hashed and flushed. */
-const atOnce = 3;
+import { checkPack, findPack, unpackBlobs } from "./unpack-blobs.ts";
 
 export interface VerifiedArchive {
   readonly manifest: Manifest;
   readonly manifestHash: string;
-  /** Encrypted blobs that are in none of the folders; at most 20. */
-  readonly missing: readonly string[];
-  readonly missingCount: number;
+  /** Packs that are in none of the folders. */
+  readonly missing: number;
 }
 
 /**
- * Compares every byte of an archive, and of the encrypted blobs that belong to it, with what was signed. Needs no
- * identity: nothing is decrypted. A blob that is not there is reported, a changed one is an error. Throws BackupError.
+ * Compares every byte of an archive, and of the packs that belong to it, with what was signed. Needs no identity:
+ * nothing is decrypted. A pack that is not there is counted, a changed one is an error. Throws BackupError.
  */
 export async function verifyArchive(
   path: string,
   verifyKey: KeyObject,
-  blobFolders: readonly string[],
+  packFolders: readonly string[],
   onBytes: (done: number, total: number) => void,
 ): Promise<VerifiedArchive> {
   const reader = await openArchive(path);
   try {
     const { manifest, hash } = await readManifest(reader, verifyKey);
-    const total = manifest.payload.bytes + manifest.blobs.bytes;
+    const total = manifest.payload.bytes + manifest.packs.bytes;
     let done = 0;
     for await (const chunk of readPayload(reader, manifest)) {
       done += chunk.byteLength;
       onBytes(done, total);
     }
-    const missing: string[] = [];
-    let missingCount = 0;
-    for await (const text of readBlobList(reader, manifest)) {
-      const line = parseBlobLine(text);
-      const file = await findBlob(line, manifest, blobFolders);
+    let missing = 0;
+    for await (const line of packLines(reader, manifest)) {
+      const file = await findPack(line, manifest, packFolders);
       if (file === undefined) {
-        missingCount += 1;
-        if (missing.length < 20) missing.push(line.cipherHash);
+        missing += 1;
         continue;
       }
-      const found = await hashFile(file);
-      if (found.bytes !== line.bytes || found.hash !== line.cipherHash) throw changedBlob(file);
-      done += found.bytes;
+      await checkPack(file, line);
+      done += line.bytes;
       onBytes(done, total);
     }
-    return { manifest, manifestHash: hash, missing, missingCount };
+    return { manifest, manifestHash: hash, missing };
   } finally {
     await reader.close();
   }
@@ -74,10 +65,10 @@ export interface UnpackJob {
   readonly archive: string;
   readonly verifyKey: KeyObject;
   readonly identity: OpeningIdentity;
-  readonly blobFolders: readonly string[];
+  readonly packFolders: readonly string[];
   /** Where to unpack: absent or empty. Undefined: everything is read and compared, and nothing written. */
   readonly destination?: string;
-  /** False: the identity is of the archive alone, and the blobs beside it stay as they are. */
+  /** False: the identity is of the archive alone, and the packs beside it stay as they are. */
   readonly withBlobs?: boolean;
 }
 
@@ -100,7 +91,7 @@ export async function unpackArchive(
   const reader = await openArchive(job.archive);
   try {
     const { manifest } = await readManifest(reader, job.verifyKey);
-    const total = manifest.payload.bytes + manifest.blobs.bytes;
+    const total = manifest.payload.bytes + manifest.packs.bytes;
     const plain = Readable.from(
       age.decrypt(
         readPayload(reader, manifest, (done) => onBytes(done, total)),
@@ -115,10 +106,17 @@ export async function unpackArchive(
         : error;
     });
     if (job.withBlobs === false) return { manifest, files: contents.files.length, blobs: 0, bytes };
-    const folders = [...job.blobFolders, ...(contents.blobFolder === null ? [] : [contents.blobFolder])];
-    const blobs = await unpackBlobs({ ...job, blobFolders: folders }, age, reader, manifest, places, (done) =>
-      onBytes(manifest.payload.bytes + done, total),
-    );
+    const folders = [...job.packFolders, ...(contents.packFolder === null ? [] : [contents.packFolder])];
+    const blobs = await unpackBlobs({
+      packs: packLines(reader, manifest),
+      places: await placesByPack(places),
+      manifest,
+      folders,
+      destination: job.destination === undefined ? undefined : join(job.destination, "data"),
+      age,
+      identity: job.identity,
+      onBytes: (done) => onBytes(manifest.payload.bytes + done, total),
+    });
     return { manifest, files: contents.files.length, blobs: blobs.count, bytes: bytes + blobs.bytes };
   } finally {
     await reader.close();
@@ -148,7 +146,7 @@ async function compareOnly(plain: Readable): Promise<Unpacked> {
       if (path.startsWith("data/")) found.set(path.slice(5), hash.digest("hex"));
       else small.set(path, Buffer.concat(kept));
     },
-    { format: "tar" },
+    { format: "tar.zst" },
   );
   const contents = parseContents(small.get("contents.json"));
   checkFiles(contents, found);
@@ -157,7 +155,7 @@ async function compareOnly(plain: Readable): Promise<Unpacked> {
 
 /** Unpacks, and compares what is on disk afterwards. */
 async function extract(plain: Readable, destination: string): Promise<Unpacked> {
-  const { bytes } = await extractArchive(plain, destination, ownBackup, { format: "tar" });
+  const { bytes } = await extractArchive(plain, destination, ownBackup, { format: "tar.zst" });
   const contents = parseContents(await readFile(join(destination, "contents.json")));
   const found = new Map<string, string>();
   for (const { path } of contents.files) {
@@ -181,69 +179,25 @@ function parseContents(bytes: Uint8Array | undefined): Contents {
   return contents;
 }
 
-async function unpackBlobs(
-  job: UnpackJob,
-  age: Age,
-  reader: RandomReader,
-  manifest: Manifest,
-  places: Uint8Array,
-  onBytes: (done: number) => void,
-): Promise<{ count: number; bytes: number }> {
-  const found = { count: 0, bytes: 0 };
-  let done = 0;
-  await inParallel(pairs(readBlobList(reader, manifest), places), atOnce, async ({ line, place }) => {
-    const source = await findBlob(line, manifest, job.blobFolders);
-    if (source === undefined) throw missingBlobs(1, manifest.blobs.count);
-    // Compared as a whole before age reads its first byte.
-    const encrypted = await hashFile(source);
-    if (encrypted.bytes !== line.bytes || encrypted.hash !== line.cipherHash) throw changedBlob(source);
-    if (job.destination !== undefined) {
-      const out = join(job.destination, "data", place.path);
-      await mkdir(dirname(out), { recursive: true, mode: 0o700 });
-      await ageFor(age, line.bytes).decryptFile(source, out, job.identity);
-      await flushPath(out);
-      const plain = await hashFile(out);
-      if (plain.hash !== place.hash) throw damaged();
-      found.bytes += plain.bytes;
-    }
-    found.count += 1;
-    done += line.bytes;
-    onBytes(done);
-  });
-  return found;
+async function* packLines(reader: RandomReader, manifest: Manifest): AsyncGenerator<PackLine> {
+  for await (const text of readPackList(reader, manifest)) yield parsePackLine(text);
 }
 
-/** The two lists side by side. */
-async function* pairs(
-  lines: AsyncGenerator<string>,
-  places: Uint8Array,
-): AsyncGenerator<{ line: BlobLine; place: BlobPlace }> {
-  for await (const text of linesOf(only(places))) {
+/** The blobs of each pack, in their order. */
+async function placesByPack(list: Uint8Array): Promise<Map<string, BlobPlace[]>> {
+  const places = new Map<string, BlobPlace[]>();
+  for await (const text of linesOf(only(list))) {
     const place = parseBlobPlace(text);
-    const next = await lines.next();
-    if (next.done) throw damaged();
-    const line = parseBlobLine(next.value);
-    if (line.cipherHash !== place.cipherHash) throw damaged();
-    yield { line, place };
+    const others = places.get(place.pack);
+    if (others) others.push(place);
+    else places.set(place.pack, [place]);
   }
-  if (!(await lines.next()).done) throw damaged();
+  for (const group of places.values()) group.sort((a, b) => a.start - b.start || a.length - b.length);
+  return places;
 }
 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-async function findBlob(
-  line: BlobLine,
-  manifest: Manifest,
-  folders: readonly string[],
-): Promise<string | undefined> {
-  for (const folder of folders) {
-    const path = join(folder, blobPath(manifest.instance, line.cipherHash));
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile()) return path;
-  }
-  return undefined;
 }
 
 async function openArchive(path: string): Promise<RandomReader & { close(): Promise<void> }> {
@@ -257,10 +211,6 @@ async function openArchive(path: string): Promise<RandomReader & { close(): Prom
   } catch (error) {
     throw new BackupError("missing", `The archive ${path} cannot be read: ${(error as Error).message}.`);
   }
-}
-
-function changedBlob(path: string): BackupError {
-  return new BackupError("tampered", `The file ${path} was changed. Nothing of the backup was used.`);
 }
 
 function damaged(): BackupError {

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { BackupFault } from "./backup-error.ts";
-import type { EncryptBlobJob, EncryptedBlob } from "./encrypt-blob.ts";
 import type { PackedArchive, PackJob } from "./pack-archive.ts";
+import type { PackBlobsJob, PackedBlobs } from "./pack-blobs.ts";
 import type { PrepareJob } from "./prepare-databases.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { UnpackedArchive, UnpackJob, VerifiedArchive } from "./unpack-archive.ts";
@@ -10,9 +10,9 @@ import type { UnpackedArchive, UnpackJob, VerifiedArchive } from "./unpack-archi
 export interface WorkerJobs {
   newIdentity: [null, { identity: string; recipient: string }];
   snapshot: [{ name: string; file: string; copy: string }, Snapshot];
-  encryptBlob: [EncryptBlobJob, EncryptedBlob];
+  packBlobs: [PackBlobsJob, PackedBlobs];
   pack: [PackJob, PackedArchive];
-  verify: [{ path: string; verifyKey: KeyObject; blobFolders: readonly string[] }, VerifiedArchive];
+  verify: [{ path: string; verifyKey: KeyObject; packFolders: readonly string[] }, VerifiedArchive];
   unpack: [UnpackJob, UnpackedArchive];
   prepare: [PrepareJob, { checked: number }];
   hash: [{ path: string }, { hash: string; bytes: number }];

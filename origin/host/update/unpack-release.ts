@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type ArchiveLimits, extractArchive } from "../archive/archive.ts";
+import type { ArchiveLimits } from "../archive/archive.ts";
 import { flushFolder, type Release } from "./installation.ts";
 import { UpdateError } from "./update-error.ts";
 
@@ -44,6 +44,8 @@ export async function unpackRelease(
   const { releases, running, prepare } = options;
   const work = join(releases, ".unpack");
   try {
+    // Loaded here: every other command would carry it, too.
+    const { extractArchive } = await import("../archive/archive.ts");
     await extractArchive(archive, work, limits, { format: "tar.gz" });
     const [top = "", ...others] = readdirSync(work);
     const folder = join(work, top);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -18,7 +18,7 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const part of source) parts.push(part);
+  for await (const part of source) parts.push(Uint8Array.from(part));
   return Buffer.concat(parts);
 }
 
@@ -71,6 +71,28 @@ for (const age of both) {
       throw new Error("the disk went away");
     }
     await assert.rejects(collect(age.encrypt(broken(), [recipient])), /the disk went away/);
+  });
+}
+
+for (const age of both) {
+  test(`the ${age.name} is done with a piece when it asks for the next`, async (t) => {
+    const folder = temporaryFolder(t);
+    const ada = await makeIdentity(folder, "ada.txt");
+    const plain = randomBytes(1_000_000);
+    async function* reusing(): AsyncGenerator<Uint8Array> {
+      const buffer = Buffer.alloc(40_000);
+      for (let offset = 0; offset < plain.length; offset += buffer.length) {
+        plain.copy(buffer, 0, offset);
+        yield buffer.subarray(0, plain.length - offset);
+        buffer.fill(0);
+      }
+    }
+    const file = join(folder, `${age.name}.age`);
+    await age.encryptToFile(reusing(), file, [ada.recipient]);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    for (const reader of both) {
+      assert.ok((await collect(reader.decryptFile(file, ada.identity))).equals(plain), reader.name);
+    }
   });
 }
 

@@ -7,14 +7,18 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
-import { exportIdentity, identityFile, readBackupKeys } from "../../../origin/host/backup/backup-keys.ts";
+import {
+  createBackupKeys,
+  exportIdentity,
+  identityFile,
+  readBackupKeys,
+} from "../../../origin/host/backup/backup-keys.ts";
 import { chooseDriver } from "../../../origin/storage/open-driver.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import {
@@ -86,7 +90,7 @@ test("the target tells nothing: no content, no name, no hash of either", async (
   await server.addMember("somebody-nobody-knows");
   await server.backups.create({ to: join(root, "target") });
   const files = fingerprint(join(root, "target"));
-  assert.ok(files.size > sizes.length);
+  assert.equal(files.size, 2, "an archive and a pack");
   for (const path of files.keys()) {
     const content = readFileSync(join(root, "target", path)).toString("latin1");
     for (const secret of [
@@ -120,16 +124,16 @@ test("no plain copy is left, and none was ever outside the data folder", async (
 test("an archive alone is enough when it is a whole one; otherwise it says what belongs to it", async (t) => {
   const { root, server, identity, made } = await backedUp(t);
   const whole = await server.backups.create({ to: join(root, "target"), whole: true });
-  rmSync(join(root, "target", "blobs"), { recursive: true, force: true });
+  assert.equal(existsSync(join(root, "target", "packs")), false);
   mkdirSync(join(root, "stick"));
   copyFileSync(whole.path, join(root, "stick", "one.burrow-backup"));
   await restoreInto(join(root, "from-stick"), join(root, "stick", "one.burrow-backup"), { identity });
   assert.deepEqual(fingerprint(join(root, "from-stick"), kept), fingerprint(server.dataDir, kept));
 
-  // On this machine the blobs are found where they were put; elsewhere they are missing.
+  // On this machine the packs are found where they were put; elsewhere they are missing.
   copyFileSync(made.path, join(root, "stick", "two.burrow-backup"));
   await restoreInto(join(root, "found"), join(root, "stick", "two.burrow-backup"), { identity });
-  renameSync(join(dirname(made.path), "blobs"), join(root, "gone"));
+  renameSync(join(dirname(made.path), "packs"), join(root, "gone"));
   await assert.rejects(
     restoreInto(join(root, "lost"), join(root, "stick", "two.burrow-backup"), { identity }),
     fault("missing"),
@@ -137,40 +141,54 @@ test("an archive alone is enough when it is a whole one; otherwise it says what 
   assert.equal(existsSync(join(root, "lost", "databases")), false);
 });
 
-test("what is past its time goes, with the blobs that only it had", async (t) => {
+test("what is past its time goes, with the packs that only it had", async (t) => {
   const root = temporaryFolder(t);
   let now = Date.parse("2026-01-05T03:30:00Z");
+  const twoDays = 2 * 24 * 60 * 60 * 1000;
   const settings = "[backup]\nkeep_daily = 1\nkeep_weekly = 0\nkeep_monthly = 0\n";
   const server = makeServerFolder(join(root, "data"), { now: () => now, settings });
   t.after(() => server.close());
-  const stays = await server.blobs.put(Buffer.from("stays"), { limit: 100 });
-  const leaves = await server.blobs.put(Buffer.from("leaves"), { limit: 100 });
+  const limit = 100_000;
+  await server.blobs.put(Buffer.alloc(limit, 1), { limit });
+  await server.backups.create();
+  const leaves = await server.blobs.put(Buffer.alloc(limit, 2), { limit });
   const first = await server.backups.create();
+  assert.equal(first.newBlobs, 1);
   await server.blobs.delete(leaves.hash);
-  now += 2 * 24 * 60 * 60 * 1000;
+  now += twoDays;
   const second = await server.backups.create();
   assert.equal(existsSync(first.path), false);
-  assert.deepEqual({ ...second.pruned }, { archives: 1, blobs: 1, note: undefined });
-  assert.equal((await server.backups.verify(second.path, undefined)).missingCount, 0);
-  // Both are asked of the target anew: one is there, one has to be stored again.
-  assert.equal((await server.blobs.put(Buffer.from("leaves"), { limit: 100 })).hash, leaves.hash);
+  assert.deepEqual({ ...second.pruned }, { archives: 2, packs: 1, note: undefined });
+  assert.equal((await server.backups.verify(second.path, undefined)).missing, 0);
+  // What is known is asked of the target: one is there, one has to be stored again.
+  await server.blobs.put(Buffer.alloc(limit, 2), { limit });
   const third = await server.backups.create();
   assert.deepEqual([third.newBlobs, third.blobs], [1, 2]);
-  assert.ok(await server.blobs.has(stays.hash));
-  // An archive that cannot be read may need any blob: all of them stay then.
-  const file = third.path;
-  writeFileSync(file, readFileSync(file).subarray(0, -1));
+  // An archive that cannot be read may need any pack: all of them stay then.
   await server.blobs.delete(leaves.hash);
-  now += 2 * 24 * 60 * 60 * 1000;
-  const broken = makeServerFolder(join(root, "data"), {
-    now: () => now,
-    settings: settings.replace("= 1", "= 2"),
-  });
-  t.after(() => broken.close());
-  const fourth = await broken.backups.create();
-  assert.equal(fourth.pruned.archives, 1);
-  assert.equal(fourth.pruned.blobs, 0);
-  assert.match(fourth.pruned.note ?? "", /every blob stays/);
+  now += twoDays;
+  writeFileSync(join(dirname(third.path), "example.org-20260109T033000Z-000098.burrow-backup"), "torn");
+  const last = await server.backups.create();
+  assert.deepEqual([last.pruned.archives, last.pruned.packs], [2, 0]);
+  assert.match(last.pruned.note ?? "", /every pack stays/);
+});
+
+test("a pack of which little is alive is stored anew, without the rest", async (t) => {
+  const root = temporaryFolder(t);
+  const server = makeServerFolder(join(root, "data"));
+  t.after(() => server.close());
+  const limit = 50_000;
+  const hashes: string[] = [];
+  for (const fill of [1, 2, 3, 4])
+    hashes.push((await server.blobs.put(Buffer.alloc(limit, fill), { limit })).hash);
+  assert.equal((await server.backups.create()).newBlobs, 4);
+  await server.blobs.delete(hashes[0] ?? "");
+  assert.equal((await server.backups.create()).newBlobs, 0, "half or more is kept as it is");
+  await server.blobs.delete(hashes[1] ?? "");
+  await server.blobs.delete(hashes[2] ?? "");
+  const made = await server.backups.create();
+  assert.equal(made.newBlobs, 1);
+  assert.ok(made.newBlobBytes < 2 * limit);
 });
 
 test("no archive brings commands to run or lets go of the panic latch, whoever signed it", async (t) => {
@@ -183,13 +201,11 @@ test("no archive brings commands to run or lets go of the panic latch, whoever s
   const names = ["burrow.toml", "services.toml", "panic", "running.json", "before-restore-1/x"];
   await sharedWorker().run("pack", {
     out: path,
-    dataDir: server.dataDir,
     files: names.map((name) => ({ path: name, file: join(server.dataDir, "burrow.toml") })),
-    blobList: text,
-    blobPlaces: text,
-    whole: false,
-    blobFolder: null,
-    blobs: { count: 0, bytes: 0 },
+    packList: text,
+    placeList: text,
+    packFolder: null,
+    packs: { count: 0, bytes: 0 },
     manifest: {
       instance: keys.instance,
       serverName: "example.org",
@@ -282,7 +298,8 @@ test("the identity leaves the device once, whole, and to another place", async (
 
 test("after new keys both lines of backups open, each with its own identity", async (t) => {
   const { root, server, identity, made } = await backedUp(t);
-  await server.backups.renewKeys();
+  const pair = await sharedWorker().run("newIdentity", null);
+  createBackupKeys(server.dataDir, pair, { serverName: "example.org", now: 0 });
   await server.addMember("cleo");
   const later = await server.backups.create();
   assert.equal(later.newBlobs, sizes.length, "nothing is reused that the new identity could not open");

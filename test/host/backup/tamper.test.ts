@@ -25,7 +25,7 @@ const attempt = async (changed: Uint8Array): Promise<void> => {
   const path = join(dirname(work.made.path), "changed.burrow-backup");
   writeFileSync(path, changed);
   try {
-    const input = { path, verifyKey: readIdentity(work.identity).verifyKey, blobFolders: [dirname(path)] };
+    const input = { path, verifyKey: readIdentity(work.identity).verifyKey, packFolders: [dirname(path)] };
     await assert.rejects(sharedWorker().run("verify", input), fault("tampered"));
     await assert.rejects(
       restoreInto(work.server.dataDir, path, { identity: work.identity }),
@@ -47,7 +47,7 @@ test("an archive is refused with any one bit flipped, wherever it is, and the li
     const changed = Buffer.from(bytes);
     changed[at] = (changed[at] ?? 0) ^ (1 << (index % 8));
     writeFileSync(path, changed);
-    const input = { path, verifyKey, blobFolders: [dirname(path)] };
+    const input = { path, verifyKey, packFolders: [dirname(path)] };
     await assert.rejects(sharedWorker().run("verify", input), fault("tampered"), `byte ${at}`);
     if (index % 20 === 0) {
       await assert.rejects(
@@ -74,10 +74,10 @@ test("an archive is refused when it is cut, longer, empty, or two of them in one
   }
 });
 
-test("an archive is refused when an encrypted blob beside it was changed", async () => {
-  const blobs = join(dirname(work.made.path), "blobs");
-  const [name = ""] = [...fingerprint(blobs).keys()];
-  const file = join(blobs, name);
+test("an archive is refused when a pack beside it was changed", async () => {
+  const packs = join(dirname(work.made.path), "packs");
+  const [name = ""] = [...fingerprint(packs).keys()];
+  const file = join(packs, name);
   const original = readFileSync(file);
   const changed = Buffer.from(original);
   changed[changed.length - 3] = (changed.at(-3) ?? 0) ^ 4;
@@ -118,6 +118,6 @@ test("an archive is refused with another server's identity, and with one that la
 
 test("(the unchanged one is accepted)", async () => {
   const verified = await work.server.backups.verify(work.made.path, work.identity);
-  assert.equal(verified.missingCount, 0);
+  assert.equal(verified.missing, 0);
   assert.equal(verified.manifest.sequence, 1);
 });
