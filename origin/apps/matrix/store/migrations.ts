@@ -7,4 +7,8 @@ import { lostPositions } from "./migrations/lost-positions.ts";
  * `so` (stream ordering) from one sequence for the whole server, so that one number is a complete position. `room`
  * columns hold rooms.nid; 0 means no room.
  */
-export const matrixMigrations: readonly Migration[] = [firstSchema, lostPositions];
+// biome-ignore format: one a line, so that additions stand apart
+export const matrixMigrations: readonly Migration[] = [
+  firstSchema,
+  lostPositions,
+];
