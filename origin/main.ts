@@ -28,6 +28,7 @@ import { createDispatch } from "./http/dispatch.ts";
 import { createEdgeProof } from "./http/edge-proof.ts";
 import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
+import { createOpenProof } from "./http/open-proof.ts";
 import { membersAfterRestore } from "./members/after-restore.ts";
 import { createMembers } from "./members/create-members.ts";
 import type { Members } from "./members/members.ts";
@@ -93,7 +94,11 @@ export async function startOrigin(options: {
     const nonces = openNonces({ folder: join(config.dataDir, "nonces"), now });
     cleanups.push(() => nonces.close());
     const keys = secrets.edgeKeys();
-    const proof = metrics.countAnswers(createEdgeProof({ keys, now, nonces, panic: () => "none" }));
+    const proof = metrics.countAnswers(
+      config.testing
+        ? createOpenProof({ listen: config.listen, now })
+        : createEdgeProof({ keys, now, nonces, panic: () => "none" }),
+    );
 
     const databases = openDatabases(config.dataDir);
     cleanups.push(() => databases.close());
@@ -117,6 +122,7 @@ export async function startOrigin(options: {
       serverName: config.serverName,
       now,
       log,
+      open: config.testing !== undefined,
     });
     cleanups.push(() => members.close());
 

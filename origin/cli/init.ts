@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
+import type { Mode } from "../config/config.ts";
 import { chooseDataFolder, makeDataFolder } from "../config/data-folder.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
 import { createSecrets } from "../config/secrets.ts";
@@ -38,11 +39,7 @@ export const init: Command = {
  * Makes of the data folder what is missing, and checks that the configuration can be read. Returns what was made.
  * Throws CommandError when the folder already has another server name: everything in it belongs to the old one.
  */
-export function initialise(options: {
-  dataDir: string;
-  serverName: string;
-  mode: "production" | "development";
-}): string[] {
+export function initialise(options: { dataDir: string; serverName: string; mode: Mode }): string[] {
   makeDataFolder(options.dataDir);
   const path = configFile(options.dataDir);
   const isNew = !existsSync(path);
@@ -57,9 +54,9 @@ export function initialise(options: {
   return [...(isNew ? ["burrow.toml"] : []), ...secrets.map((name) => `secrets/${name}`)];
 }
 
-function configText(serverName: string, mode: "production" | "development"): string {
-  if (mode === "development")
-    return `mode = "development"\nserver_name = "${serverName}"\n\n[log]\nlevel = "warn"\n`;
+function configText(serverName: string, mode: Mode): string {
+  if (mode !== "production")
+    return `mode = "${mode}"\nserver_name = "${serverName}"\n\n[log]\nlevel = "warn"\n`;
   return `# The server's name: the part after the colon in @ada:${serverName}. It can never be changed.
 server_name = "${serverName}"
 

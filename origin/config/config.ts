@@ -1,7 +1,8 @@
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
-  /** `development` is what `dev` runs: loopback and *.localhost only. */
-  readonly mode: "production" | "development";
+  readonly mode: Mode;
+  /** What `test-server` adds, and nothing else can: undefined in every other mode. */
+  readonly testing: TestingConfig | undefined;
   readonly dataDir: string;
   /** The Matrix server name and apex host: `example.org`. */
   readonly serverName: string;
@@ -18,6 +19,17 @@ export interface Config {
   readonly downloads: DownloadsConfig;
   readonly backup: BackupConfig;
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
+}
+
+/**
+ * What the data folder is for. `development` is what `dev` runs: loopback and *.localhost only. `test` is what
+ * `test-server` runs for suites of others: no edge, and an account for whoever asks.
+ */
+export type Mode = "production" | "development" | "test";
+
+export interface TestingConfig {
+  /** With which a suite makes administrators (`/_synapse/admin/v1/register`); empty: that way is closed. */
+  readonly sharedSecret: string;
 }
 
 export type ListenAddress =

@@ -20,6 +20,7 @@ import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
 import { createTyping } from "./sync/typing.ts";
 import { createWaiters } from "./sync/waiters.ts";
+import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
 import { createFilters } from "./users/filters.ts";
@@ -48,12 +49,10 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     name: "matrix",
     host: "apex",
     matrix,
-    routes: buildRoutes(clientApiRoutes(matrix, createUia(now), following), {
-      serverName: config.serverName,
-      members,
-      log,
-      now,
-    }),
+    routes: buildRoutes(
+      [...clientApiRoutes(matrix, createUia(now), following), ...sharedSecretRoutes(matrix, following)],
+      { serverName: config.serverName, members, log, now },
+    ),
     backup: { databases: ["matrix"], blobs: [] },
     async close() {
       clearInterval(daily);
