@@ -55,8 +55,11 @@ export function initialise(options: { dataDir: string; serverName: string; mode:
 }
 
 function configText(serverName: string, mode: Mode): string {
-  if (mode !== "production")
-    return `mode = "${mode}"\nserver_name = "${serverName}"\n\n[log]\nlevel = "warn"\n`;
+  if (mode !== "production") {
+    // Suites of others publish rooms and look for them.
+    const matrix = mode === "test" ? '[matrix]\nroom_directory = "members"\n\n' : "";
+    return `mode = "${mode}"\nserver_name = "${serverName}"\n\n${matrix}[log]\nlevel = "warn"\n`;
+  }
   return `# The server's name: the part after the colon in @ada:${serverName}. It can never be changed.
 server_name = "${serverName}"
 
@@ -68,6 +71,8 @@ server_name = "${serverName}"
 # default_room_version = "11"
 # The largest upload, in bytes.
 # max_upload_size = 99000000
+# Whether members can publish rooms for each other to find: "closed" or "members".
+# room_directory = "closed"
 
 [edge]
 # The Worker's name in your Cloudflare account.

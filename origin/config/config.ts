@@ -41,6 +41,8 @@ export interface MatrixConfig {
   readonly defaultRoomVersion: string;
   /** Bytes. */
   readonly maxUploadSize: number;
+  /** Whether members may publish rooms for each other to find. Without an account nobody ever sees one (M3). */
+  readonly roomDirectory: "closed" | "members";
 }
 
 export interface TunnelConfig {

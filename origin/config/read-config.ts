@@ -109,6 +109,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],
+      roomDirectory: values["matrix.room_directory"],
     }),
     edge: Object.freeze({
       worker: values["edge.worker"],

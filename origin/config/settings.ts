@@ -32,6 +32,7 @@ export const settings = {
   listen: setting<ListenAddress | "">("", readListenAddress),
   "matrix.default_room_version": setting("11", oneOf("10", "11", "12")),
   "matrix.max_upload_size": setting(99_000_000, readBytes),
+  "matrix.room_directory": setting<"closed" | "members">("closed", oneOf("closed", "members")),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),

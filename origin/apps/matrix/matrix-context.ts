@@ -12,6 +12,7 @@ import type { Append } from "./rooms/append.ts";
 import type { EventStore } from "./rooms/event-store.ts";
 import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
+import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
@@ -37,6 +38,7 @@ export interface MatrixContext {
   readonly memberships: MembershipStore;
   readonly relations: RelationStore;
   readonly aliases: AliasStore;
+  readonly roomDirectory: RoomDirectory;
   readonly append: Append;
   readonly transactions: Transactions;
   readonly profiles: Profiles;

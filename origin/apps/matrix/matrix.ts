@@ -13,6 +13,7 @@ import { createAppend } from "./rooms/append.ts";
 import { createEventStore } from "./rooms/event-store.ts";
 import { createMembershipStore } from "./rooms/membership-store.ts";
 import { createRelationStore } from "./rooms/relation-store.ts";
+import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
 import { buildRoutes } from "./route.ts";
 import { matrixMigrations } from "./store/migrations.ts";
@@ -81,6 +82,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const memberships = createMembershipStore(database);
   const relations = createRelationStore(database);
   const aliases = createAliasStore(database);
+  const roomDirectory = createRoomDirectory({ database, rooms });
   const typing = createTyping({
     waiters,
     position: () => stream.current(),
@@ -120,6 +122,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     memberships,
     relations,
     aliases,
+    roomDirectory,
     append,
     transactions,
     profiles,

@@ -69,12 +69,18 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+/** Settings that a test wants otherwise, as the environment says them. */
+export interface FixtureSettings {
+  readonly defaultRoomVersion?: string;
+  readonly roomDirectory?: string;
+}
+
 /** Call `close` in `after`. */
-export async function createFixture(overrides: { defaultRoomVersion?: string } = {}): Promise<Fixture> {
+export async function createFixture(overrides: FixtureSettings = {}): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "burrow-matrix-"));
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
-  const config = makeConfig(folder, overrides.defaultRoomVersion ?? "11");
+  const config = makeConfig(folder, overrides);
   let server = startServer(folder, config, clock, log);
 
   async function invite(uses = 1): Promise<string> {
@@ -204,13 +210,14 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
   };
 }
 
-function makeConfig(folder: string, defaultRoomVersion: string): Config {
+function makeConfig(folder: string, overrides: FixtureSettings): Config {
   return readConfig({
     dataDir: folder,
     environment: {
       BURROW_MODE: "development",
       BURROW_SERVER_NAME: "burrow.localhost",
-      BURROW_MATRIX_DEFAULT_ROOM_VERSION: defaultRoomVersion,
+      BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
+      BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });
