@@ -65,7 +65,7 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreRe
   const unpack = { archive, verifyKey: identity.verifyKey, identity: opening, packFolders };
   const onProgress = (done: number, total: number): void => options.onProgress?.("unpack", done, total);
   const inPlace = existingData(dataDir);
-  const kept = `before-restore-${new Date(options.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+  const kept = nameForKept(dataDir, options.now());
   if (!options.write) {
     const read = await worker.run("unpack", unpack, onProgress);
     const replaced = inPlace.length === 0 ? null : { names: inPlace, kept: join(dataDir, kept) };
@@ -109,6 +109,14 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreRe
     if (!swapUnderWay(dataDir)) await clearWork(dataDir);
     work.release();
     lock.release();
+  }
+}
+
+/** A folder of its own for each restore, two in the same second too: nothing that is kept is ever mixed. */
+function nameForKept(dataDir: string, now: number): string {
+  const name = `before-restore-${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+  for (let next = 2, free = name; ; free = `${name}-${next}`, next += 1) {
+    if (!existsSync(join(dataDir, free))) return free;
   }
 }
 
