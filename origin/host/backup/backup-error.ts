@@ -14,6 +14,12 @@ export type BackupFault =
   | "damaged"
   /** Another backup or restore is under way. */
   | "busy"
+  /** The bucket does not take the key. */
+  | "refused"
+  /** The bucket does not answer. */
+  | "unreachable"
+  /** The disk has not enough room. */
+  | "no-space"
   /** The target or the data folder cannot be used. */
   | "unusable";
 
@@ -34,4 +40,17 @@ export function missingPacks(count: number, total: number): BackupError {
     "missing",
     `${count} of this backup's ${total} packs cannot be found. The folder "packs" belongs beside the archive: copy it there too, or make an archive that needs none with "burrow backup create --whole".`,
   );
+}
+
+/** Packs of a backup are not at the bucket any more. `where` is for people. */
+export function missingFromBucket(count: number, total: number, where: string): BackupError {
+  return new BackupError(
+    "missing",
+    `${count} of this backup's ${total} packs are not in ${where}. Without them its uploaded files cannot be restored: use another backup ("burrow backup list" shows them), or put back what was removed below "packs".`,
+  );
+}
+
+/** An object of the bucket, or a file of it, is not what was signed. */
+export function changedObject(key: string): BackupError {
+  return new BackupError("tampered", `${key} in the bucket was changed. Nothing of the backup was used.`);
 }

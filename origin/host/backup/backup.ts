@@ -1,7 +1,8 @@
+import type { KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
-import { readSecret } from "../../config/secrets.ts";
+import { readSecret, secretFile } from "../../config/secrets.ts";
 import type { Database } from "../../storage/database.ts";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { Log } from "../log.ts";
@@ -52,7 +53,7 @@ export interface Backups {
   create(options?: BackupRunOptions): Promise<CreatedBackup>;
   /** Makes a backup and restores it for practice. */
   drill(options?: BackupRunOptions): Promise<DrillResult & { identity: string | null }>;
-  /** Compares an archive with what was signed; `identity`: a file, where this is not the server that made it. */
+  /** Compares an archive that is a file with what was signed; `identity`: where this is not the server that made it. */
   verify(
     archive: string,
     identity: string | undefined,
@@ -189,20 +190,13 @@ export function createBackups(options: {
     async drill(runOptions = {}) {
       const { result } = await run("drill", runOptions, async (create) => {
         const done = await rehearse(create);
-        const detail = `Restored for practice: ${done.databases} databases, ${done.files} files; ${done.packsCompared} packs of blobs compared.`;
+        const detail = `Restored for practice: ${done.databases} databases, ${done.files} files; ${done.packsCompared} of ${done.packs} packs of blobs compared.`;
         return { result: done, archive: done.archive, detail };
       });
       return { ...result, identity: waitingIdentity() };
     },
     verify(archive, identity, onBytes) {
-      const verifyKey =
-        identity === undefined ? readBackupKeys(dataDir)?.verifyKey : readIdentity(identity).verifyKey;
-      if (!verifyKey) {
-        throw new BackupError(
-          "bad-identity",
-          "This data folder has no backup keys. Give the identity: burrow backup verify ARCHIVE --identity FILE",
-        );
-      }
+      const verifyKey = identity === undefined ? ownVerifyKey(dataDir) : readIdentity(identity).verifyKey;
       const packFolders = [dirname(resolve(archive)), backupFolder(config)];
       return withWorker((worker) => worker.run("verify", { path: archive, verifyKey, packFolders }, onBytes));
     },
@@ -228,6 +222,16 @@ export function createBackups(options: {
     },
   };
   return backups;
+}
+
+/** The key that checks this server's own backups. Throws BackupError where none was made yet. */
+export function ownVerifyKey(dataDir: string): KeyObject {
+  const keys = existsSync(secretFile(dataDir, "backup-signing-key")) ? readBackupKeys(dataDir) : undefined;
+  if (keys) return keys.verifyKey;
+  throw new BackupError(
+    "bad-identity",
+    "This data folder has no backup keys. Give the identity: burrow backup verify ARCHIVE --identity FILE",
+  );
 }
 
 export function backupFolder(config: Config): string {

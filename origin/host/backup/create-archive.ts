@@ -9,7 +9,8 @@ import { clearWork, workFolder } from "./work-lock.ts";
 import type { BackupWorker } from "./worker-client.ts";
 
 export interface BackupProgress {
-  readonly phase: "databases" | "blobs" | "archive";
+  /** `packs`: those that a drill reads back. */
+  readonly phase: "databases" | "blobs" | "archive" | "packs";
   /** Databases, blobs or bytes so far, and in all (0: unknown). */
   readonly done: number;
   readonly total: number;

@@ -9,10 +9,13 @@ export function workFolder(dataDir: string): string {
   return join(dataDir, "backup-work");
 }
 
+/** Where a restore from a bucket collects what it needs. */
+export const fetchedName = "fetched";
+
 /** Removes what a killed run left; the caller holds the lock, and no restore waits to be finished. */
-export async function clearWork(dataDir: string): Promise<void> {
+export async function clearWork(dataDir: string, except?: typeof fetchedName): Promise<void> {
   for (const name of await readdir(workFolder(dataDir))) {
-    if (!name.startsWith("lock.db"))
+    if (!name.startsWith("lock.db") && name !== except)
       await rm(join(workFolder(dataDir), name), { recursive: true, force: true });
   }
 }
