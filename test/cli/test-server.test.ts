@@ -85,7 +85,7 @@ test("whoever asks gets an account in one request, with any password and without
   assert.equal((await ask("POST", "/_matrix/client/v3/login", login)).status, 200);
 });
 
-test("without auth the flow is told, and a taken name is no secret", async () => {
+test("without auth the flow is told, and names are no secret", async () => {
   const asked = await ask("POST", "/_matrix/client/v3/register", { username: "carol", password: "x" });
   assert.equal(asked.status, 401);
   assert.deepEqual(asked.body["flows"], [{ stages: ["m.login.dummy"] }]);
@@ -93,6 +93,8 @@ test("without auth the flow is told, and a taken name is no secret", async () =>
   assert.equal((await dummy("dave", "y")).body["errcode"], "M_USER_IN_USE");
   const available = await ask("GET", "/_matrix/client/v3/register/available?username=dave");
   assert.equal(available.body["errcode"], "M_USER_IN_USE");
+  const profile = await ask("GET", "/_matrix/client/v3/profile/@dave:hs1/displayname");
+  assert.deepEqual(profile.body, { displayname: "dave" });
 });
 
 test("the shared secret makes administrators, each nonce once", async () => {

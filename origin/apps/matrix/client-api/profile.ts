@@ -11,7 +11,10 @@ const fieldName = /^(?:avatar_url|displayname|m\.tz|[a-z][a-z0-9_]*(?:\.[a-z][a-
 const longestName = 256;
 const longestAvatarUrl = 1000;
 
-/** Profiles are for those with an account only: names must not be guessed from outside (M3). */
+/**
+ * Profiles are for those with an account only: names must not be guessed from outside (M3). Suites of others ask
+ * without one, as the specification allows.
+ */
 export function profileRoutes(matrix: MatrixContext): Route[] {
   const { profiles } = matrix;
 
@@ -47,9 +50,10 @@ export function profileRoutes(matrix: MatrixContext): Route[] {
   }
 
   const path = "/_matrix/client/v3/profile/:userId";
+  const access = matrix.config.testing ? "public" : "member";
   return [
-    { method: "GET", path, access: "member", handle: profileOf },
-    { method: "GET", path: `${path}/:keyName`, access: "member", handle: getField },
+    { method: "GET", path, access, handle: profileOf },
+    { method: "GET", path: `${path}/:keyName`, access, handle: getField },
     { method: "PUT", path: `${path}/:keyName`, access: "member", handle: put },
     { method: "DELETE", path: `${path}/:keyName`, access: "member", handle: remove },
   ];

@@ -50,7 +50,7 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
   function getMembers(call: Call): Answer {
     const opened = open(call);
     const token = call.query.get("at");
-    const at = token === null ? undefined : parseToken(token).so;
+    const at = token === null ? undefined : sinceFounded(matrix, opened, parseToken(token).so);
     const wanted = readMembership(call, "membership");
     const unwanted = readMembership(call, "not_membership");
     let state = opened.state();
@@ -98,6 +98,15 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     [`${room}/joined_members`, getJoinedMembers],
   ];
   return routes.map(([path, handle]) => ({ method: "GET", path, access: "member", handle }));
+}
+
+/**
+ * The position, or the creator's joining where it lies before the room: a token from the start of a timeline that
+ * holds the whole room asks who was there at first.
+ */
+function sinceFounded(matrix: MatrixContext, { room, upTo }: OpenedRoom, at: number): number {
+  if (at >= (stateOf(room, "m.room.create")?.so ?? 0)) return at;
+  return matrix.events.oldest(room, 0, upTo, 2).at(-1)?.so ?? at;
 }
 
 const memberships = ["join", "invite", "knock", "leave", "ban"];

@@ -10,6 +10,8 @@ const versions = Array.from({ length: 12 }, (_, index) => `v1.${index + 1}`);
 const unstableFeatures = {
   // state_after in /sync, stable since 1.16
   "org.matrix.msc4222": true,
+  // rel_types in filters
+  "org.matrix.msc3874": true,
   // Profile fields of one's own on the stable path, since 1.16
   "uk.tcpip.msc4133.stable": true,
 };

@@ -136,6 +136,8 @@ test("members can be asked for by membership, and as of a point in time", async 
   assert.deepEqual(await get("not_membership=leave"), ["ada", "cle"]);
   assert.deepEqual(await get("membership=leave&not_membership=invite"), ["ada", "ben"]);
   assert.deepEqual(await get(`at=${then}`), ["ada"]);
+  // Where a timeline with the whole room began.
+  assert.deepEqual(await get("at=s0"), ["ada"]);
   for (const query of ["membership=guest", "not_membership=x", "at=yesterday"]) {
     refused(await house.call(ada, "GET", `/rooms/${path(room)}/members?${query}`), 400, "M_INVALID_PARAM");
   }
