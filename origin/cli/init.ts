@@ -1,9 +1,10 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Mode } from "../config/config.ts";
 import { chooseDataFolder, makeDataFolder } from "../config/data-folder.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
 import { createSecrets } from "../config/secrets.ts";
 import { SettingError, settings } from "../config/settings.ts";
+import { writeNewFile } from "../storage/new-file.ts";
 import { answer, type Command, CommandError, textOption, UsageError } from "./command.ts";
 
 export const init: Command = {
@@ -43,7 +44,7 @@ export function initialise(options: { dataDir: string; serverName: string; mode:
   makeDataFolder(options.dataDir);
   const path = configFile(options.dataDir);
   const isNew = !existsSync(path);
-  if (isNew) writeFileSync(path, configText(options.serverName, options.mode), { flag: "wx", mode: 0o600 });
+  if (isNew) writeNewFile(path, configText(options.serverName, options.mode));
   const { serverName } = readConfig({ dataDir: options.dataDir, environment: {} });
   if (serverName !== options.serverName) {
     throw new CommandError(

@@ -10,9 +10,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { writeNewFile } from "../storage/new-file.ts";
 import type { Config } from "./config.ts";
 
 /** A secret's file is missing or could be read by others. The message says what to do. */
@@ -68,22 +68,15 @@ export function writeSecret(dataDir: string, name: SecretName, content: string):
   }
 }
 
-/** False when the file is there already: O_EXCL, so that nothing is ever overwritten or followed. */
+/** False when the file is there already. */
 function createFile(path: string, content: string): boolean {
-  let file: number;
   try {
-    file = openSync(path, "wx", 0o600);
+    writeNewFile(path, content);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  return true;
 }
 
 /**

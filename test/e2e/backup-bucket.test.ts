@@ -280,7 +280,7 @@ test("what is wrong is said, typed, and nothing is there afterwards", async (t) 
 
   const { asked, target } = watch();
   const little = restoreWatched(fresh, identity, target, { freeBytes: () => Promise.resolve(1_000_000) });
-  await assert.rejects(little, fault("no-space"));
+  await assert.rejects(little, fault("full"));
   assert.ok(
     !asked.some((line) => line.startsWith("GET") && line.includes(".age")),
     "before anything is fetched",

@@ -39,7 +39,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   const following = followMembers(matrix);
   const expire = (): void => {
     matrix.transactions
-      .expire(now())
+      .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
   };

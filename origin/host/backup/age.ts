@@ -4,7 +4,7 @@ import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { BackupError } from "./backup-error.ts";
+import { BackupError, noRoom } from "./backup-error.ts";
 import { openFileReader, readPieces, writeNewFile } from "./file-reader.ts";
 
 /** What opens an age file. */
@@ -136,6 +136,12 @@ interface Running {
   end(source: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
+/** It ended before it had read everything: why, it says itself. */
+function isClosedPipe(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
+}
+
 function run(child: ChildProcess): Running {
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 2000)));
@@ -158,9 +164,11 @@ function run(child: ChildProcess): Running {
   async function settle(fed: Promise<unknown>): Promise<void> {
     const failure = await fed;
     // A source that broke off looks to age like one that ended: its answer is good for nothing then.
-    if (failure !== undefined && (failure as NodeJS.ErrnoException).code !== "EPIPE") throw failure;
+    if (failure !== undefined && !isClosedPipe(failure)) throw failure;
     const [code] = await ended;
     if (said.includes("no identity matched")) throw wrongIdentity();
+    // Go's own words for ENOSPC and EDQUOT, the same on every system.
+    if (/no space left on device|disk quota exceeded/.test(said)) throw noRoom();
     if (code !== 0 || failure !== undefined) {
       throw new BackupError("damaged", `age ended with ${code}: ${said.trim()}`);
     }

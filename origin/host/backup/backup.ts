@@ -15,7 +15,7 @@ import {
   readBackupKeys,
   readIdentity,
 } from "./backup-keys.ts";
-import { BackupError } from "./backup-error.ts";
+import { BackupError, explainDisk } from "./backup-error.ts";
 import {
   type BackupProgress,
   type CreatedArchive,
@@ -166,11 +166,14 @@ export function createBackups(options: {
           for (const damaged of archive.damaged) log.error("backup.damaged-blob", { path: damaged });
           return { result, pruned };
         });
-      } catch (error) {
+      } catch (thrown) {
+        const error = explainDisk(thrown);
         const detail = error instanceof Error ? error.message : String(error);
         await history.end(seq, { ok: false, detail, endedAt: now() }).catch(() => {});
         throw error;
       }
+    } catch (error) {
+      throw explainDisk(error);
     } finally {
       lock.release();
     }

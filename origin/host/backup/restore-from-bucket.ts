@@ -61,7 +61,7 @@ export async function restoreFromBucket(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
     throw new BackupError(
-      "no-space",
+      "full",
       `The disk of ${dataDir} is full. Nothing was changed; what was fetched stays for the next try. Make room, and run the same command again.`,
       { cause: error },
     );
@@ -83,7 +83,7 @@ function checkRoom(manifest: Manifest, bytesToCome: number, free: number): void 
   if (free >= needed) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
   throw new BackupError(
-    "no-space",
+    "full",
     `There is too little space: the restore needs ${megabytes(needed)} (what is fetched, and what it unpacks to), and ${megabytes(free)} are free. Nothing was fetched now. Make room, or choose a data folder on a larger disk with --data.`,
   );
 }
