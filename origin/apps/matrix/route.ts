@@ -8,7 +8,7 @@ import type { Members, Session } from "../../members/members.ts";
 import { MembersError } from "../../members/members.ts";
 import { maximumDepth } from "./events/canonical-json.ts";
 import type { Json, JsonObject } from "./events/event.ts";
-import { MatrixError, tooLarge } from "./matrix-error.ts";
+import { MatrixError, tooLarge, unrecognised } from "./matrix-error.ts";
 
 /** Who makes an authenticated request. */
 export interface Requester {
@@ -99,8 +99,7 @@ export function buildRoutes(routes: readonly Route[], options: RoutingParts): Ho
       errorResponse(new MatrixError(405, "M_UNRECOGNIZED", "This path does not take that method.")),
     );
   }
-  const unknown = (): Response =>
-    errorResponse(new MatrixError(404, "M_UNRECOGNIZED", "Unrecognised request."));
+  const unknown = (): Response => errorResponse(unrecognised());
   app.all("/_matrix/*", unknown);
   app.all("/_matrix", unknown);
   return app;

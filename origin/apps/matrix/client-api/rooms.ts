@@ -74,9 +74,10 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     for (const userId of found.joined) {
       const { displayname, avatar_url: avatarUrl } =
         stateOf(found, "m.room.member", userId)?.pdu.content ?? {};
+      // Both are always there: peers say so, and there are clients that rely on it.
       joined[userId] = {
-        ...(typeof displayname === "string" && { display_name: displayname }),
-        ...(typeof avatarUrl === "string" && { avatar_url: avatarUrl }),
+        display_name: typeof displayname === "string" ? displayname : "",
+        avatar_url: typeof avatarUrl === "string" ? avatarUrl : "",
       };
     }
     return { joined };

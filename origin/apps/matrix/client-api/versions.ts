@@ -1,3 +1,4 @@
+import { unrecognised } from "../matrix-error.ts";
 import type { Route } from "../route.ts";
 
 /**
@@ -31,5 +32,16 @@ export function versionsRoutes(): Route[] {
       access: "public",
       handle: () => ({ server: { name: "Burrow", version: "0.1.0" } }),
     },
+    // There are no keys of servers (M1). In the table so that another method is told from another path.
+    ...(["GET", "POST"] as const).map(
+      (method): Route => ({
+        method,
+        path: "/_matrix/key/v2/query",
+        access: "public",
+        handle: () => {
+          throw unrecognised();
+        },
+      }),
+    ),
   ];
 }
