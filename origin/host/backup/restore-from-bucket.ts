@@ -29,7 +29,7 @@ export interface BucketRestoreOptions extends Omit<RestoreOptions, "archive" | "
 /**
  * Restores from a bucket: fetches what is needed into the data folder's work folder, then does as `restoreArchive`
  * does with it. What was fetched stays after a trial, and after a failure too, for the run that follows; it goes once
- * the restore is done, or with the next backup that is made here. Throws what `restoreArchive` throws; `no-space`
+ * the restore is done, or with the next backup that is made here. Throws what `restoreArchive` throws; `full`
  * before anything is fetched.
  */
 export async function restoreFromBucket(
