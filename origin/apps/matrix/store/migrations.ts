@@ -1,4 +1,5 @@
 import type { Migration } from "../../../storage/database.ts";
+import { claimedKeys } from "./migrations/claimed-keys.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
@@ -13,4 +14,5 @@ export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
   publishedRooms,
+  claimedKeys,
 ];
