@@ -89,6 +89,10 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
     }
   }
+  if (change.kind === "deactivated") {
+    matrix.dehydratedDevices.remove(transaction, userId);
+    matrix.keyBackups.removeAll(transaction, userId);
+  }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));
 }

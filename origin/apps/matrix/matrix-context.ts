@@ -3,8 +3,10 @@ import type { Log } from "../../host/log.ts";
 import type { Members } from "../../members/members.ts";
 import type { Database } from "../../storage/database.ts";
 import type { CrossSigning } from "./e2ee/cross-signing.ts";
+import type { DehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
+import type { KeyBackups } from "./e2ee/key-backups.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
@@ -52,6 +54,8 @@ export interface MatrixContext {
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;
   readonly toDevice: ToDevice;
+  readonly dehydratedDevices: DehydratedDevices;
+  readonly keyBackups: KeyBackups;
 }
 
 /** `@name:server`, the user id of a member. */

@@ -1,9 +1,12 @@
 import type { App, AppContext } from "../../app.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
 import { createCrossSigning } from "./e2ee/cross-signing.ts";
+import { createDehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import { createDeviceKeys } from "./e2ee/device-keys.ts";
 import { createDeviceLists } from "./e2ee/device-lists.ts";
+import { createKeyBackups } from "./e2ee/key-backups.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
+import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
 import { createPushCounter } from "./push/push-counter.ts";
@@ -44,6 +47,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
   };
   expire();
+  matrix.keyBackups.resume();
   const daily = setInterval(expire, day).unref();
 
   return {
@@ -59,6 +63,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       clearInterval(daily);
       matrix.waiters.close();
       await following.close();
+      await matrix.keyBackups.close();
     },
   };
 }
@@ -105,9 +110,12 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
-  const deviceKeys = createDeviceKeys({ database, deviceLists, members, serverName });
-  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, members, serverName });
-  const toDevice = createToDevice({ database, stream, waiters, members, serverName });
+  const userDevices = createUserDevices({ database, members, serverName });
+  const deviceKeys = createDeviceKeys({ database, deviceLists, userDevices });
+  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, userDevices });
+  const toDevice = createToDevice({ database, stream, waiters, userDevices });
+  const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
+  const keyBackups = createKeyBackups({ database, stream, log });
 
   return {
     config,
@@ -136,5 +144,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     crossSigning,
     deviceLists,
     toDevice,
+    dehydratedDevices,
+    keyBackups,
   };
 }

@@ -9,6 +9,7 @@ import { banningRoutes } from "./banning.ts";
 import { capabilitiesRoutes } from "./capabilities.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
+import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
 import { deviceManagementRoutes } from "./device-management.ts";
 import { directoryRoutes } from "./directory.ts";
 import { eventContextRoutes } from "./event-context.ts";
@@ -102,8 +103,9 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     // End-to-end encryption
     ...keysRoutes(matrix),
     ...crossSigningRoutes(matrix, uia),
-    ...keyBackupRoutes(),
+    ...keyBackupRoutes(matrix),
     ...toDeviceRoutes(matrix),
+    ...dehydratedDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),
     ...voipRoutes(),

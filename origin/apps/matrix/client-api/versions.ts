@@ -7,7 +7,7 @@ import type { Route } from "../route.ts";
  */
 const versions = Array.from({ length: 12 }, (_, index) => `v1.${index + 1}`);
 
-/** Later parts of the specification that are here already, under the names that clients look for. */
+/** Parts that are later than that and here already, under the names that clients look for. */
 const unstableFeatures = {
   // state_after in /sync, stable since 1.16
   "org.matrix.msc4222": true,
@@ -15,6 +15,8 @@ const unstableFeatures = {
   "org.matrix.msc3874": true,
   // Profile fields of one's own on the stable path, since 1.16
   "uk.tcpip.msc4133.stable": true,
+  // Dehydrated devices, not stable yet
+  "org.matrix.msc3814": true,
 };
 
 export function versionsRoutes(): Route[] {

@@ -1,5 +1,8 @@
 import type { Migration } from "../../../storage/database.ts";
+import { claimedKeys } from "./migrations/claimed-keys.ts";
+import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
+import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 
@@ -13,4 +16,7 @@ export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
   publishedRooms,
+  keyBackups,
+  dehydratedDevices,
+  claimedKeys,
 ];
