@@ -23,6 +23,7 @@ const explained = new Set([
   "ExposedListenerError",
   "MembersError",
   "MigrationError",
+  "DamagedDatabaseError",
   "CommitError",
   "EdgeKeyError",
   "EdgeStartError",
@@ -31,6 +32,7 @@ const explained = new Set([
   "BackupError",
   "UpdateError",
   "ControlError",
+  "ServicesFileError",
   "TomlEditError",
   "RotateError",
 ]);

@@ -135,7 +135,8 @@ export async function startListener(options: {
     toldAt = performance.now();
     log.warn("listener.full", {
       connections: mostConnections,
-      detail: "More are refused at once. If no clients explain it, look which program of this device holds them.",
+      detail:
+        "More are refused at once. If no clients explain it, look which program of this device holds them.",
     });
   });
   const address = await bind(server, options.listen);

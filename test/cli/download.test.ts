@@ -118,12 +118,15 @@ test("a folder where others may write takes no program, nor does one in the data
   mkdirSync(join(config, "burrow", "programs"), { recursive: true });
   chmodSync(join(config, "burrow", "programs"), 0o777);
   const loose = await runBurrow(["--data", data, "download", "cloudflared"], { environment });
-  assert.deepEqual([loose.code, /Other users may write to .*programs/.test(loose.stderr)], [1, true]);
+  assert.deepEqual(
+    [loose.code, /^burrow: Other users may write to .*programs/.test(loose.stderr)],
+    [1, true],
+  );
   assert.deepEqual(readdirSync(join(config, "burrow", "programs")), []);
   const inside = await runBurrow(["--data", data, "download", "cloudflared"], {
     environment: { ...environment, BURROW_SERVICES: join(data, "services.toml") },
   });
-  assert.deepEqual([inside.code, /lies in the data folder/.test(inside.stderr)], [1, true]);
+  assert.deepEqual([inside.code, /^burrow: .* lies in the data folder/.test(inside.stderr)], [1, true]);
   assert.ok(!existsSync(join(data, "programs")));
 });
 
