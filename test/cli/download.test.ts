@@ -86,9 +86,17 @@ test("a fetched cloudflared lies outside the data folder, and the daemon runs it
   const daemon = await start(t, data, environment);
   for (;;) {
     const report = await runBurrow(["--data", data, "--json", "service", "list"], { environment });
-    const { services, problems } = report.json<{ services: { state: string }[]; problems: string[] }>();
+    const { services, problems, processes } = report.json<{
+      services: { state: string }[];
+      problems: string[];
+      processes: number | null;
+    }>();
     assert.deepEqual(problems, []);
-    if (services[0]?.state === "running") break;
+    if (services[0]?.state === "running") {
+      // H3: the origin, cloudflared, and the shell that ends it when the origin is killed.
+      if (processes !== null) assert.equal(processes, 3);
+      break;
+    }
     assert.equal(services[0]?.state, "starting");
   }
   daemon.kill("SIGTERM");

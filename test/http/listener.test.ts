@@ -436,14 +436,14 @@ test("connections that a program hoards are refused from a number on, which is s
   for (const extra of [await open(), await open()]) assert.equal(await text(extra), "");
   assert.equal(lines.filter((line) => line.includes("listener.full")).length, 1);
   // The first ones are served, and one that goes makes room.
-  const ask = "GET /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+  const get = "GET /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
   const [first, second] = kept;
-  first?.end(ask);
+  first?.end(get);
   assert.match(first ? await text(first) : "", /^HTTP\/1\.1 401 /);
-  second?.end(ask);
+  second?.end(get);
   assert.match(second ? await text(second) : "", /^HTTP\/1\.1 401 /);
   const late = await open();
-  late.end(ask);
+  late.end(get);
   assert.match(await text(late), /^HTTP\/1\.1 401 /);
 });
 
