@@ -71,7 +71,7 @@ test("the check of the arrows sees what it should", () => {
 
 /** What opens or makes an archive, or unpacks a compressed stream. */
 const opensArchives =
-  /from "(?:yauzl|yazl|modern-tar(?:\/fs)?)"|\b(?:create)?(?:g?unzip|inflate(?:Raw)?|zstdDecompress|brotliDecompress)(?:Sync)?\(|\bDecompressionStream\b|\bspawn\w*\(\s*"(?:tar|bsdtar|unzip|7z|gunzip)"/i;
+  /(?:from |import\(|require\()"(?:yauzl|yazl|modern-tar(?:\/fs)?)"|\b(?:create)?(?:g?unzip|inflate(?:Raw)?|zstdDecompress|brotliDecompress)(?:Sync)?\(|\bDecompressionStream\b|\bspawn\w*\(\s*"(?:tar|bsdtar|unzip|7z|gunzip)"/i;
 
 /** Compression that is no archive's, with its reason. */
 const decompresses = new Set([

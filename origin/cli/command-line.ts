@@ -24,6 +24,7 @@ const explained = new Set([
   "ExposedListenerError",
   "MembersError",
   "MigrationError",
+  "DamagedDatabaseError",
   "CommitError",
   "EdgeKeyError",
   "EdgeStartError",
@@ -32,6 +33,7 @@ const explained = new Set([
   "BackupError",
   "UpdateError",
   "ControlError",
+  "ServicesFileError",
   "TomlEditError",
   "RotateError",
 ]);

@@ -10,11 +10,12 @@ import { answer, type Command, CommandError, textOption, UsageError } from "./co
 export const init: Command = {
   name: "init",
   usage: "--server-name NAME",
-  summary: "Writes burrow.toml and the secrets. Never overwrites what is there.",
+  summary: "Writes burrow.toml and the secrets, or what of them is missing. Never overwrites what is there.",
   options: { "server-name": { type: "string" } },
   words: 0,
   async run(invocation) {
-    const serverName = textOption(invocation, "server-name");
+    const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
+    const serverName = textOption(invocation, "server-name") ?? nameOf(dataDir);
     if (serverName === undefined) {
       throw new UsageError("Give the name that the server will have: burrow init --server-name example.org");
     }
@@ -24,7 +25,6 @@ export const init: Command = {
       if (error instanceof SettingError) throw new UsageError(`--server-name ${error.message}.`);
       throw error;
     }
-    const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
     const made = initialise({ dataDir, serverName, mode: "production" });
     answer(invocation, { data: dataDir, created: made }, [
       made.length > 0
@@ -35,6 +35,11 @@ export const init: Command = {
     return 0;
   },
 };
+
+/** The name that a folder was set up for: what is missing in it is made without being told it again. */
+function nameOf(dataDir: string): string | undefined {
+  return existsSync(configFile(dataDir)) ? readConfig({ dataDir, environment: {} }).serverName : undefined;
+}
 
 /**
  * Makes of the data folder what is missing, and checks that the configuration can be read. Returns what was made.

@@ -121,7 +121,7 @@ export function readOptionalSecret(dataDir: string, name: SecretName): string | 
   }
 }
 
-/** The secrets of one process: each read once, checked, and known to the log's redactor before it is used. */
+/** The secrets of one process: each read once, checked, and known to the log's redactor before anything is done. */
 export interface Secrets {
   /** One or two key lines, the newest first. */
   edgeKeys(): string[];
@@ -131,7 +131,10 @@ export interface Secrets {
   readOptional(name: SecretName): string | undefined;
 }
 
-/** `log.hide` is told every secret of the settings at once, and each secret file as it is read. */
+/**
+ * Reads all of them, and tells each to `log.hide`: what others could have read stops the start, whether it is used
+ * now or by the next backup (K1). Throws SecretError.
+ */
 export function openSecrets(
   { dataDir, alerts }: Pick<Config, "dataDir" | "alerts">,
   log: { hide(secret: string): void },
@@ -146,6 +149,7 @@ export function openSecrets(
     }
     return known.get(name);
   }
+  for (const name of secretNames) readOptional(name);
   return {
     edgeKeys() {
       readOptional("edge-key");

@@ -35,6 +35,15 @@ export function identityFile(dataDir: string): string {
   return join(dataDir, "backup-identity.txt");
 }
 
+/** The identity, as long as it waits on this device to be taken away: no log may show it. */
+export function readWaitingIdentity(dataDir: string): string | undefined {
+  try {
+    return /^AGE-SECRET-KEY-1[0-9A-Z]{58}$/m.exec(readFileSync(identityFile(dataDir), "utf8"))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
 /** The keys; undefined before the first backup. Throws SecretError, or BackupError when the file is damaged. */
 export function readBackupKeys(dataDir: string): BackupKeys | undefined {
   const text = readOptionalSecret(dataDir, "backup-signing-key");
