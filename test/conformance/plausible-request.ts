@@ -58,6 +58,8 @@ const roomKey = {
 const client = "/_matrix/client/v3";
 const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
 const room = `${client}/rooms/:roomId`;
+const threadSubscription =
+  "/_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:threadRoot/subscription";
 
 /** By method and path, as the operation is registered. */
 const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
@@ -193,6 +195,21 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   ],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/enabled`, () => ({ enabled: true })],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/actions`, () => ({ actions: ["notify"] })],
+  [
+    `POST ${client}/pushers/set`,
+    () => ({
+      kind: "http",
+      app_id: "org.example.app",
+      pushkey: "key",
+      app_display_name: "App",
+      device_display_name: "Phone",
+      profile_tag: "tag",
+      lang: "en",
+      append: true,
+      data: { url: "https://push.example.org/_matrix/push/v1/notify", format: "event_id_only" },
+    }),
+  ],
+  [`PUT ${threadSubscription}`, ({ eventId }) => ({ automatic: eventId })],
   [`POST ${client}/keys/upload`, ({ userId, deviceId }) => keyUpload(userId, deviceId)],
   [
     `POST ${client}/keys/query`,
@@ -340,6 +357,7 @@ export function plausibleParameter(name: string, world: World): string {
     roomIdOrAlias: world.roomId,
     roomAlias: "#nowhere:burrow.localhost",
     eventId: world.eventId,
+    threadRoot: world.eventId,
     userId: world.userId,
     deviceId: world.deviceId,
     eventType: "m.room.topic",

@@ -85,6 +85,7 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     matrix.transactions.forgetDevice(userId, deviceId);
     matrix.toDevice.removeDevice(userId, deviceId);
     matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
+    matrix.pushers.removeDevice(transaction, userId, deviceId);
     for (const prefix of notificationSettings) {
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
     }

@@ -9,7 +9,12 @@ import { createToDevice } from "./e2ee/to-device.ts";
 import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { createDelivery } from "./push/delivery.ts";
+import { createGateway } from "./push/gateway.ts";
+import { createNotificationLog } from "./push/notification-log.ts";
 import { createPushCounter } from "./push/push-counter.ts";
+import { createPushers } from "./push/pushers.ts";
+import { createThreadSubscriptions } from "./push/thread-subscriptions.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
 import { createAppend } from "./rooms/append.ts";
@@ -33,6 +38,8 @@ import { createReceipts } from "./users/receipts.ts";
 import { createUserRules } from "./users/user-rules.ts";
 
 const day = 24 * 60 * 60 * 1000;
+/** So long GET /notifications shows what has been read. */
+const keptNotifications = 30 * day;
 const nobody: ReadonlySet<string> = new Set();
 
 /** The Matrix server: the client-server API over one database, `matrix.db`. */
@@ -44,7 +51,10 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     matrix.transactions
       .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
-    matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.unread
+      .expire(matrix.events.positionAt(now() - keptNotifications))
+      .catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.delivery.tidy().catch((error: unknown) => log.error("matrix.push.tidy-failed", { error }));
   };
   expire();
   matrix.keyBackups.resume();
@@ -62,6 +72,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
+      await matrix.delivery.close();
       await following.close();
       await matrix.keyBackups.close();
     },
@@ -101,10 +112,29 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const unread = createUnreadMarks(database);
   const receipts = createReceipts({ database, stream, waiters, events, accountData, unread, now });
 
+  const threadSubscriptions = createThreadSubscriptions({ database, stream, waiters, userRules });
+  const pushers = createPushers(database, stream);
+  const notificationLog = createNotificationLog(database);
+  const gateway = createGateway(context.outbound);
+  const delivery = createDelivery({
+    database,
+    stream,
+    events,
+    rooms,
+    members,
+    unread,
+    notificationLog,
+    pushers,
+    gateway,
+    log,
+    now,
+  });
   const pushCounter = createPushCounter({
     unread,
     evaluatorOf: (userId) => userRules.evaluatorOf(userId),
     ignores: (userId, sender) => accountData.ignored(userId).has(sender),
+    subscribers: threadSubscriptions.subscribers,
+    ring: delivery.ring,
   });
   const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
@@ -137,6 +167,10 @@ function createMatrixContext(context: AppContext): MatrixContext {
     accountData,
     userRules,
     unread,
+    notificationLog,
+    pushers,
+    delivery,
+    threadSubscriptions,
     receipts,
     filters,
     typing,

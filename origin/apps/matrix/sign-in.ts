@@ -70,8 +70,15 @@ export async function openSession(
     );
   }
   const opened = await matrix.members.openSession(member.id, device);
+  const userId = userIdOf(matrix, member.name);
+  if (device.deviceId !== undefined) {
+    // The device's old tokens have ended, and with them what they set.
+    await matrix.database.write((transaction) =>
+      matrix.pushers.removeDevice(transaction, userId, opened.deviceId),
+    );
+  }
   return {
-    user_id: userIdOf(matrix, member.name),
+    user_id: userId,
     device_id: opened.deviceId,
     access_token: opened.accessToken,
     ...(opened.refreshToken !== undefined && {

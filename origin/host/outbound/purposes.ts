@@ -79,6 +79,16 @@ export const outboundPurposes = {
     timeMs: { usual: 30_000, most: MINUTE_MS },
     bytes: { usual: 10 * MB, most: 32 * MB },
   },
+  push: {
+    causedBy: "messages for members, whose apps have named a push gateway",
+    goesTo: "any public address, by https",
+    users: ["origin/apps/matrix/push/gateway.ts"],
+    destinations: () => "public",
+    methods: ["POST"],
+    mostRedirects: 0,
+    timeMs: { usual: 20_000, most: MINUTE_MS },
+    bytes: { usual: 64_000, most: 64_000 },
+  },
 } as const satisfies Record<string, PurposeRow>;
 
 export type OutboundPurpose = keyof typeof outboundPurposes;

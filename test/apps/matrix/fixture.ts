@@ -6,6 +6,8 @@ import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import type { Outbound } from "../../../origin/host/outbound/outbound.ts";
+import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
 import { createKdf } from "../../../origin/members/kdf.ts";
@@ -73,7 +75,13 @@ export interface Fixture {
 export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
+  /** Where requests to others go; nothing can be reached without it. */
+  readonly outbound?: Pick<Outbound, "fetch">;
 }
+
+const nowhere: Pick<Outbound, "fetch"> = {
+  fetch: () => Promise.reject(new OutboundError("unreachable")),
+};
 
 /** Call `close` in `after`. */
 export async function createFixture(overrides: FixtureSettings = {}): Promise<Fixture> {
@@ -81,7 +89,8 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
   const config = makeConfig(folder, overrides);
-  let server = startServer(folder, config, clock, log);
+  const { outbound = nowhere } = overrides;
+  let server = startServer({ folder, config, clock, log, outbound });
 
   async function invite(uses = 1): Promise<string> {
     await claim(server.members);
@@ -149,7 +158,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
     },
     async restart() {
       await server.stop();
-      server = startServer(folder, config, clock, log);
+      server = startServer({ folder, config, clock, log, outbound });
     },
     async whileMatrixIsDown(happens) {
       await server.app.close?.();
@@ -171,7 +180,14 @@ async function claim(members: Members): Promise<void> {
   if (!members.claimed()) await members.createOwner({ name: ownerName, password });
 }
 
-function startServer(folder: string, config: Config, clock: { now: number }, lines: string[]) {
+function startServer(parts: {
+  folder: string;
+  config: Config;
+  clock: { now: number };
+  log: string[];
+  outbound: Pick<Outbound, "fetch">;
+}) {
+  const { folder, config, clock, log: lines, outbound } = parts;
   const now = (): number => clock.now;
   const databases: Database[] = [];
   const open = (name: string, migrations: readonly Migration[]): Database => {
@@ -196,6 +212,7 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
     blobs: openBlobStore(join(folder, "blobs")),
+    outbound,
     now,
     openDatabase: open,
   });

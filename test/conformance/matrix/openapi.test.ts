@@ -18,6 +18,8 @@ const skip = existsSync(folder) ? false : "skipped: not present: the specificati
 
 const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
 
+const threadSubscription = "/_matrix/client/unstable/io.element.msc4306/rooms/{}/thread/{}/subscription";
+
 /** Built, and in no OpenAPI document. */
 const beyond = [
   "GET /_matrix/federation/v1/version",
@@ -28,6 +30,8 @@ const beyond = [
   "PUT /_matrix/client/v3/rooms/{}/state/{}",
   "PUT /_matrix/client/v3/rooms/{}/state/{}/",
   "POST /_matrix/client/unstable/keys/device_signing/upload",
+  ...["GET", "PUT", "DELETE"].map((method) => `${method} ${threadSubscription}`),
+  "GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions",
   ...["PUT", "GET", "DELETE"].map((method) => `${method} ${dehydrated}`),
   `GET ${dehydrated}/{}/events`,
   `POST ${dehydrated}/{}/events`,
@@ -426,7 +430,16 @@ test("profiles, account data, tags and push rules", { skip }, async () => {
   await drive("GET", `${one}/actions`, rule, { as: ada });
   await drive("DELETE", one, rule, { as: ada });
   await drive("GET", one, rule, { as: ada, status: 404 });
+  const pusher = { app_id: "org.example.app", pushkey: "key" };
+  const described = { app_display_name: "App", device_display_name: "Phone", lang: "en" };
+  const data = { url: "https://push.example.org/_matrix/push/v1/notify", format: "event_id_only" };
+  const set = "/v3/pushers/set";
+  await drive("POST", set, {}, { as: ada, body: { ...pusher, ...described, kind: "http", data } });
+  await drive("POST", set, {}, { as: ada, status: 400, body: { ...pusher, kind: "http" } });
   await drive("GET", "/v3/pushers", {}, { as: ada });
+  await drive("POST", set, {}, { as: ada, body: { ...pusher, kind: null } });
+  const notified = await drive("GET", "/v3/notifications", {}, { as: ben, query: { limit: "5" } });
+  assert.ok(notified.body.notifications.length > 0, "ben has been invited and written to");
 });
 
 test("keys and messages between devices", { skip }, async () => {

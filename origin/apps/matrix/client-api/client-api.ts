@@ -26,6 +26,7 @@ import { listPublicRoomsRoutes } from "./list-public-rooms.ts";
 import { loginRoutes } from "./login.ts";
 import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
+import { notificationsRoutes } from "./notifications.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
@@ -43,6 +44,7 @@ import { roomsRoutes } from "./rooms.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
+import { threadSubscriptionsRoutes } from "./thread-subscriptions.ts";
 import { toDeviceRoutes } from "./to-device.ts";
 import { typingRoutes } from "./typing.ts";
 import { usersRoutes } from "./users.ts";
@@ -99,7 +101,9 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...accountDataRoutes(matrix),
     ...tagsRoutes(matrix),
     ...pushrulesRoutes(matrix),
-    ...pusherRoutes(),
+    ...pusherRoutes(matrix),
+    ...notificationsRoutes(matrix),
+    ...threadSubscriptionsRoutes(matrix),
     // End-to-end encryption
     ...keysRoutes(matrix),
     ...crossSigningRoutes(matrix, uia),

@@ -16,7 +16,10 @@ export const viewOf = (call: Call, opened: OpenedRoom): EventView => ({
 });
 
 /** The event of the path, if the requester may read it; 404 M_NOT_FOUND alike for what there is not and what they may not. */
-export function openEvent(matrix: MatrixContext, call: Call): { opened: OpenedRoom; event: RoomEvent } {
+export function openEvent(
+  matrix: MatrixContext,
+  call: Pick<Call, "params" | "requester">,
+): { opened: OpenedRoom; event: RoomEvent } {
   const { roomId = "", eventId = "" } = call.params;
   const event = matrix.events.byId(eventId);
   const opened =

@@ -15,6 +15,8 @@ const unstableFeatures = {
   "org.matrix.msc3874": true,
   // Profile fields of one's own on the stable path, since 1.16
   "uk.tcpip.msc4133.stable": true,
+  // Thread subscriptions, not stable yet
+  "org.matrix.msc4306": true,
   // Dehydrated devices, not stable yet
   "org.matrix.msc3814": true,
 };

@@ -2,10 +2,17 @@ import type { PushAction, PushCondition, PushRule, PushRuleKind } from "./push-r
 
 /**
  * One account's predefined rules, by kind (Client-Server v1.19 §Predefined Rules, in its order), and after them those
- * for polls (MSC3930), under the names that clients know.
+ * for polls (MSC3930) and for threads (MSC4306), under the names that clients know.
  */
 export function defaultRules(userId: string): Readonly<Record<PushRuleKind, readonly PushRule[]>> {
-  return { override: overrideRules(userId), content: [], room: [], sender: [], underride: underrideRules };
+  return {
+    override: overrideRules(userId),
+    content: [],
+    postcontent: postcontentRules,
+    room: [],
+    sender: [],
+    underride: underrideRules,
+  };
 }
 
 /** Off by default; when on, nothing notifies. It alone stands before the user's own rules. */
@@ -61,6 +68,23 @@ function overrideRules(userId: string): PushRule[] {
   ];
 }
 
+/** The condition that asks whether the member has subscribed to the event's thread. */
+export const threadSubscription = "io.element.msc4306.thread_subscription";
+
+const threadRule = (subscribed: boolean, name: string, actions: readonly PushAction[]): PushRule => ({
+  ...rule(`.io.element.msc4306.rule.${name}`, [{ kind: threadSubscription, subscribed }], actions),
+  enabled: false,
+});
+
+/**
+ * Off until a client of the member has subscribed to a thread for the first time (UserRules.followThreads): to a
+ * member whose clients know nothing of subscriptions no reply in any thread would ring.
+ */
+const postcontentRules: readonly PushRule[] = [
+  threadRule(false, "unsubscribed_thread", []),
+  threadRule(true, "subscribed_thread", notifyAloud),
+];
+
 const underrideRules: readonly PushRule[] = [
   rule(".m.rule.call", [matches("type", "m.call.invite")], ["notify", { set_tweak: "sound", value: "ring" }]),
   rule(
@@ -91,6 +115,9 @@ export const kindOfDefaultRule: ReadonlyMap<string, PushRuleKind> = new Map(
     rules.map(({ rule_id: id }): [string, PushRuleKind] => [id, kind as PushRuleKind]),
   ),
 );
+
+/** Switched on together, with a member's first subscription. */
+export const threadRuleIds: readonly string[] = postcontentRules.map(({ rule_id: id }) => id);
 
 function rule(id: string, conditions: readonly PushCondition[], actions: readonly PushAction[]): PushRule {
   return { rule_id: id, default: true, enabled: true, conditions, actions };

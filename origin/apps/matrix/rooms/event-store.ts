@@ -21,6 +21,8 @@ export interface EventStore {
   stateIntervals(room: Room, type: string, key: string): StateInterval[];
   /** What each of these state events replaced, by the position of the replacing one. */
   replacedBy(events: readonly RoomEvent[]): Map<number, RoomEvent>;
+  /** The position of the last event before the time, in Unix ms, by the clock of when it came. */
+  positionAt(time: number): number;
   /** The transaction id with which this device sent the event, for `unsigned.transaction_id`. */
   transactionOf(event: RoomEvent, userId: string, deviceId: string): string | undefined;
   /** Forgets what memory holds of an event that was changed (redaction). */
@@ -84,6 +86,10 @@ export function createEventStore(database: Database): EventStore {
     `SELECT s.from_so, s.to_so, ${columns} FROM state s JOIN events e ON e.so = s.from_so
      WHERE s.room = ? AND s.type = ? AND s.state_key = ? ORDER BY s.from_so`,
   );
+  const nextAfter = prepare<{ so: number; origin_ts: number }>(
+    "SELECT so, origin_ts FROM events WHERE so > ? ORDER BY so LIMIT 1",
+  );
+  const last = prepare<{ so: number | null }>("SELECT max(so) AS so FROM events");
   const transaction = prepare<{ sender_device: string | null; txn_id: string | null }>(
     "SELECT sender_device, txn_id FROM events WHERE so = ?",
   );
@@ -140,6 +146,18 @@ export function createEventStore(database: Database): EventStore {
       intervals
         .all(room.nid, type, key)
         .map((row) => ({ fromSo: row.from_so, toSo: row.to_so, event: toEvent(row, room.roomId) })),
+    positionAt(time) {
+      // Times rise with positions, and have no index of their own: halved until they meet.
+      let before = 0;
+      let after = last.get()?.so ?? 0;
+      while (before < after) {
+        const middle = Math.floor((before + after) / 2);
+        const event = nextAfter.get(middle);
+        if (event && event.origin_ts < time) before = event.so;
+        else after = middle;
+      }
+      return before;
+    },
     transactionOf(event, userId, deviceId) {
       if (event.pdu.sender !== userId) return undefined;
       let sent = sentAs.get(event);

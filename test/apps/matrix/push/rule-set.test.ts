@@ -17,7 +17,7 @@ const ada = "@ada:example.org";
 
 const idsOf = (
   choices: PushRuleChoices,
-  kind: "override" | "content" | "room" | "sender" | "underride",
+  kind: "override" | "content" | "postcontent" | "room" | "sender" | "underride",
 ): string[] => effectiveRules(choices, ada)[kind].map((rule) => rule.rule_id);
 
 function fails(action: () => unknown, status: number, errcode: string): void {
@@ -54,6 +54,10 @@ test("a new account has the specification's fifteen rules, in its order, and tho
     ".org.matrix.msc3930.rule.poll_start",
     ".org.matrix.msc3930.rule.poll_end_one_to_one",
     ".org.matrix.msc3930.rule.poll_end",
+  ]);
+  assert.deepEqual(idsOf(noChoices, "postcontent"), [
+    ".io.element.msc4306.rule.unsubscribed_thread",
+    ".io.element.msc4306.rule.subscribed_thread",
   ]);
   for (const kind of ["content", "room", "sender"] as const) assert.deepEqual(idsOf(noChoices, kind), []);
   const rules = effectiveRules(noChoices, ada);
@@ -195,4 +199,11 @@ test("the number of one's own rules is bounded", () => {
   for (let n = 0; n < 500; n++) choices = putRule(choices, "room", `!${n}`, silence);
   fails(() => putRule(choices, "sender", "@ben:example.org", silence), 400, "M_LIMIT_EXCEEDED");
   assert.doesNotThrow(() => putRule(choices, "room", "!7", { actions: ["notify"] }));
+});
+
+test("a rule's actions are few and short: each event's row bears what they set", () => {
+  const tweak = { set_tweak: "sound", value: "x".repeat(2000) };
+  fails(() => putRule(noChoices, "override", "loud", { actions: [tweak] }), 400, "M_INVALID_PARAM");
+  const many = Array.from({ length: 21 }, () => "notify");
+  fails(() => setActions(noChoices, "underride", ".m.rule.message", many), 400, "M_INVALID_PARAM");
 });
