@@ -98,7 +98,7 @@ const restore: Command = {
     if (identity === undefined) {
       throw new UsageError("Give the identity that you took away when the backups began: --identity FILE");
     }
-    const { knownDatabases } = await import("../main.ts");
+    const { knownDatabases } = await import("../known-databases.ts");
     const bar = progressBar(invocation);
     const worker = startBackupWorker();
     try {
