@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Age, OpeningIdentity } from "./age.ts";
 import { BackupError, missingPacks } from "./backup-error.ts";
 import { hashFile, writeWhole } from "./file-reader.ts";
+import { giveBack } from "./give-back.ts";
 import type { BlobPlace, Manifest, PackLine } from "./manifest.ts";
 import { packPath } from "./target.ts";
 
@@ -111,6 +112,7 @@ async function cutOut(
         rest = rest.subarray(taken.byteLength);
         await settle();
       }
+      giveBack(piece);
     }
     if (next < places.length) throw damaged();
     return total;
