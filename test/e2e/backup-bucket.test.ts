@@ -19,7 +19,7 @@ import { type BackupOutbound, openS3Target } from "../../origin/host/backup/targ
 import { createLog } from "../../origin/host/log.ts";
 import { OutboundError } from "../../origin/host/outbound/outbound-error.ts";
 import { createOutbound, type Outbound } from "../../origin/host/outbound/outbound.ts";
-import { knownDatabases } from "../../origin/main.ts";
+import { knownDatabases } from "../../origin/known-databases.ts";
 import {
   type DataFolder,
   fault,

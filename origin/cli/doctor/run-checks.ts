@@ -4,7 +4,7 @@ import { ConfigError, readConfig } from "../../config/read-config.ts";
 import { findRunning } from "../../host/data-lock.ts";
 import { openHostDatabase } from "../../host/host-database.ts";
 import { isAndroid } from "../../host/supervisor/watch-processes.ts";
-import { knownDatabases } from "../../main.ts";
+import { knownDatabases } from "../../known-databases.ts";
 import { openDatabases } from "../../storage/databases.ts";
 import { checkAlerts } from "./alerts.ts";
 import { readAppChecks } from "./apps.ts";
