@@ -9,7 +9,7 @@ import {
   type PushRuleKind,
   pushRuleKinds,
 } from "./push-rule.ts";
-import { threadSubscription } from "./default-rules.ts";
+import { textMentionRules, threadSubscription } from "./default-rules.ts";
 import type { PushRuleSet } from "./push-rule.ts";
 
 /** What the rules ask of the room rather than of the event. */
@@ -40,8 +40,10 @@ export function compileRules(rules: PushRuleSet): Evaluator {
   const compiled: CompiledRule[] = [];
   for (const kind of pushRuleKinds) {
     for (const rule of rules[kind]) {
-      if (rule.enabled)
-        compiled.push({ conditions: conditionsOf(kind, rule), verdict: verdictOf(rule.actions) });
+      if (!rule.enabled) continue;
+      const conditions = conditionsOf(kind, rule);
+      if (rule.default && textMentionRules.has(rule.rule_id)) conditions.unshift(hasNoMentions);
+      compiled.push({ conditions, verdict: verdictOf(rule.actions) });
     }
   }
   return function judge(event, facts) {
@@ -61,6 +63,7 @@ type Condition = (event: RoomEvent, facts: PushFacts) => boolean;
 
 const silent: PushVerdict = { notify: false, highlight: false, tweaks: "" };
 const never: Condition = () => false;
+const hasNoMentions: Condition = ({ pdu }) => !Object.hasOwn(pdu.content, "m.mentions");
 
 function verdictOf(actions: readonly PushAction[]): PushVerdict {
   let notify = false;

@@ -88,7 +88,9 @@ export function joinedRoom(
     ephemeral: { events: ephemeral },
     account_data: { events: accountData },
     unread_notifications: byThread ? unread.main : unread.total,
-    ...(byThread && { unread_thread_notifications: Object.fromEntries(unread.threads) }),
+    // As peers do, absent where no thread has any: clients take it for that.
+    ...(byThread &&
+      unread.threads.size > 0 && { unread_thread_notifications: Object.fromEntries(unread.threads) }),
   };
 }
 

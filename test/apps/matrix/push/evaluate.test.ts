@@ -106,10 +106,20 @@ test("the predefined rules: what notifies, what makes a sound, what stays silent
   assert.deepEqual(judge(eventOf("m.room.member", { membership: "join" }, { state_key: ben })), silent);
 });
 
-test("mentions count by m.mentions, no longer by the name in the text", () => {
+test("mentions count by m.mentions, and by the name in the text only where there is none", () => {
   assert.deepEqual(judge(message("x", { "m.mentions": { user_ids: [ben] } })), { ...aloud, highlight: true });
   assert.deepEqual(judge(message("x", { "m.mentions": { user_ids: [ada] } })), plain);
-  assert.deepEqual(judge(message("ben, Ben Ten, @room")), plain);
+  const said = { ...aloud, highlight: true };
+  const none = { "m.mentions": {} };
+  for (const words of ["hey Ben Ten!", "ask ben", "@ben:example.org?"]) {
+    assert.deepEqual(judge(message(words)), said, words);
+    assert.deepEqual(judge(message(words, none)), plain, words);
+  }
+  assert.deepEqual(judge(message("bent tents")), plain);
+  assert.deepEqual(judge(message("@room supper")), { notify: true, highlight: true });
+  assert.deepEqual(judge(message("@room supper", none)), plain);
+  const weak = eventOf("m.room.message", { body: "@room" }, { sender: "@cleo:example.org" });
+  assert.deepEqual(judge(weak), plain);
   for (const odd of [ben, { [ben]: true }, [[ben]], null]) {
     assert.deepEqual(judge(message("x", { "m.mentions": { user_ids: odd } })), plain);
   }

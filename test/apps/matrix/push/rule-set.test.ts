@@ -30,14 +30,16 @@ function fails(action: () => unknown, status: number, errcode: string): void {
 
 const silence = { actions: [] };
 
-test("a new account has the specification's fifteen rules, in its order, and those for polls", () => {
+test("a new account has the specification's rules, in its order, those of before, and those for polls and threads", () => {
   assert.deepEqual(idsOf(noChoices, "override"), [
     ".m.rule.master",
     ".m.rule.suppress_notices",
     ".m.rule.invite_for_me",
     ".m.rule.member_event",
     ".m.rule.is_user_mention",
+    ".m.rule.contains_display_name",
     ".m.rule.is_room_mention",
+    ".m.rule.roomnotif",
     ".m.rule.tombstone",
     ".m.rule.reaction",
     ".m.rule.room.server_acl",
@@ -59,7 +61,9 @@ test("a new account has the specification's fifteen rules, in its order, and tho
     ".io.element.msc4306.rule.unsubscribed_thread",
     ".io.element.msc4306.rule.subscribed_thread",
   ]);
-  for (const kind of ["content", "room", "sender"] as const) assert.deepEqual(idsOf(noChoices, kind), []);
+  assert.deepEqual(idsOf(noChoices, "content"), [".m.rule.contains_user_name"]);
+  assert.equal(effectiveRules(noChoices, ada).content[0]?.pattern, "ada");
+  for (const kind of ["room", "sender"] as const) assert.deepEqual(idsOf(noChoices, kind), []);
   const rules = effectiveRules(noChoices, ada);
   for (const rule of [...rules.override, ...rules.underride]) {
     assert.equal(rule.default, true);
