@@ -105,8 +105,8 @@ export function createConnections(parts: {
     database.write(work).catch((error: unknown) => log.warn("matrix.sliding-sync.save-failed", { error }));
   }
 
-  function write({ key, instance }: Connection, sent: SentState): void {
-    save.run(key.userId, key.deviceId, key.connId, sent.number, instance, sentToText(sent), now());
+  function write({ key, instance, savedAt }: Connection, sent: SentState): void {
+    save.run(key.userId, key.deviceId, key.connId, sent.number, instance, sentToText(sent), savedAt);
   }
 
   function load(key: ConnectionKey): Connection | undefined {
