@@ -5,7 +5,7 @@ import { hasReceiptOf } from "../sync/joined-room.ts";
 import { type ExtendedRoom, type ExtensionsAnswer, roomExtensions } from "./extensions.ts";
 import type { ListedRoom, ReadRoomList, RoomList } from "./room-list.ts";
 import { mayHaveNews, type RoomUpdate, type UpdateParts, updateRoom } from "./room-update.ts";
-import { selectRooms, type Selection } from "./select-rooms.ts";
+import { selectChanged, selectRooms, type Selection } from "./select-rooms.ts";
 import { isSameRoom, live, type SentExtensions, type SentRoom } from "./sent-state.ts";
 import type { Turn } from "./turn.ts";
 import { sentUpTo, type UpdateScope } from "./update-scope.ts";
@@ -45,8 +45,8 @@ export async function readRooms(
   const { matrix } = parts;
   const { userId, request, sent, since } = turn;
   const list = parts.readList(userId);
-  const selection = selectRooms(matrix, userId, request, list, (nid) => sent.rooms.has(nid));
   const touched = touchedRooms(matrix, turn);
+  const selection = select(matrix, turn, list, touched);
   const changes = new Map<number, SentRoom>();
   const rooms = new Map<string, AnsweredRoom>();
   const extended: ExtendedRoom[] = [];
@@ -112,6 +112,19 @@ export async function readRooms(
   };
 }
 
+function select(matrix: MatrixContext, turn: RoomsTurn, list: RoomList, touched: TouchedRooms): Selection {
+  const { userId, request, sent, since } = turn;
+  const { settled } = sent;
+  const wasSent = (nid: number): boolean => sent.rooms.has(nid);
+  if (since !== undefined && settled?.text === request.text && !touched.order) {
+    const typed = matrix.typing.changedSince(turn.typingSince).filter(wasSent);
+    const nids = [...touched.read, ...touched.told, ...typed];
+    const rooms = selectChanged(request, list, wasSent, since, nids);
+    if (rooms) return { rooms, counts: settled.counts };
+  }
+  return selectRooms(matrix, userId, request, list, wasSent);
+}
+
 /** The room, unless the user's part in it has changed since the list was read: then it is the next answer's. */
 function roomAsListed(matrix: MatrixContext, userId: string, listed: ListedRoom): Room | undefined {
   const room = matrix.rooms.byNid(listed.nid);
@@ -129,22 +142,27 @@ interface TouchedRooms {
   readonly read: ReadonlySet<number>;
   /** With receipts or account data that a connection may be told of. */
   readonly told: ReadonlySet<number>;
+  /** Something may have changed that is no event and decides which rooms are shown, or as what. */
+  readonly order: boolean;
 }
+
+const nothingTouched: TouchedRooms = { read: new Set(), told: new Set(), order: false };
 
 /** Rooms with news besides events since the position. */
 function touchedRooms(matrix: MatrixContext, { userId, request, since, now }: RoomsTurn): TouchedRooms {
+  if (since === undefined || matrix.waiters.lastChange(userId) <= since) return nothingTouched;
   const read = new Set<number>();
   const told = new Set<number>();
-  if (since === undefined || since === now || matrix.waiters.lastChange(userId) <= since)
-    return { read, told };
+  let order = false;
   for (const [nid, contents] of matrix.receipts.changesSince(userId, since, now)) {
     if (request.extensions.receipts) told.add(nid);
     if (hasReceiptOf(userId, contents)) read.add(nid);
   }
-  if (request.extensions.accountData) {
-    for (const { room } of matrix.accountData.changesSince(userId, since, now)) told.add(room);
+  for (const { room } of matrix.accountData.changesSince(userId, since, now)) {
+    if (room === 0) order = true;
+    else if (request.extensions.accountData) told.add(room);
   }
-  return { read, told };
+  return { read, told, order };
 }
 
 /** Rooms with news that the request does not ask for: what they have been sent ends at the position. */

@@ -13,9 +13,11 @@ export interface SelectedRoom {
   readonly lists: string[];
 }
 
+/** By nid, those of the lists in their order. */
+export type SelectedRooms = ReadonlyMap<number, SelectedRoom>;
+
 export interface Selection {
-  /** By nid, those of the lists in their order. */
-  readonly rooms: ReadonlyMap<number, SelectedRoom>;
+  readonly rooms: SelectedRooms;
   /** Rooms that match each list, whatever its ranges. */
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -32,22 +34,10 @@ export function selectRooms(
   list: RoomList,
   wasSent: (nid: number) => boolean,
 ): Selection {
-  const rooms = new Map<number, SelectedRoom>();
   const counts = new Map<string, number>();
-  const combine = createCombine();
-  const present =
-    request.lists.size > 0 ? list.sorted.filter((room) => list.isPresent(room) || wasSent(room.nid)) : [];
-
-  function add(listed: ListedRoom, config: RoomConfig, name: string | undefined): void {
-    const known = rooms.get(listed.nid);
-    if (known) {
-      known.config = combine(known.config, config);
-      if (name !== undefined) known.lists.push(name);
-    } else {
-      rooms.set(listed.nid, { listed, config, lists: name === undefined ? [] : [name] });
-    }
-  }
-
+  const { rooms, add } = createSelection();
+  const shows = (room: ListedRoom): boolean => list.isPresent(room) || wasSent(room.nid);
+  const present = request.lists.size > 0 ? list.sorted.filter(shows) : [];
   for (const [name, config] of request.lists) {
     const { filter } = config;
     const matching = filter ? present.filter(createRoomTest(matrix, userId, list, filter)) : present;
@@ -58,9 +48,70 @@ export function selectRooms(
   }
   for (const [roomId, config] of request.subscriptions) {
     const listed = list.find(roomId);
-    if (listed && (list.isPresent(listed) || wasSent(listed.nid))) add(listed, config, undefined);
+    if (listed && shows(listed)) add(listed, config, undefined);
   }
   return { rooms, counts };
+}
+
+/**
+ * The same for a request that was answered to the end at `since`, but only the rooms with news: the others have
+ * nothing to tell. Undefined where it takes a look at all of them: for filters, ranges in the middle, or when
+ * somebody's part in a room has changed. `touched`: rooms with news other than events.
+ */
+export function selectChanged(
+  request: SlidingSyncRequest,
+  list: RoomList,
+  wasSent: (nid: number) => boolean,
+  since: number,
+  touched: Iterable<number>,
+): SelectedRooms | undefined {
+  let shortest = Number.MAX_SAFE_INTEGER;
+  for (const config of request.lists.values()) {
+    const [range, ...others] = joinRanges(config, list.sorted.length);
+    if (config.filter || range?.[0] !== 0 || others.length > 0) return undefined;
+    shortest = Math.min(shortest, range[1] + 1);
+  }
+  const chosen = new Set<ListedRoom>();
+  // What has news is at the front of every list, and whatever it pushes out of a range has none.
+  for (const room of list.sorted) {
+    if (room.recency <= since) break;
+    if (room.memberSo > since || chosen.size === shortest) return undefined;
+    chosen.add(room);
+  }
+  for (const nid of touched) {
+    const room = list.get(nid);
+    if (!room || chosen.has(room) || !(list.isPresent(room) || wasSent(nid))) continue;
+    if (shortest < list.sorted.length) return undefined;
+    chosen.add(room);
+  }
+  const { rooms, add } = createSelection();
+  for (const room of chosen) {
+    for (const [name, config] of request.lists) add(room, config, name);
+    const subscription = request.subscriptions.get(room.roomId);
+    if (subscription) add(room, subscription, undefined);
+  }
+  return rooms;
+}
+
+/** Gathers rooms; one that is added again is asked the more of (MSC4186 §Combining room configs). */
+function createSelection(): {
+  rooms: SelectedRooms;
+  add: (listed: ListedRoom, config: RoomConfig, list: string | undefined) => void;
+} {
+  const rooms = new Map<number, SelectedRoom>();
+  const combine = createCombine();
+  return {
+    rooms,
+    add(listed, config, name) {
+      const known = rooms.get(listed.nid);
+      if (known) {
+        known.config = combine(known.config, config);
+        if (name !== undefined) known.lists.push(name);
+      } else {
+        rooms.set(listed.nid, { listed, config, lists: name === undefined ? [] : [name] });
+      }
+    },
+  };
 }
 
 /** The list's ranges, none over another, cut at its length. */
@@ -75,7 +126,7 @@ function joinRanges({ ranges }: ListRequest, length: number): (readonly [number,
   return joined;
 }
 
-/** MSC4186 §Combining room configs. Many rooms are in the same two lists: each pair is combined once. */
+/** Many rooms are in the same two lists: each pair of configs is combined once. */
 function createCombine(): (one: RoomConfig, other: RoomConfig) => RoomConfig {
   const known = new Map<RoomConfig, Map<RoomConfig, RoomConfig>>();
   return (one, other) => {
