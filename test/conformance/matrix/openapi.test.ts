@@ -25,6 +25,8 @@ const beyond = [
   "PUT /_matrix/client/v3/rooms/{}/state/{}",
   "PUT /_matrix/client/v3/rooms/{}/state/{}/",
   "POST /_matrix/client/unstable/keys/device_signing/upload",
+  "POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
+  "POST /_matrix/client/v4/sync",
 ];
 
 let specification: Specification;

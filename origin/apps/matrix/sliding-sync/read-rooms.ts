@@ -62,7 +62,8 @@ export async function readRooms(
       config,
       sent: before,
       isDm: list.isDm(listed),
-      countsChanged: touched.read.has(nid),
+      // Of a room that comes back into the ranges it is not known.
+      countsChanged: touched.read.has(nid) || (before !== undefined && before.upTo !== live),
     };
     if (!mayHaveNews(scope)) {
       extended.push({ selected, after: sentUpTo(before, since), timeline: undefined });
@@ -119,7 +120,7 @@ function select(matrix: MatrixContext, turn: RoomsTurn, list: RoomList, touched:
   if (since !== undefined && settled?.text === request.text && !touched.order) {
     const typed = matrix.typing.changedSince(turn.typingSince).filter(wasSent);
     const nids = [...touched.read, ...touched.told, ...typed];
-    const rooms = selectChanged(request, list, wasSent, since, nids);
+    const rooms = selectChanged(request, list, wasSent, since, settled.counts, nids);
     if (rooms) return { rooms, counts: settled.counts };
   }
   return selectRooms(matrix, userId, request, list, wasSent);

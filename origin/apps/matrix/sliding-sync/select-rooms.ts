@@ -56,20 +56,25 @@ export function selectRooms(
 /**
  * The same for a request that was answered to the end at `since`, but only the rooms with news: the others have
  * nothing to tell. Undefined where it takes a look at all of them: for filters, ranges in the middle, or when
- * somebody's part in a room has changed. `touched`: rooms with news other than events.
+ * the user's part in a room has changed. `counts` are those of that answer; `touched`: rooms with news other than
+ * events.
  */
 export function selectChanged(
   request: SlidingSyncRequest,
   list: RoomList,
   wasSent: (nid: number) => boolean,
   since: number,
+  counts: Selection["counts"],
   touched: Iterable<number>,
 ): SelectedRooms | undefined {
   let shortest = Number.MAX_SAFE_INTEGER;
-  for (const config of request.lists.values()) {
-    const [range, ...others] = joinRanges(config, list.sorted.length);
+  let covers = true;
+  for (const [name, config] of request.lists) {
+    const count = counts.get(name) ?? 0;
+    const [range, ...others] = joinRanges(config, count);
     if (config.filter || range?.[0] !== 0 || others.length > 0) return undefined;
     shortest = Math.min(shortest, range[1] + 1);
+    covers &&= range[1] + 1 === count;
   }
   const chosen = new Set<ListedRoom>();
   // What has news is at the front of every list, and whatever it pushes out of a range has none.
@@ -81,7 +86,7 @@ export function selectChanged(
   for (const nid of touched) {
     const room = list.get(nid);
     if (!room || chosen.has(room) || !(list.isPresent(room) || wasSent(nid))) continue;
-    if (shortest < list.sorted.length) return undefined;
+    if (!covers) return undefined;
     chosen.add(room);
   }
   const { rooms, add } = createSelection();

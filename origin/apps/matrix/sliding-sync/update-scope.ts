@@ -14,7 +14,7 @@ export interface UpdateScope {
   readonly since: number | undefined;
   readonly now: number;
   readonly isDm: boolean;
-  /** The user has read in the room since. */
+  /** The user may have read in the room since. */
   readonly countsChanged: boolean;
 }
 

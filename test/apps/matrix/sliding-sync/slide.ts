@@ -11,12 +11,17 @@ export interface Place {
 const unstable = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
 
 /** One request in today's dialect. */
-export function ask(chat: Chat, user: User, body: unknown, place: Place = {}): Promise<Reply> {
+export function ask(
+  { fixture }: Pick<Chat, "fixture">,
+  user: User,
+  body: unknown,
+  place: Place = {},
+): Promise<Reply> {
   const { signal, ...query } = place;
   const parameters = new URLSearchParams(
     Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
   );
-  return chat.fixture.request("POST", `${unstable}?${parameters}`, {
+  return fixture.request("POST", `${unstable}?${parameters}`, {
     token: user.token,
     body,
     ...(signal && { signal }),
@@ -25,7 +30,12 @@ export function ask(chat: Chat, user: User, body: unknown, place: Place = {}): P
 
 /** The body of a successful answer in today's dialect. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a test says what it expects
-export async function slide(chat: Chat, user: User, body: unknown, place: Place = {}): Promise<any> {
+export async function slide(
+  chat: Pick<Chat, "fixture">,
+  user: User,
+  body: unknown,
+  place: Place = {},
+): Promise<any> {
   return bodyOf(await ask(chat, user, body, place));
 }
 
