@@ -58,8 +58,8 @@ test("a repeated position gives the news again, also when the request asks for s
   const other = await slide(chat, ada, wider, { pos: first.pos });
   assert.deepEqual(bodies(other.rooms[roomId].timeline), ["lost?"]);
   assert.equal(other.rooms[roomId].required_state[0].content.name, "Repeat");
-  const after = await slide(chat, ada, wider, { pos: other.pos });
-  assert.deepEqual(after.rooms, {});
+  const last = await slide(chat, ada, wider, { pos: other.pos });
+  assert.deepEqual(last.rooms, {});
   await refused(ada, wider, { pos: first.pos });
 });
 

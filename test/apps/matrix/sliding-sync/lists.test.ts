@@ -175,10 +175,10 @@ test("filters: direct rooms, tags and spaces, as they change", async () => {
   await setAccountData(ada, `rooms/${encodeURIComponent(two!)}/tags/m.lowpriority`, {});
   const fourth = await slide(chat, ada, body, { pos: third.pos });
   assert.deepEqual(fourth.lists.tagged, { count: 0 });
-  await chat.setState(ada, parent.body.room_id, "m.space.child", { via: ["burrow.localhost"] }, one!);
+  await chat.setState(ada, parent.body.room_id, "m.space.child", { via: ["burrow.localhost"] }, one);
   const fifth = await slide(chat, ada, body, { pos: fourth.pos });
   assert.deepEqual(fifth.lists.inside, { count: 1 });
-  await chat.setState(ada, parent.body.room_id, "m.space.child", {}, one!);
+  await chat.setState(ada, parent.body.room_id, "m.space.child", {}, one);
   assert.deepEqual((await slide(chat, ada, body, { pos: fifth.pos })).lists.inside, { count: 0 });
 });
 

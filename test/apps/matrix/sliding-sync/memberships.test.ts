@@ -126,6 +126,21 @@ test("whoever was kicked or banned sees it, on every connection, whatever state 
   assert.deepEqual([forgotten.rooms[kicked], forgotten.rooms[banned].initial], [undefined, true]);
 });
 
+test("a ban that follows a leave shows nothing of what happened in between", async () => {
+  const roomId = await chat.createRoom(ada, { members: [ben] });
+  await chat.setState(ada, roomId, "m.room.topic", { topic: "his time" });
+  const first = await slide(chat, ben, body);
+  await chat.member(ben, roomId, "leave");
+  await chat.setState(ada, roomId, "m.room.topic", { topic: "between" });
+  await chat.setState(ada, roomId, "m.room.name", { name: "between" });
+  await chat.member(ada, roomId, "ban", ben);
+  for (const place of [{ pos: first.pos }, {}]) {
+    const room = (await slide(chat, ben, body, place)).rooms[roomId];
+    assert.equal(ownMembership(room.required_state, ben), "ban");
+    assert.equal(JSON.stringify(room).includes("between"), false);
+  }
+});
+
 test("an invitation turned down or withdrawn leaves, and gives away nothing", async () => {
   const declined = await chat.createRoom(ada, { joinRule: "invite", history: "joined" });
   const withdrawn = await chat.createRoom(ada, { joinRule: "invite", history: "joined" });

@@ -122,6 +122,18 @@ test("lazy members: who is in the timeline, once, and anew when their event chan
   assert.ok(stateIn(fourth, roomId).includes(member(ben)));
 });
 
+test("a member that was only in an answer which the client gave up is sent with the next that needs it", async () => {
+  const roomId = await chat.createRoom(ada, { members: [ben, cleo] });
+  await chat.send(ben, roomId, "hello");
+  const body = subscribe(roomId, [["m.room.member", "$LAZY"]]);
+  const first = await slide(chat, ada, body);
+  await chat.send(cleo, roomId, "given up");
+  assert.deepEqual(stateIn(await slide(chat, ada, body, { pos: first.pos }), roomId), [member(cleo)]);
+  const elsewhere = await slide(chat, ada, { conn_id: "state" }, { pos: first.pos });
+  await chat.send(cleo, roomId, "read");
+  assert.deepEqual(stateIn(await slide(chat, ada, body, { pos: elsewhere.pos }), roomId), [member(cleo)]);
+});
+
 test("lazy members over a gap are those of the timeline, without one everybody who moved", async () => {
   const roomId = await chat.createRoom(ada, { members: [ben] });
   const body = subscribe(roomId, [["m.room.member", "$LAZY"]], 2);

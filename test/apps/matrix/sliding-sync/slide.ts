@@ -29,19 +29,17 @@ export function ask(
 }
 
 /** The body of a successful answer in today's dialect. */
-// oxlint-disable-next-line typescript/no-explicit-any -- a test says what it expects
 export async function slide(
   chat: Pick<Chat, "fixture">,
   user: User,
   body: unknown,
   place: Place = {},
-): Promise<any> {
+): Promise<Reply["body"]> {
   return bodyOf(await ask(chat, user, body, place));
 }
 
 /** The same in the accepted form, where everything is in the body. */
-// oxlint-disable-next-line typescript/no-explicit-any -- a test says what it expects
-export async function slideAccepted(chat: Chat, user: User, body: object): Promise<any> {
+export async function slideAccepted(chat: Chat, user: User, body: object): Promise<Reply["body"]> {
   return bodyOf(await chat.fixture.request("POST", "/_matrix/client/v4/sync", { token: user.token, body }));
 }
 
