@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { type AccountDataEvent, accountDataByRoom, globalAccountData } from "../sync/account-data.ts";
@@ -103,15 +104,15 @@ export function roomExtensions(
       ...(typed && Object.keys(typed).length > 0 && { typing: { rooms: typed } }),
     },
     sent: {
-      ...(accountData && { accountData: selectionText(accountData) }),
-      ...(receipts && { receipts: selectionText(receipts) }),
+      ...(accountData && { accountData: nameOf(accountData) }),
+      ...(receipts && { receipts: nameOf(receipts) }),
     },
   };
 }
 
 /** An extension that is asked for, or for other rooms than before, begins anew: what it told is not known by room. */
-function selectionText({ lists, rooms }: RoomSelection): string {
-  return JSON.stringify([lists && [...lists], rooms && [...rooms]]);
+function nameOf({ lists, rooms }: RoomSelection): string {
+  return hash("sha256", JSON.stringify([lists && [...lists], rooms && [...rooms]]), "base64url");
 }
 
 const everyRoom = "*";
@@ -143,7 +144,7 @@ function readAccountData(
   scope: RoomsScope,
 ): NonNullable<ExtensionsAnswer["account_data"]> {
   const { userId, since, now } = scope;
-  const anew = since === undefined || scope.before.accountData !== selectionText(selection);
+  const anew = since === undefined || scope.before.accountData !== nameOf(selection);
   const rooms = [...chosenRooms(request, selection, scope)];
   const fresh = anew || rooms.some(({ after }) => after === 0);
   const changes = fresh
@@ -171,7 +172,7 @@ function readReceipts(
   scope: RoomsScope,
 ): Record<string, RoomEphemeral> {
   const { userId, since, now } = scope;
-  const anew = since === undefined || scope.before.receipts !== selectionText(selection);
+  const anew = since === undefined || scope.before.receipts !== nameOf(selection);
   const rooms = [...chosenRooms(request, selection, scope)];
   const after = Math.min(since ?? now, earliest(rooms, now));
   const changes = after > 0 && after < now ? matrix.receipts.changesSince(userId, after, now) : undefined;

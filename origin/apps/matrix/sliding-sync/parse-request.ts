@@ -1,5 +1,6 @@
+import { hash } from "node:crypto";
 import type { Json, JsonObject } from "../events/event.ts";
-import { badJson, invalidParam } from "../matrix-error.ts";
+import { badJson, invalidParam, tooLarge } from "../matrix-error.ts";
 import { parseToken } from "../sync/position.ts";
 import type { ListFilter } from "./list-filter.ts";
 import { parsePos } from "./pos.ts";
@@ -11,7 +12,7 @@ import type {
   RoomSelection,
   SlidingSyncRequest,
 } from "./request.ts";
-import { compileSelector, type StatePattern, type StateRule } from "./state-selector.ts";
+import { compileRule, createSelector, type StatePattern, type StateRequest } from "./state-selector.ts";
 import {
   isObject,
   optionalArray,
@@ -32,6 +33,8 @@ export interface Envelope {
 
 /** What one request may ask for; more is refused, or cut where MSC4186 has the server cut. */
 const most = {
+  /** Much of it is remembered with the connection. Element X takes 1 KiB, and as much for each open room. */
+  text: 262_144,
   lists: 100,
   ranges: 20,
   subscriptions: 500,
@@ -43,7 +46,7 @@ const most = {
   toDevice: 100,
 };
 
-/** Throws 400 M_BAD_JSON for a value of the wrong type, M_INVALID_PARAM for one out of range, M_UNKNOWN_POS. */
+/** Throws 400 M_BAD_JSON for a value of the wrong type, M_INVALID_PARAM for one out of range, M_UNKNOWN_POS; 413 M_TOO_LARGE. */
 export function parseRequest(
   dialect: Dialect,
   userId: string,
@@ -60,6 +63,8 @@ export function parseRequest(
   const subscriptions = optionalObject(body, "room_subscriptions") ?? {};
   const extensions = optionalObject(body, "extensions") ?? {};
   const { to_device: _, ...lasting } = extensions;
+  const text = JSON.stringify([dialect, lists, subscriptions, lasting]);
+  if (text.length > most.text) throw tooLarge("A request may ask for things in at most 256 KiB.");
   const parse = { dialect, userId };
   return {
     dialect,
@@ -80,7 +85,7 @@ export function parseRequest(
       ]),
     ),
     extensions: parseExtensions(extensions),
-    text: JSON.stringify([dialect, lists, subscriptions, lasting]),
+    asked: hash("sha256", text, "base64url"),
   };
 }
 
@@ -110,11 +115,11 @@ function parseConfig(parse: Parse, config: JsonObject, path: string): RoomConfig
     parse.dialect === "accepted"
       ? parseStateRule(optionalObject(config, "required_state") ?? {}, path)
       : parseStatePairs(parse.userId, optionalArray(config, "required_state") ?? [], path);
-  return { state: compileSelector([rule]), timelineLimit: Math.min(limit, most.timeline) };
+  return { state: createSelector([compileRule(rule)]), timelineLimit: Math.min(limit, most.timeline) };
 }
 
 /** `[[type, state key], …]` with `*`, `$ME` and `$LAZY`. */
-function parseStatePairs(userId: string, pairs: readonly Json[], path: string): StateRule {
+function parseStatePairs(userId: string, pairs: readonly Json[], path: string): StateRequest {
   checkLength(pairs, `${path}.required_state`, most.requiredState);
   const include: StatePattern[] = [];
   let lazyMembers = false;
@@ -130,7 +135,7 @@ function parseStatePairs(userId: string, pairs: readonly Json[], path: string): 
 }
 
 /** MSC4186 §RequiredStateRequest. */
-function parseStateRule(rule: JsonObject, path: string): StateRule {
+function parseStateRule(rule: JsonObject, path: string): StateRequest {
   const patterns = (key: string): StatePattern[] => {
     const elements = optionalArray(rule, key) ?? [];
     checkLength(elements, `${path}.required_state.${key}`, most.requiredState);

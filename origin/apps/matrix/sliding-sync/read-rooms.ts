@@ -117,7 +117,7 @@ function select(matrix: MatrixContext, turn: RoomsTurn, list: RoomList, touched:
   const { userId, request, sent, since } = turn;
   const { settled } = sent;
   const wasSent = (nid: number): boolean => sent.rooms.has(nid);
-  if (since !== undefined && settled?.text === request.text && !touched.order) {
+  if (since !== undefined && settled?.asked === request.asked && !touched.order) {
     const typed = matrix.typing.changedSince(turn.typingSince).filter(wasSent);
     const nids = [...touched.read, ...touched.told, ...typed];
     const rooms = selectChanged(request, list, wasSent, since, settled.counts, nids);

@@ -18,8 +18,8 @@ export interface SlidingSyncRequest {
   /** By room id. */
   readonly subscriptions: ReadonlyMap<string, RoomConfig>;
   readonly extensions: ExtensionsRequest;
-  /** Tells whether another request asks for the same rooms and extensions. */
-  readonly text: string;
+  /** A short name for the rooms and extensions that are asked for. */
+  readonly asked: string;
 }
 
 /** What is to be told of a room. */

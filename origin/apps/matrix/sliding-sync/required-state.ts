@@ -32,7 +32,7 @@ export function readRequiredState(
   else {
     for (const event of changes) if (selector.matches(event)) choose(event);
     const before = sent?.state;
-    if (before && before.text !== selector.text) {
+    if (before && before.id !== selector.id) {
       for (const event of stateAmong(stretch, selector, scope)) if (!before.matches(event)) choose(event);
     }
   }

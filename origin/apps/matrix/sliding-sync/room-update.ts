@@ -53,7 +53,7 @@ export function mayHaveNews(scope: UpdateScope): boolean {
   if (!sent || sent.upTo !== live || listed.recency > sentUpTo(sent, since) || sent.isDm !== isDm)
     return true;
   if (isOutside(listed.membership)) return false;
-  return scope.countsChanged || sent.depth < config.timelineLimit || sent.state.text !== config.state.text;
+  return scope.countsChanged || sent.depth < config.timelineLimit || sent.state.id !== config.state.id;
 }
 
 export function updateRoom(parts: UpdateParts, room: Room, scope: UpdateScope): UpdateResult {

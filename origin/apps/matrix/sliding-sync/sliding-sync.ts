@@ -49,7 +49,7 @@ export function createSlidingSync(matrix: MatrixContext): (turn: Turn) => Promis
         news: device.news || found.rooms.size > 0 || Object.keys(found.extensions).length > 0,
         answer() {
           const state = found.changed ? matrix.slidingConnections.keep(connection, found.changed) : sent;
-          state.settled = found.complete ? { text: request.text, counts: found.counts } : undefined;
+          state.settled = found.complete ? { asked: request.asked, counts: found.counts } : undefined;
           connection.lastAnswer = Math.max(connection.lastAnswer, number);
           const { instance } = connection;
           return {
@@ -63,7 +63,7 @@ export function createSlidingSync(matrix: MatrixContext): (turn: Turn) => Promis
     }
 
     const { settled } = sent;
-    if (pos && settled?.text === request.text && !mayConcern(matrix, userId, sent, pos.so, typingSince)) {
+    if (pos && settled?.asked === request.asked && !mayConcern(matrix, userId, sent, pos.so, typingSince)) {
       return result({
         counts: settled.counts,
         rooms: new Map(),

@@ -58,6 +58,8 @@ test("what is malformed or too much is refused with a word about which part", as
     assert.deepEqual([reply.status, reply.body.errcode], [400, errcode], JSON.stringify(body).slice(0, 100));
     assert.match(reply.body.error, about);
   }
+  const huge = await ask(chat, ada, list({ filters: { tags: ["x".repeat(300_000)] } }));
+  assert.deepEqual([huge.status, huge.body.errcode], [413, "M_TOO_LARGE"]);
   for (const place of [{ timeout: -1 }, { set_presence: "asleep" }]) {
     const reply = await ask(chat, ada, {}, place);
     assert.deepEqual([reply.status, reply.body.errcode], [400, "M_INVALID_PARAM"]);
