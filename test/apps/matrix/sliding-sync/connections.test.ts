@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { matrixAfterRestore } from "../../../../origin/apps/matrix/store/after-restore.ts";
 import type { User } from "../fixture.ts";
 import { type Chat, createChat } from "../sync/chat.ts";
 import { ask, bodies, everyRoom, type Place, slide } from "./slide.ts";
@@ -104,6 +105,20 @@ test("a connection goes on after a restart where it was", async () => {
   assert.deepEqual(bodies(rooms[old].timeline), ["after"]);
   assert.deepEqual([rooms[old].initial, rooms[fresh].initial], [undefined, true]);
   assert.deepEqual(extensions, {}, "the rules have been told before");
+});
+
+test("a position that a restore took back is unknown, one of before the backup goes on", async () => {
+  const { matrix } = chat.fixture;
+  const before = await slide(chat, ben, named("of before"));
+  await matrix.database.write(() => {
+    for (const statement of matrixAfterRestore.split(";").filter((text) => text.trim() !== "")) {
+      matrix.database.prepare(statement).run();
+    }
+  });
+  await chat.fixture.restart();
+  const lost = before.pos.replace(/^s(\d+)/, (_: string, so: string) => `s${Number(so) + 5}`);
+  await refused(ben, named("of before"), { pos: lost });
+  assert.deepEqual((await slide(chat, ben, named("of before"), { pos: before.pos })).rooms, {});
 });
 
 test("a device has a bounded number of connections, the oldest of which is forgotten", async () => {
