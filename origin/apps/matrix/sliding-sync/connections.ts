@@ -20,6 +20,8 @@ export interface Connection {
   readonly name: string;
   readonly instance: string;
   readonly states: Map<number, SentState>;
+  /** Numbers of states that are on disk still and not needed. */
+  readonly outdated: number[];
   /** The numbers last given out. */
   lastState: number;
   lastAnswer: number;
@@ -105,8 +107,13 @@ export function createConnections(parts: {
     database.write(work).catch((error: unknown) => log.warn("matrix.sliding-sync.save-failed", { error }));
   }
 
-  function write({ key, instance, savedAt }: Connection, sent: SentState): void {
-    save.run(key.userId, key.deviceId, key.connId, sent.number, instance, sentToText(sent), savedAt);
+  function write(connection: Connection, sent: SentState): void {
+    const { instance, savedAt } = connection;
+    const { userId, deviceId, connId } = connection.key;
+    for (const number of connection.outdated.splice(0)) dropState.run(userId, deviceId, connId, number);
+    // By the time of the write it may be outdated itself.
+    if (!connection.states.has(sent.number)) return;
+    save.run(userId, deviceId, connId, sent.number, instance, sentToText(sent), savedAt);
   }
 
   function load(key: ConnectionKey): Connection | undefined {
@@ -118,6 +125,7 @@ export function createConnections(parts: {
       name: nameOf(key),
       instance: newest.instance,
       states: new Map(rows.map((row) => [row.state, sentOfText(row.state, row.sent)])),
+      outdated: [],
       lastState: newest.state,
       lastAnswer: 0,
       abandoned: 0,
@@ -126,14 +134,10 @@ export function createConnections(parts: {
     };
   }
 
+  /** Their rows go with the next write: it is not worth one of its own. */
   function forgetStates(connection: Connection, numbers: readonly number[]): void {
-    const { userId, deviceId, connId } = connection.key;
     for (const number of numbers) connection.states.delete(number);
-    writeSoon(() => {
-      // A connection begun anew meanwhile has the same key.
-      if (memory.get(connection.name)?.instance !== connection.instance) return;
-      for (const number of numbers) dropState.run(userId, deviceId, connId, number);
-    });
+    connection.outdated.push(...numbers);
   }
 
   return {
@@ -147,6 +151,7 @@ export function createConnections(parts: {
         name,
         instance: randomBytes(8).toString("hex"),
         states: new Map([[1, sent]]),
+        outdated: [],
         lastState: 1,
         lastAnswer: 0,
         abandoned: 0,
@@ -173,8 +178,10 @@ export function createConnections(parts: {
       remember(connection);
       if (connection.lastAnswer !== pos.answer) connection.abandoned += 1;
       connection.lastAnswer = Math.max(connection.lastAnswer, pos.answer);
-      const proved = [...connection.states.keys()].filter((number) => number < pos.state);
-      if (proved.length > 0) forgetStates(connection, proved);
+      forgetStates(
+        connection,
+        [...connection.states.keys()].filter((number) => number < pos.state),
+      );
       if (now() - connection.savedAt > day) {
         connection.savedAt = now();
         writeSoon(() => write(connection, sent));
@@ -185,12 +192,13 @@ export function createConnections(parts: {
       const sent: SentState = { ...content, number: ++connection.lastState, settled: undefined };
       connection.states.set(sent.number, sent);
       connection.savedAt = now();
-      writeSoon(() => {
-        if (memory.get(connection.name)?.instance === connection.instance) write(connection, sent);
-      });
       // The oldest is what the client has presented; of the answers to it only the newest can have been read.
       const unproved = [...connection.states.keys()].slice(1);
-      if (unproved.length > mostUnproved) forgetStates(connection, unproved.slice(0, -mostUnproved));
+      forgetStates(connection, unproved.slice(0, -mostUnproved));
+      writeSoon(() => {
+        // One begun anew meanwhile has the same key.
+        if (memory.get(connection.name)?.instance === connection.instance) write(connection, sent);
+      });
       return sent;
     },
     removeDevice(transaction, userId, deviceId) {
