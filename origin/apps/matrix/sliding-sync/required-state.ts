@@ -22,7 +22,7 @@ export function readRequiredState(
   scope: UpdateScope,
 ): RoomEvent[] {
   const { room, whole, timeline, changes } = stretch;
-  const { userId, config, sent } = scope;
+  const { config, sent } = scope;
   const selector = config.state;
   const chosen = new Map<string, RoomEvent>();
   const choose = (event: RoomEvent): void =>
@@ -35,11 +35,6 @@ export function readRequiredState(
     if (before && before.id !== selector.id) {
       for (const event of stateAmong(stretch, selector, scope)) if (!before.matches(event)) choose(event);
     }
-  }
-  // Whatever is asked: a client cannot know otherwise that it is not in the room any more.
-  if (scope.listed.membership !== "join" && (whole || changes.some((event) => event.so === stretch.upTo))) {
-    const own = stretch.stateEvent("m.room.member", userId);
-    if (own) choose(own);
   }
   if (!selector.lazyMembers) return [...chosen.values()];
 

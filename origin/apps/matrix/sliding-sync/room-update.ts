@@ -1,3 +1,4 @@
+import type { RoomEvent } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { type ClientEvent, toClientEvents, toClientState } from "../rooms/client-event.ts";
 import type { Membership, Room } from "../rooms/room.ts";
@@ -69,14 +70,14 @@ function updateOutside({ matrix }: UpdateParts, room: Room, scope: UpdateScope):
   const from = sentUpTo(sent, scope.since);
   const next: SentRoom = { upTo: live, state: config.state, depth: 0, isDm };
   const { membership, memberSo } = listed;
-  if (memberSo <= from) {
-    return { update: sent && sent.isDm !== isDm ? { membership, isDm } : undefined, sent: next };
-  }
+  const dmChanged = sent !== undefined && sent.isDm !== isDm;
+  if (memberSo <= from && !dmChanged) return { update: undefined, sent: next };
+  // Whole each time: without stripped state a client takes the room for one that it is in.
   const update: RoomUpdate = {
     membership,
     initial: true,
     strippedState: strippedStateFor(matrix, room, scope),
-    ...(isDm && { isDm }),
+    ...((isDm || dmChanged) && { isDm }),
     bumpStamp: memberSo,
   };
   return { update, sent: next };
@@ -91,12 +92,14 @@ function updateInside(parts: UpdateParts, room: Room, scope: UpdateScope): Updat
   const { whole, expanded, timeline, changes } = stretch;
   const description = describeRoom(stretch, userId, isDm, sent !== undefined && sent.isDm !== isDm);
   const joined = membership === "join";
+  const countsChanged = joined && scope.countsChanged;
   const next = { upTo: live, state: config.state, depth: depthAfter(stretch, config, sent), isDm };
 
   const nothing =
     !whole &&
     !expanded &&
-    !scope.countsChanged &&
+    !countsChanged &&
+    !(!joined && stretch.upTo > stretch.after) &&
     !timeline.limited &&
     timeline.events.length === 0 &&
     state.length === 0 &&
@@ -104,6 +107,7 @@ function updateInside(parts: UpdateParts, room: Room, scope: UpdateScope): Updat
     sent?.isDm === isDm;
   if (nothing) return { update: undefined, sent: next };
 
+  const shown = joined ? state : withOwnMembership(stretch, state, userId);
   const view = { userId, deviceId, reader: stretch.reader, withRoomId: false };
   const bundle = whole || expanded || timeline.limited;
   const unread = joined ? matrix.unread.inRoom(userId, room.nid).main : undefined;
@@ -117,7 +121,7 @@ function updateInside(parts: UpdateParts, room: Room, scope: UpdateScope): Updat
     ...(whole && { initial: true }),
     ...description,
     ...((whole ? isDm : sent?.isDm !== isDm) && { isDm }),
-    ...(state.length > 0 && { requiredState: toClientState(matrix, state, view) }),
+    ...(shown.length > 0 && { requiredState: toClientState(matrix, shown, view) }),
     ...(config.timelineLimit > 0 && {
       timeline: {
         events: toClientEvents(matrix, timeline.events, view, { bundle }),
@@ -131,6 +135,12 @@ function updateInside(parts: UpdateParts, room: Room, scope: UpdateScope): Updat
     ...(bumpStamp !== undefined && { bumpStamp }),
   };
   return { update, sent: next };
+}
+
+/** Whatever state is asked: without it a client takes the room for one that it is in. */
+function withOwnMembership(stretch: RoomStretch, state: readonly RoomEvent[], userId: string): RoomEvent[] {
+  const own = stretch.stateEvent("m.room.member", userId);
+  return own && !state.some((event) => event.eventId === own.eventId) ? [...state, own] : [...state];
 }
 
 function depthAfter(stretch: RoomStretch, config: RoomConfig, sent: SentRoom | undefined): number {

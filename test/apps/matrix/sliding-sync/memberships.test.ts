@@ -141,6 +141,28 @@ test("a ban that follows a leave shows nothing of what happened in between", asy
   }
 });
 
+test("whatever is told of a room that the user is not in says that they are not", async () => {
+  const invited = await chat.createRoom(ada, { joinRule: "invite" });
+  await chat.member(ada, invited, "invite", ben);
+  const kicked = await chat.createRoom(ada, { members: [ben] });
+  await chat.sendMany(ada, kicked, 5);
+  await chat.member(ada, kicked, "leave", ben);
+  const plain = { lists: { all: { ranges: [[0, 99]], timeline_limit: 1, required_state: [] } } };
+  const first = await slide(chat, ben, plain);
+  await chat.fixture.request("PUT", `/v3/user/${encodeURIComponent(ben.userId)}/account_data/m.direct`, {
+    token: ben.token,
+    body: { [ada.userId]: [invited, kicked] },
+  });
+  const second = await slide(chat, ben, plain, { pos: first.pos });
+  assert.deepEqual([second.rooms[invited].is_dm, second.rooms[kicked].is_dm], [true, true]);
+  assert.equal(ownMembership(second.rooms[invited].invite_state, ben), "invite");
+  assert.equal(ownMembership(second.rooms[kicked].required_state, ben), "leave");
+  const opened = { ...plain, room_subscriptions: { [kicked]: { timeline_limit: 20, required_state: [] } } };
+  const third = await slide(chat, ben, opened, { pos: second.pos });
+  assert.equal(bodies(third.rooms[kicked].timeline).length, 5);
+  assert.equal(ownMembership(third.rooms[kicked].required_state, ben), "leave");
+});
+
 test("an invitation turned down or withdrawn leaves, and gives away nothing", async () => {
   const declined = await chat.createRoom(ada, { joinRule: "invite", history: "joined" });
   const withdrawn = await chat.createRoom(ada, { joinRule: "invite", history: "joined" });
