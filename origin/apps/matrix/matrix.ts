@@ -24,6 +24,7 @@ import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
 import { buildRoutes } from "./route.ts";
+import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
@@ -55,6 +56,10 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .expire(matrix.events.positionAt(now() - keptNotifications))
       .catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.delivery.tidy().catch((error: unknown) => log.error("matrix.push.tidy-failed", { error }));
+    matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.slidingConnections
+      .expire()
+      .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
   };
   expire();
   matrix.keyBackups.resume();
@@ -105,6 +110,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     joinedTo: (room) => rooms.byNid(room)?.joined ?? nobody,
     now,
   });
+
+  const slidingConnections = createConnections({ database, stream, log, now });
 
   const accountData = createAccountData({ database, stream, waiters });
   const userRules = createUserRules({ accountData, members, serverName });
@@ -174,6 +181,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     receipts,
     filters,
     typing,
+    slidingConnections,
     deviceKeys,
     crossSigning,
     deviceLists,

@@ -35,6 +35,8 @@ const beyond = [
   ...["PUT", "GET", "DELETE"].map((method) => `${method} ${dehydrated}`),
   `GET ${dehydrated}/{}/events`,
   `POST ${dehydrated}/{}/events`,
+  "POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
+  "POST /_matrix/client/v4/sync",
 ];
 
 let specification: Specification;
