@@ -44,6 +44,7 @@ const most = {
   nameBytes: 255,
   timeline: 100,
   toDevice: 100,
+  threadSubscriptions: 100,
 };
 
 /** Throws 400 M_BAD_JSON for a value of the wrong type, M_INVALID_PARAM for one out of range, M_UNKNOWN_POS; 413 M_TOO_LARGE. */
@@ -234,6 +235,7 @@ function parseExtensions(extensions: JsonObject): ExtensionsRequest {
     accountData: selection("account_data"),
     receipts: selection("receipts"),
     typing: selection("typing"),
+    threadSubscriptions: parseThreads(enabled("io.element.msc4308.thread_subscriptions")),
   };
 }
 
@@ -245,4 +247,10 @@ function parseToDevice(extension: JsonObject | undefined): ExtensionsRequest["to
     limit: Math.max(1, Math.min(limit, most.toDevice)),
     since: since === undefined || since === "" ? undefined : parseToken(since).so,
   };
+}
+
+function parseThreads(extension: JsonObject | undefined): ExtensionsRequest["threadSubscriptions"] {
+  if (!extension) return undefined;
+  const limit = optionalInteger(extension, "limit") ?? most.threadSubscriptions;
+  return { limit: Math.max(1, Math.min(limit, most.threadSubscriptions)) };
 }

@@ -41,6 +41,8 @@ export interface ExtensionsRequest {
   readonly accountData: RoomSelection | undefined;
   readonly receipts: RoomSelection | undefined;
   readonly typing: RoomSelection | undefined;
+  /** MSC4308. */
+  readonly threadSubscriptions: { readonly limit: number } | undefined;
 }
 
 /** Which of the request's rooms an extension looks at; absent: all of the kind. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createFixture, type Fixture, type Reply, type User } from "../fixture.ts";
+import { slide } from "../sliding-sync/slide.ts";
 import { makeRoom, send, text } from "./gateway-stand.ts";
 
 let fixture: Fixture;
@@ -36,21 +37,21 @@ test("a reply in a thread rings those who subscribed; who never did anything of 
   const followed = await send(fixture, ada, roomId, text("followed"));
   const other = await send(fixture, ada, roomId, text("other"));
   assert.equal((await ask("PUT", ben, roomId, followed, {})).status, 200);
-  const [before, cleos] = [await unreadIn(ben, roomId), await unreadIn(cleo, roomId)];
+  const [bens, cleos] = [await unreadIn(ben, roomId), await unreadIn(cleo, roomId)];
 
   await send(fixture, ada, roomId, reply(other));
-  assert.equal(await unreadIn(ben, roomId), before);
+  assert.equal(await unreadIn(ben, roomId), bens);
   await send(fixture, ada, roomId, reply(followed));
-  assert.equal(await unreadIn(ben, roomId), before + 1);
+  assert.equal(await unreadIn(ben, roomId), bens + 1);
   await send(fixture, ada, roomId, reply(other, { "m.mentions": { user_ids: [ben.userId] } }));
-  assert.equal(await unreadIn(ben, roomId), before + 2, "a mention goes before");
+  assert.equal(await unreadIn(ben, roomId), bens + 2, "a mention goes before");
   await send(fixture, ada, roomId, text("outside threads"));
-  assert.equal(await unreadIn(ben, roomId), before + 3);
+  assert.equal(await unreadIn(ben, roomId), bens + 3);
   assert.equal(await unreadIn(cleo, roomId), cleos + 4);
 
   await ask("DELETE", ben, roomId, followed);
   await send(fixture, ada, roomId, reply(followed));
-  assert.equal(await unreadIn(ben, roomId), before + 3);
+  assert.equal(await unreadIn(ben, roomId), bens + 3);
 });
 
 test("the first subscription switches the rules on; a member's own choice stands", async () => {
@@ -151,4 +152,34 @@ test("what changed is paged backwards, each thread once, as it is by then", asyn
   for (const query of [{}, { dir: "f" }, { dir: "b", limit: "0" }, { dir: "b", from: "x" }]) {
     assert.equal((await changes(gus, query as Record<string, string>)).body.errcode, "M_INVALID_PARAM");
   }
+});
+
+test("sliding sync tells what changed, the newest of it, and wakes for it", async () => {
+  const hal = await fixture.user("hal");
+  const roomId = await makeRoom(fixture, ada, [hal]);
+  const [one = "", two = "", three = ""] = await Promise.all(
+    ["one", "two", "three"].map((body) => send(fixture, ada, roomId, text(body))),
+  );
+  const name = "io.element.msc4308.thread_subscriptions";
+  const body = { extensions: { [name]: { enabled: true, limit: 2 } } };
+  const first = await slide({ fixture }, hal, body);
+  assert.equal(name in first.extensions, false);
+
+  const waiting = slide({ fixture }, hal, body, { pos: first.pos, timeout: 10_000 });
+  await ask("PUT", hal, roomId, one, {});
+  const second = await waiting;
+  assert.deepEqual(Object.keys(second.extensions[name].subscribed[roomId]), [one]);
+
+  await ask("PUT", hal, roomId, two, {});
+  await ask("PUT", hal, roomId, three, {});
+  await ask("DELETE", hal, roomId, one);
+  const third = await slide({ fixture }, hal, body, { pos: second.pos });
+  const { subscribed, unsubscribed, prev_batch: from } = third.extensions[name];
+  assert.deepEqual([Object.keys(subscribed[roomId]), Object.keys(unsubscribed[roomId])], [[three], [one]]);
+  assert.equal(subscribed[roomId][three].automatic, false);
+  assert.equal(typeof subscribed[roomId][three].bump_stamp, "number");
+  // As clients page: from what the answer bears, to what the request bore.
+  const rest = await changes(hal, { dir: "b", from, to: second.pos });
+  assert.deepEqual(Object.keys(rest.body.subscribed[roomId]), [two]);
+  assert.equal(rest.body.end, undefined);
 });
