@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -42,17 +42,21 @@ async function startServer(
 async function startGateway(t: TestContext) {
   const taken = new Map<string, number>();
   const gateway = { url: "", isUp: true, taken };
-  const server = createServer(async (request, response) => {
-    const body = (await json(request).catch(() => undefined)) as
-      | { notification: { event_id?: string } }
-      | undefined;
-    const eventId = body?.notification.event_id;
-    if (!gateway.isUp || !body) {
+  const answer = (body: unknown, response: ServerResponse): void => {
+    if (!gateway.isUp) {
       response.writeHead(503).end();
       return;
     }
+    const { event_id: eventId } = (body as { notification: { event_id?: string } }).notification;
     if (eventId !== undefined) taken.set(eventId, (taken.get(eventId) ?? 0) + 1);
     response.writeHead(200, { "content-type": "application/json" }).end('{"rejected":[]}');
+  };
+  const server = createServer((request, response) => {
+    json(request).then(
+      (body) => answer(body, response),
+      // Killed while it was sending.
+      () => response.destroy(),
+    );
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

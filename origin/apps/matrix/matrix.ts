@@ -56,7 +56,6 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .expire(matrix.events.positionAt(now() - keptNotifications))
       .catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.delivery.tidy().catch((error: unknown) => log.error("matrix.push.tidy-failed", { error }));
-    matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.slidingConnections
       .expire()
       .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
@@ -140,8 +139,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     unread,
     evaluatorOf: (userId) => userRules.evaluatorOf(userId),
     ignores: (userId, sender) => accountData.ignored(userId).has(sender),
-    subscribers: threadSubscriptions.subscribers,
-    ring: delivery.ring,
+    subscribers: (room, root) => threadSubscriptions.subscribers(room, root),
+    ring: (transaction, userIds, so) => delivery.ring(transaction, userIds, so),
   });
   const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });

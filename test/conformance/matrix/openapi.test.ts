@@ -12,6 +12,7 @@ import { createFixture, type Fixture, password, type User } from "../../apps/mat
 import { createDevice } from "./device.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
+import { drivePush } from "./drive-push.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/matrix-spec", import.meta.url));
 const skip = existsSync(folder) ? false : "skipped: not present: the specification's data beside the project";
@@ -420,28 +421,7 @@ test("profiles, account data, tags and push rules", { skip }, async () => {
   checkEvents([...body.account_data.events, ...body.rooms.join[roomId].account_data.events]);
   await drive("DELETE", "/v3/user/{userId}/rooms/{roomId}/tags/{tag}", tag, { as: ada });
 
-  await drive("GET", "/v3/pushrules/", {}, { as: ada });
-  await drive("GET", "/v3/pushrules/global/", {}, { as: ada });
-  const rule = { kind: "content", ruleId: "supper" };
-  const one = "/v3/pushrules/global/{kind}/{ruleId}";
-  await drive("PUT", one, rule, { as: ada, body: { pattern: "supper", actions: ["notify"] } });
-  await drive("GET", one, rule, { as: ada });
-  await drive("PUT", `${one}/enabled`, rule, { as: ada, body: { enabled: false } });
-  await drive("GET", `${one}/enabled`, rule, { as: ada });
-  await drive("PUT", `${one}/actions`, rule, { as: ada, body: { actions: [] } });
-  await drive("GET", `${one}/actions`, rule, { as: ada });
-  await drive("DELETE", one, rule, { as: ada });
-  await drive("GET", one, rule, { as: ada, status: 404 });
-  const pusher = { app_id: "org.example.app", pushkey: "key" };
-  const described = { app_display_name: "App", device_display_name: "Phone", lang: "en" };
-  const data = { url: "https://push.example.org/_matrix/push/v1/notify", format: "event_id_only" };
-  const set = "/v3/pushers/set";
-  await drive("POST", set, {}, { as: ada, body: { ...pusher, ...described, kind: "http", data } });
-  await drive("POST", set, {}, { as: ada, status: 400, body: { ...pusher, kind: "http" } });
-  await drive("GET", "/v3/pushers", {}, { as: ada });
-  await drive("POST", set, {}, { as: ada, body: { ...pusher, kind: null } });
-  const notified = await drive("GET", "/v3/notifications", {}, { as: ben, query: { limit: "5" } });
-  assert.ok(notified.body.notifications.length > 0, "ben has been invited and written to");
+  await drivePush(driver, ada, ben);
 });
 
 test("keys and messages between devices", { skip }, async () => {

@@ -49,13 +49,13 @@ export const usualTimes: DeliveryTimes = {
 
 /** A message of yesterday rings no more; it is still unread in the app. */
 const oldestMs = 24 * hour;
-/** Requests under way at once, in all (of the table's 32) and to one gateway. */
+/** Requests under way at once: in all (of the table's 32), and to one gateway or for one member. */
 const mostAtOnce = 12;
-const mostAtOneGateway = 4;
+const mostForOne = 4;
 /** Refusals of one notification after which the next one is tried. */
 const mostRefusals = 3;
-/** Read notifications that are passed over before others get their turn. */
-const passedOverATurn = 50;
+/** Looks through the tables that find nothing to send, before others get their turn. */
+const looksATurn = 20;
 const stopMs = 1000;
 
 /** One pusher and where it stands. */
@@ -101,7 +101,8 @@ export function createDelivery(parts: {
   /** What members with pushers have unread; absent: to be counted. */
   const badges = new Map<string, number>();
   let waiting: Line[] = [];
-  const atGateway = new Map<string, number>();
+  /** How many requests are under way to a gateway, by its host, and for a member, by the user id. */
+  const busyFor = new Map<string, number>();
   const underWay = new Set<Promise<void>>();
   const stop = new AbortController();
   let closed = false;
@@ -166,12 +167,12 @@ export function createDelivery(parts: {
   function startSome(): void {
     const left: Line[] = [];
     for (const line of waiting) {
-      const there = atGateway.get(line.gateway) ?? 0;
-      if (underWay.size >= mostAtOnce || there >= mostAtOneGateway) {
+      const ones = [line.gateway, line.pusher.userId];
+      if (underWay.size >= mostAtOnce || ones.some((one) => (busyFor.get(one) ?? 0) >= mostForOne)) {
         left.push(line);
         continue;
       }
-      atGateway.set(line.gateway, there + 1);
+      for (const one of ones) busyFor.set(one, (busyFor.get(one) ?? 0) + 1);
       const work = attempt(line)
         .catch((error: unknown) => {
           log.error("matrix.push.failed", { error });
@@ -179,9 +180,11 @@ export function createDelivery(parts: {
         })
         .finally(() => {
           underWay.delete(work);
-          const others = (atGateway.get(line.gateway) ?? 1) - 1;
-          if (others > 0) atGateway.set(line.gateway, others);
-          else atGateway.delete(line.gateway);
+          for (const one of ones) {
+            const others = (busyFor.get(one) ?? 1) - 1;
+            if (others > 0) busyFor.set(one, others);
+            else busyFor.delete(one);
+          }
           line.busy = false;
           kick(line);
           startSome();
@@ -262,7 +265,7 @@ export function createDelivery(parts: {
       const ring = found && ringOf(line.pusher, found);
       if (ring) return ring;
       line.mark = found?.so ?? upTo ?? line.newest;
-      if (looked % passedOverATurn === 0) await nextTurn();
+      if (looked % looksATurn === 0) await nextTurn();
       if (line.gone || closed) return undefined;
     }
     return undefined;
@@ -348,12 +351,12 @@ export function createDelivery(parts: {
       waiting = [];
       const late = new AbortController();
       await Promise.race([
-        Promise.allSettled([...underWay]),
+        Promise.allSettled(underWay),
         pause(stopMs, undefined, { ref: false, signal: late.signal }).catch(() => undefined),
       ]);
       late.abort();
       stop.abort();
-      await Promise.allSettled([...underWay]);
+      await Promise.allSettled(underWay);
       await marks.flush();
     },
   };

@@ -245,8 +245,8 @@ test("a gateway gets four at once and no more, and a dead one holds up nobody el
   for (const open of held) open();
   await gateway.next();
   assert.deepEqual(
-    gateway.arrived.map(({ devices }) => devices[0]?.pushkey).toSorted(),
-    others.map(({ name }) => name).toSorted(),
+    new Set(gateway.arrived.map(({ devices }) => devices[0]?.pushkey)),
+    new Set(others.map(({ name }) => name)),
   );
 });
 
