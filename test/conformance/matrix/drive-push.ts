@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { User } from "../../apps/matrix/fixture.ts";
 import type { Driver } from "./drive.ts";
 
-/** Push rules, pushers, and what has notified somebody who has been invited and written to. */
+/** Push rules, pushers, and what has notified somebody. */
 export async function drivePush(driver: Driver, ada: User, notifiedUser: User): Promise<void> {
   const drive: Driver["drive"] = (...request) => driver.drive(...request);
   await drive("GET", "/v3/pushrules/", {}, { as: ada });
@@ -25,6 +25,8 @@ export async function drivePush(driver: Driver, ada: User, notifiedUser: User): 
   await drive("POST", set, {}, { as: ada, status: 400, body: { ...pusher, kind: "http" } });
   await drive("GET", "/v3/pushers", {}, { as: ada });
   await drive("POST", set, {}, { as: ada, body: { ...pusher, kind: null } });
+  const room = { preset: "private_chat", invite: [notifiedUser.userId] };
+  await drive("POST", "/v3/createRoom", {}, { as: ada, body: room });
   const notified = await drive("GET", "/v3/notifications", {}, { as: notifiedUser, query: { limit: "5" } });
-  assert.ok(notified.body.notifications.length > 0, "they have been invited and written to");
+  assert.ok(notified.body.notifications.length > 0, "an invitation is one");
 }
