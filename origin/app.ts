@@ -11,6 +11,7 @@ export interface AppContext {
   readonly config: Config;
   readonly log: Log;
   readonly members: Members;
+  /** Of the Matrix app alone: it deletes what no row of its own needs. Another app opens a store in another folder. */
   readonly blobs: BlobStore;
   /** Unix time in milliseconds. An argument, so that a test can hold it still. */
   readonly now: () => number;

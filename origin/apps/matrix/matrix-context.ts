@@ -6,6 +6,7 @@ import type { CrossSigning } from "./e2ee/cross-signing.ts";
 import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
+import type { Media } from "./media/media.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
 import type { Append } from "./rooms/append.ts";
@@ -50,6 +51,7 @@ export interface MatrixContext {
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;
   readonly toDevice: ToDevice;
+  readonly media: Media;
 }
 
 /** `@name:server`, the user id of a member. */

@@ -6,6 +6,7 @@ import { createDeviceLists } from "./e2ee/device-lists.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
@@ -40,6 +41,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .expire(now())
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
   };
   expire();
   const daily = setInterval(expire, day).unref();
@@ -54,10 +56,11 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       log,
       now,
     }),
-    backup: { databases: ["matrix"], blobs: [] },
+    backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
+      await matrix.media.close();
       await following.close();
     },
   };
@@ -108,6 +111,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, members, serverName });
   const toDevice = createToDevice({ database, stream, waiters, members, serverName });
 
+  const media = createMedia({ config, database, blobs: context.blobs, log, now });
+
   return {
     config,
     log,
@@ -134,5 +139,6 @@ function createMatrixContext(context: AppContext): MatrixContext {
     crossSigning,
     deviceLists,
     toDevice,
+    media,
   };
 }

@@ -1,6 +1,7 @@
 import type { Migration } from "../../../storage/database.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
+import { media } from "./migrations/media.ts";
 
 /**
  * The Matrix database, in the order in which its schema grew: a file each. Every fact that /sync can report bears a
@@ -11,4 +12,5 @@ import { lostPositions } from "./migrations/lost-positions.ts";
 export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
+  media,
 ];

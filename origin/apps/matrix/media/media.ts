@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import type { Config } from "../../../config/config.ts";
+import type { Log } from "../../../host/log.ts";
+import type { BlobStore } from "../../../storage/blobs.ts";
+import type { Database } from "../../../storage/database.ts";
+import { MatrixError, notFound } from "../matrix-error.ts";
+import { createArrivals } from "./arrivals.ts";
+import { createKeptBlobs, type KeptBlobs } from "./kept-blobs.ts";
+import { createMediaStore, type MediaRow } from "./media-store.ts";
+import { openResumableUploads, type ResumableUploads } from "./resumable.ts";
+import { removeOldMedia } from "./retention.ts";
+import { createUploads, type Uploads } from "./uploads.ts";
+
+/** A media id with its content. */
+export type PresentMedia = MediaRow & { readonly hash: string };
+
+/** Which media a client asks for, and how long it waits for a content that is still to come. */
+export interface MediaWish {
+  readonly serverName: string;
+  readonly id: string;
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** Throws when the session has ended while it waited. */
+  readonly checkSession: () => void;
+}
+
+/** The content repository. */
+export interface Media {
+  readonly blobs: KeptBlobs;
+  readonly uploads: Uploads;
+  readonly resumable: ResumableUploads;
+  /** Whether the addresses without authentication serve anything; see client-api/content-repo.ts. */
+  readonly isOpen: boolean;
+  /** The media asked for. Throws 404, or 504 M_NOT_YET_UPLOADED when the wait is over. */
+  find(wish: MediaWish): Promise<PresentMedia>;
+  /** Deletes what is over: expired ids and uploads, what retention says, blobs that nothing needs. */
+  tidy(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createMedia(options: {
+  readonly config: Config;
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly log: Log;
+  readonly now: () => number;
+}): Media {
+  const { config, database, log, now } = options;
+  const store = createMediaStore(database, now);
+  const blobs = createKeptBlobs(database, options.blobs, log);
+  const arrivals = createArrivals();
+  const uploads = createUploads({ config: config.matrix, database, store, blobs, arrivals, now });
+  const resumable = openResumableUploads({
+    folder: join(config.dataDir, "uploads"),
+    largest: config.matrix.maxResumableSize,
+    database,
+    media: store,
+    blobs,
+    uploads,
+    now,
+  });
+
+  const isAwaited = (row: MediaRow): boolean => row.hash === null && (row.expiresAt ?? 0) > now();
+
+  return {
+    blobs,
+    uploads,
+    resumable,
+    // Only a server for outside suites (docs/testing.md) is in another mode.
+    isOpen: !["production", "development"].includes(config.mode),
+    async find({ serverName, id, waitMs, signal, checkSession }) {
+      // There is no federation: other servers' media are not here.
+      const look = (): MediaRow | undefined =>
+        serverName === config.serverName ? store.find(id) : undefined;
+      let row = look();
+      if (row && isAwaited(row)) {
+        await arrivals.wait(id, waitMs, signal);
+        checkSession();
+        row = look();
+        if (row && isAwaited(row)) {
+          throw new MatrixError(
+            504,
+            "M_NOT_YET_UPLOADED",
+            "This file has not been uploaded yet. Try again later.",
+          );
+        }
+      }
+      if (!row || row.hash === null) throw notFound("There is no such file here.");
+      store.touch(row).catch((error: unknown) => log.error("matrix.media.touch-failed", { error }));
+      return row as PresentMedia;
+    },
+    async tidy() {
+      await removeOldMedia(store, config.matrix.mediaRetentionDays);
+      await resumable.tidy();
+      await blobs.searchAfterRestore();
+      await blobs.collect();
+    },
+    async close() {
+      arrivals.close();
+      await resumable.close();
+      await blobs.close();
+    },
+  };
+}
