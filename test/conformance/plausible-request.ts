@@ -34,6 +34,7 @@ const signedKey: Body = ({ userId }) => ({
 });
 
 const client = "/_matrix/client/v3";
+const resumable = "/_matrix/media/unstable/burrow/resumable";
 const room = `${client}/rooms/:roomId`;
 
 /** By method and path, as the operation is registered. */
@@ -216,6 +217,12 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
     `PUT ${client}/sendToDevice/:eventType/:txnId`,
     ({ other }) => ({ messages: { [other]: { "*": { a: 1 } } } }),
   ],
+  // Any bytes are a file: nothing of them to spoil.
+  ["POST /_matrix/media/v3/upload", () => ({})],
+  ["PUT /_matrix/media/v3/upload/:serverName/:mediaId", () => ({})],
+  ["POST /_matrix/media/v1/create", () => ({})],
+  [`POST ${resumable}`, () => ({})],
+  [`PATCH ${resumable}/:uploadId`, () => ({})],
 ]);
 
 /** Contents that the server itself reads, by the type of their event. */

@@ -111,7 +111,14 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, members, serverName });
   const toDevice = createToDevice({ database, stream, waiters, members, serverName });
 
-  const media = createMedia({ config, database, blobs: context.blobs, log, now });
+  const media = createMedia({
+    config,
+    database,
+    blobs: context.blobs,
+    outbound: context.outbound,
+    log,
+    now,
+  });
 
   return {
     config,

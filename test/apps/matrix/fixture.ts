@@ -6,6 +6,7 @@ import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
 import { createKdf } from "../../../origin/members/kdf.ts";
@@ -29,7 +30,7 @@ export interface User {
 
 export interface Reply {
   readonly status: number;
-  /** The parsed body; undefined when it is empty. */
+  /** The body, parsed where it is JSON; undefined when it is empty. */
   // oxlint-disable-next-line typescript/no-explicit-any -- the server's word is what a test checks, not what it assumes
   readonly body: any;
   readonly headers: Headers;
@@ -70,11 +71,13 @@ export interface Fixture {
 }
 
 /** Call `close` in `after`. */
-export async function createFixture(overrides: { defaultRoomVersion?: string } = {}): Promise<Fixture> {
+export async function createFixture(
+  overrides: { defaultRoomVersion?: string; maxUploadSize?: number } = {},
+): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "burrow-matrix-"));
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
-  const config = makeConfig(folder, overrides.defaultRoomVersion ?? "11");
+  const config = makeConfig(folder, overrides);
   let server = startServer(folder, config, clock, log);
 
   async function invite(uses = 1): Promise<string> {
@@ -123,7 +126,7 @@ export async function createFixture(overrides: { defaultRoomVersion?: string } =
       return {
         status: response.status,
         headers: response.headers,
-        body: answer === "" ? undefined : JSON.parse(answer),
+        body: answer === "" ? undefined : isJson(response) ? JSON.parse(answer) : answer,
         guess: context.guess,
       };
     },
@@ -158,6 +161,8 @@ export async function createFixture(overrides: { defaultRoomVersion?: string } =
   return fixture;
 }
 
+const isJson = (response: Response): boolean => response.headers.get("content-type") === "application/json";
+
 /** The owner's name in the fixture; everyone else is a member. */
 export const ownerName = "keeper";
 
@@ -190,6 +195,7 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
     blobs: openBlobStore(join(folder, "blobs")),
+    outbound: { fetch: () => Promise.reject(new OutboundError("unreachable")) },
     now,
     openDatabase: open,
   });
@@ -204,13 +210,14 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
   };
 }
 
-function makeConfig(folder: string, defaultRoomVersion: string): Config {
+function makeConfig(folder: string, overrides: Parameters<typeof createFixture>[0] = {}): Config {
   return readConfig({
     dataDir: folder,
     environment: {
       BURROW_MODE: "development",
       BURROW_SERVER_NAME: "burrow.localhost",
-      BURROW_MATRIX_DEFAULT_ROOM_VERSION: defaultRoomVersion,
+      BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
+      BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });

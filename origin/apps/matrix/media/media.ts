@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Config } from "../../../config/config.ts";
 import type { Log } from "../../../host/log.ts";
+import type { Outbound } from "../../../host/outbound/outbound.ts";
 import type { BlobStore } from "../../../storage/blobs.ts";
 import type { Database } from "../../../storage/database.ts";
 import { MatrixError, notFound } from "../matrix-error.ts";
@@ -9,6 +10,9 @@ import { createKeptBlobs, type KeptBlobs } from "./kept-blobs.ts";
 import { createMediaStore, type MediaRow } from "./media-store.ts";
 import { openResumableUploads, type ResumableUploads } from "./resumable.ts";
 import { removeOldMedia } from "./retention.ts";
+import { createThumbnailMaker } from "./thumbnail-maker.ts";
+import { createThumbnails, type Thumbnails } from "./thumbnails.ts";
+import { createUrlPreviews, type UrlPreviews } from "./url-previews.ts";
 import { createUploads, type Uploads } from "./uploads.ts";
 
 /** A media id with its content. */
@@ -29,6 +33,8 @@ export interface Media {
   readonly blobs: KeptBlobs;
   readonly uploads: Uploads;
   readonly resumable: ResumableUploads;
+  readonly thumbnails: Thumbnails;
+  readonly previews: UrlPreviews;
   /** Whether the addresses without authentication serve anything; see client-api/content-repo.ts. */
   readonly isOpen: boolean;
   /** The media asked for. Throws 404, or 504 M_NOT_YET_UPLOADED when the wait is over. */
@@ -42,10 +48,11 @@ export function createMedia(options: {
   readonly config: Config;
   readonly database: Database;
   readonly blobs: BlobStore;
+  readonly outbound: Pick<Outbound, "fetch">;
   readonly log: Log;
   readonly now: () => number;
 }): Media {
-  const { config, database, log, now } = options;
+  const { config, database, outbound, log, now } = options;
   const store = createMediaStore(database, now);
   const blobs = createKeptBlobs(database, options.blobs, log);
   const arrivals = createArrivals();
@@ -59,6 +66,10 @@ export function createMedia(options: {
     uploads,
     now,
   });
+  const maker = createThumbnailMaker();
+  const thumbnails = createThumbnails({ database, blobs, maker, today: () => store.today() });
+  const { serverName } = config;
+  const previews = createUrlPreviews({ serverName, database, media: store, blobs, outbound, now });
 
   const isAwaited = (row: MediaRow): boolean => row.hash === null && (row.expiresAt ?? 0) > now();
 
@@ -66,12 +77,13 @@ export function createMedia(options: {
     blobs,
     uploads,
     resumable,
+    thumbnails,
+    previews,
     // Only a server for outside suites (docs/testing.md) is in another mode.
     isOpen: !["production", "development"].includes(config.mode),
-    async find({ serverName, id, waitMs, signal, checkSession }) {
+    async find({ serverName: server, id, waitMs, signal, checkSession }) {
       // There is no federation: other servers' media are not here.
-      const look = (): MediaRow | undefined =>
-        serverName === config.serverName ? store.find(id) : undefined;
+      const look = (): MediaRow | undefined => (server === serverName ? store.find(id) : undefined);
       let row = look();
       if (row && isAwaited(row)) {
         await arrivals.wait(id, waitMs, signal);
@@ -92,11 +104,14 @@ export function createMedia(options: {
     async tidy() {
       await removeOldMedia(store, config.matrix.mediaRetentionDays);
       await resumable.tidy();
+      await thumbnails.tidy();
+      await previews.tidy();
       await blobs.searchAfterRestore();
       await blobs.collect();
     },
     async close() {
       arrivals.close();
+      maker.close();
       await resumable.close();
       await blobs.close();
     },
