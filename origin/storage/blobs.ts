@@ -114,7 +114,7 @@ export function openBlobStore(folder: string): BlobStore {
       const size = await sizeOf(hash);
       if (size === undefined) return undefined;
       const file = await open(pathOf(folder, hash), "r");
-      return { size, stream: createReadStream("", { fd: file, highWaterMark: 256 * 1024, ...range }) };
+      return { size, stream: createReadStream("", { fd: file, highWaterMark: 64 * 1024, ...range }) };
     },
     has: async (hash) => (await sizeOf(hash)) !== undefined,
     size: sizeOf,

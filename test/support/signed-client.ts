@@ -114,13 +114,16 @@ export function createSignedClient(options: {
             incoming.on("error", reject);
             incoming.on("end", () => {
               const bytes = Buffer.concat(chunks);
-              const answer = bytes.toString("utf8");
+              const text = (): string => bytes.toString("utf8");
               resolve({
                 status: incoming.statusCode ?? 0,
                 headers: incoming.headers,
-                text: answer,
                 bytes,
-                json: <T>() => JSON.parse(answer) as T,
+                // Of a large file nobody wants it.
+                get text() {
+                  return text();
+                },
+                json: <T>() => JSON.parse(text()) as T,
               });
             });
           },

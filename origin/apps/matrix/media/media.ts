@@ -72,6 +72,20 @@ export function createMedia(options: {
   const previews = createUrlPreviews({ serverName, database, media: store, blobs, outbound, now });
 
   const isAwaited = (row: MediaRow): boolean => row.hash === null && (row.expiresAt ?? 0) > now();
+  const ending = new AbortController();
+  let tidying = Promise.resolve();
+
+  async function tidyUp(): Promise<void> {
+    const steps = [
+      () => removeOldMedia(store, config.matrix.mediaRetentionDays, ending.signal),
+      () => resumable.tidy(),
+      () => thumbnails.tidy(),
+      () => previews.tidy(),
+      () => blobs.searchAfterRestore(),
+      () => blobs.collect(),
+    ];
+    for (const step of steps) if (!ending.signal.aborted) await step();
+  }
 
   return {
     blobs,
@@ -101,19 +115,18 @@ export function createMedia(options: {
       store.touch(row).catch((error: unknown) => log.error("matrix.media.touch-failed", { error }));
       return row as PresentMedia;
     },
-    async tidy() {
-      await removeOldMedia(store, config.matrix.mediaRetentionDays);
-      await resumable.tidy();
-      await thumbnails.tidy();
-      await previews.tidy();
-      await blobs.searchAfterRestore();
-      await blobs.collect();
+    tidy() {
+      const run = tidying.then(tidyUp, tidyUp);
+      tidying = run.catch(() => {});
+      return run;
     },
     async close() {
+      ending.abort();
       arrivals.close();
       maker.close();
       await resumable.close();
       await blobs.close();
+      await tidying;
     },
   };
 }

@@ -52,7 +52,9 @@ export async function serveMedia(request: Request, blobs: KeptBlobs, media: Serv
   if (request.method === "HEAD") return new Response(null, { status, headers });
   const blob = await blobs.open(media.hash, range);
   if (!blob) throw notFound("This file is not here any more.");
-  return new Response(Readable.toWeb(blob.stream), { status, headers });
+  // Nothing is read ahead of the client but what the file's own stream holds.
+  const body = Readable.toWeb(blob.stream, { strategy: { highWaterMark: 0 } });
+  return new Response(body, { status, headers });
 }
 
 /** RFC 9110 §13.1.2, by weak comparison. */

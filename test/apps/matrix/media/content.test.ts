@@ -1,11 +1,13 @@
 /** Uploads and downloads, over real sockets: what comes back, and how inert it is (M5, L3). */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { type ReadStream, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
+import type { KeptBlobs } from "../../../../origin/apps/matrix/media/kept-blobs.ts";
+import { serveMedia } from "../../../../origin/apps/matrix/media/serve-media.ts";
 import { makeZip } from "../../../host/archive/hostile.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { type MediaHouse, openMediaHouse, serverName } from "./media-house.ts";
@@ -239,6 +241,30 @@ test("a blob that is being deleted survives whoever uploads it again meanwhile",
     const [again] = await Promise.all([house.upload(bytes), repository.tidy(), repository.tidy()]);
     assert.ok((await house.download(again)).bytes.equals(bytes));
   }
+});
+
+test("a client that stops reading stops the reading of the file, and one that leaves closes it", async () => {
+  const id = await house.upload(randomBytes(1_000_000));
+  const { hash } = house.rows<{ hash: string }>(`SELECT hash FROM media WHERE id = '${id}'`)[0]!;
+  const { blobs } = house.matrix.media;
+  let stream: ReadStream | undefined;
+  const watched: KeptBlobs = {
+    ...blobs,
+    async open(name, range) {
+      const blob = await blobs.open(name, range);
+      stream = blob?.stream as ReadStream;
+      return blob;
+    },
+  };
+  const served = { hash, type: "video/mp4", shown: false, name: null };
+  const response = await serveMedia(new Request("http://x/"), watched, served);
+  const reader = response.body!.getReader();
+  await reader.read();
+  await pause(50);
+  assert.ok(stream!.bytesRead <= 256 * 1024, `${stream!.bytesRead} bytes were read for one that took some`);
+  const closed = new Promise((resolve) => stream?.once("close", resolve));
+  await reader.cancel();
+  await closed;
 });
 
 test("an upload that breaks off leaves nothing", async () => {
