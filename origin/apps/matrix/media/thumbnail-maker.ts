@@ -28,13 +28,18 @@ export interface ThumbnailMaker {
   close(): void;
 }
 
+export interface ThumbnailLimits {
+  /** For one thumbnail, the start of the process included. */
+  readonly longestMs: number;
+  /** Resident memory of the process. */
+  readonly mostBytes: number;
+}
+
+/** A phone is several times slower than a desk's machine. The largest picture that is decoded takes half of the memory. */
+const usualLimits: ThumbnailLimits = { longestMs: 20_000, mostBytes: 512 * 1024 * 1024 };
 const mostWaiting = 32;
 const idleMs = 15_000;
-/** For one thumbnail, the start of the process included: a phone is several times slower than a desk's machine. */
-const longestMs = 20_000;
-/** Resident memory. The largest picture that is decoded takes half of it. */
-const mostBytes = 512 * 1024 * 1024;
-const watchMs = 100;
+const watchMs = 50;
 /** After the library was found missing, it is looked for again. */
 const retryMs = 60 * 60 * 1000;
 
@@ -44,9 +49,9 @@ interface Task {
   readonly reject: (error: ThumbnailError) => void;
 }
 
-export function createThumbnailMaker(): ThumbnailMaker {
+export function createThumbnailMaker(limits = usualLimits): ThumbnailMaker {
   const waiting: Task[] = [];
-  let current: { task: Task; watch: NodeJS.Timeout; deadline: number } | undefined;
+  let current: { task: Task; watch: NodeJS.Timeout } | undefined;
   let child: ChildProcess | undefined;
   let idle: NodeJS.Timeout | undefined;
   let unavailableUntil = -Infinity;
@@ -129,11 +134,12 @@ export function createThumbnailMaker(): ThumbnailMaker {
     child.ref();
     child.channel?.ref();
     const watched = child;
-    const deadline = performance.now() + longestMs;
+    const deadline = performance.now() + limits.longestMs;
     const watch = setInterval(() => {
-      if (performance.now() > deadline || residentBytes(watched.pid) > mostBytes) watched.kill("SIGKILL");
+      if (performance.now() > deadline || residentBytes(watched.pid) > limits.mostBytes)
+        watched.kill("SIGKILL");
     }, watchMs);
-    current = { task, watch, deadline };
+    current = { task, watch };
     child.send(task.job);
   }
 

@@ -262,7 +262,7 @@ test("a client that stops reading stops the reading of the file, and one that le
   await reader.read();
   await pause(50);
   assert.ok(stream!.bytesRead <= 256 * 1024, `${stream!.bytesRead} bytes were read for one that took some`);
-  const closed = new Promise((resolve) => stream?.once("close", resolve));
+  const closed = new Promise<void>((resolve) => stream?.once("close", () => resolve()));
   await reader.cancel();
   await closed;
 });

@@ -1,7 +1,7 @@
 /** Thumbnails: listed sizes, once each, made elsewhere; bombs refused before anything decodes them. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -171,6 +171,53 @@ function hashOf(id: string): string | undefined {
 
 const hasProc = existsSync("/proc/self/environ");
 
+/** The process ids of this process' own decoders. */
+function decoders(): number[] {
+  const tell = (pid: string, file: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    } catch {
+      return "";
+    }
+  };
+  const isOwn = new RegExp(`^PPid:\\s+${process.pid}$`, "m");
+  return readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid) && tell(pid, "cmdline").includes("thumbnail-child"))
+    .filter((pid) => isOwn.test(tell(pid, "status")))
+    .map(Number);
+}
+
+test("a picture that takes too long or too much ends its process, and the next one gets another", {
+  skip: skip || (hasProc ? false : "skipped: no /proc"),
+}, async () => {
+  const file = join(folder, "slow.png");
+  await sharp!({ create: { width: 9, height: 9, channels: 3, background: "red" } }).toFile(file);
+  const job = {
+    path: file,
+    width: 32,
+    height: 32,
+    method: "scale",
+    animated: false,
+    mostPixels: 1e6,
+  } as const;
+  const before = decoders();
+  const maker = createThumbnailMaker({ longestMs: 3000, mostBytes: 2 ** 30 });
+  const greedy = createThumbnailMaker({ longestMs: 5000, mostBytes: 1 });
+  try {
+    await maker.make(job);
+    // As a decoder that never comes back.
+    for (const pid of decoders().filter((pid) => !before.includes(pid))) process.kill(pid, "SIGSTOP");
+    await assert.rejects(maker.make(job), { code: "too-costly" });
+    assert.equal((await maker.make(job)).type, "image/jpeg");
+    const large = join(folder, "large.png");
+    writeFileSync(large, makePng(4000, 3000));
+    await assert.rejects(greedy.make({ ...job, path: large, mostPixels: 1e8 }), { code: "too-costly" });
+  } finally {
+    maker.close();
+    greedy.close();
+  }
+});
+
 test("the decoder's process knows no secret and ends by itself", {
   skip: skip || (hasProc ? false : "skipped: no /proc"),
 }, async () => {
@@ -188,16 +235,7 @@ test("the decoder's process knows no secret and ends by itself", {
       mostPixels: 1e6,
     } as const;
     assert.equal((await maker.make(job)).type, "image/jpeg");
-    const children = readdirSync("/proc").filter((pid) => {
-      try {
-        return /thumbnail-child/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-      } catch {
-        return false;
-      }
-    });
-    const own = children.filter((pid) =>
-      new RegExp(`^PPid:\\s+${process.pid}$`, "m").test(readFileSync(`/proc/${pid}/status`, "utf8")),
-    );
+    const own = decoders();
     assert.ok(own.length > 0);
     for (const pid of own) {
       assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, "utf8"), /SECRET|HOME|PATH=(?!.*lib)/);
