@@ -111,9 +111,11 @@ export function openBlobStore(folder: string): BlobStore {
       return stored;
     },
     async open(hash, range) {
-      const size = await sizeOf(hash);
-      if (size === undefined) return undefined;
-      const file = await open(pathOf(folder, hash), "r");
+      if (!hashPattern.test(hash)) return undefined;
+      const file = await openToRead(pathOf(folder, hash));
+      if (!file) return undefined;
+      const { size } = await file.stat();
+      // Small pieces: a reader that stands still holds two of them.
       return { size, stream: createReadStream("", { fd: file, highWaterMark: 64 * 1024, ...range }) };
     },
     has: async (hash) => (await sizeOf(hash)) !== undefined,
@@ -144,6 +146,15 @@ export function openBlobStore(folder: string): BlobStore {
 /** The folders among which blobs are spread, by two digits each. */
 async function foldersOf(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((entry) => /^[0-9a-f]{2}$/.test(entry));
+}
+
+async function openToRead(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 async function flushAndHash(path: string): Promise<StoredBlob> {

@@ -8,9 +8,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { createClient } from "matrix-js-sdk";
+
 import { BODY_MAX_BYTES } from "../../shared/limits.ts";
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import { type MediaHouse, openMediaHouse } from "../apps/matrix/media/media-house.ts";
+import { makePng } from "../apps/matrix/media/pictures.ts";
+import { forgetfulLogger } from "../support/matrix-client.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -80,6 +84,27 @@ test("30 MB go up and come down, whole and in ranges, and stay inert on the way"
   // Who leaves in the middle does not keep the file open.
   const left = await ask(path);
   await left.body?.cancel();
+});
+
+test("an ordinary client uploads, and has its picture and the thumbnail back by authenticated media", async (t) => {
+  const client = createClient({ baseUrl: edge.url, accessToken: house.ada, logger: forgetfulLogger });
+  t.after(() => client.stopClient());
+  const picture = makePng(640, 480);
+  const name = "caf\u00e9.png";
+  const { content_uri: uri } = await client.uploadContent(
+    new Blob([new Uint8Array(picture)], { type: "image/png" }),
+    {
+      name,
+    },
+  );
+  const get = (url: string | null): Promise<Response> => ask(new URL(url ?? "").href);
+  const whole = await get(client.mxcUrlToHttp(uri, undefined, undefined, undefined, false, true, true));
+  assert.equal(await hashOf(whole), sha256(picture));
+  assert.equal(whole.headers.get("content-disposition"), "inline; filename*=utf-8''caf%C3%A9.png");
+  const small = await get(client.mxcUrlToHttp(uri, 96, 96, "crop", false, true, true));
+  assert.equal(small.status, 200);
+  assert.match(small.headers.get("content-type") ?? "", /^image\/(?:jpeg|png)$/);
+  assert.equal((await client.getMediaConfig(true))["m.upload.size"], BODY_MAX_BYTES);
 });
 
 test("what one request cannot carry goes in parts, as the edge says", async () => {

@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { openSpecification, type Specification } from "../../support/openapi.ts";
 import { createFixture, type Fixture, password, type User } from "../../apps/matrix/fixture.ts";
 import { createDevice } from "./device.ts";
+import { driveMedia } from "./drive-media.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/matrix-spec", import.meta.url));
@@ -475,40 +476,7 @@ test("keys and messages between devices", { skip }, async () => {
   await drive("GET", "/v3/keys/changes", {}, { as: ada, query: { from: start, to: body.next_batch } });
 });
 
-test("media", { skip }, async () => {
-  const idOf = (uri: string) => ({ serverName: "burrow.localhost", mediaId: uri.split("/").at(-1) ?? "" });
-  const upload = "/_matrix/media/v3/upload";
-  const query = { filename: "a.txt" };
-  const sent = await drive("POST", upload, {}, { as: ada, query, body: "hello" });
-  const there = idOf(sent.body.content_uri);
-  await drive("POST", upload, {}, { as: ada, status: 413, body: "x".repeat(4_000_001) });
-  const made = await drive("POST", "/_matrix/media/v1/create", {}, { as: ada });
-  const later = idOf(made.body.content_uri);
-  const one = `${upload}/{serverName}/{mediaId}`;
-  const download = "/v1/media/download/{serverName}/{mediaId}";
-  await drive("GET", download, later, { as: ben, status: 504, query: { timeout_ms: "0" } });
-  await drive("PUT", one, later, { as: ben, status: 403, body: "hers" });
-  await drive("PUT", one, later, { as: ada, body: "at last" });
-  await drive("PUT", one, later, { as: ada, status: 409, body: "again" });
-  await drive("PUT", one, { ...later, mediaId: "never" }, { as: ada, status: 404, body: "x" });
-  assert.equal((await drive("GET", download, there, { as: ben })).body, "hello");
-  await drive("GET", `${download}/{fileName}`, { ...later, fileName: "b.txt" }, { as: ben });
-  const thumbnail = "/v1/media/thumbnail/{serverName}/{mediaId}";
-  const size = { width: "32", height: "32" };
-  await drive("GET", thumbnail, there, { as: ben, status: 400, query: size });
-  const address = { url: "https://example.org/" };
-  await drive("GET", "/v1/media/preview_url", {}, { as: ada, query: address });
-  await drive("GET", "/_matrix/media/v3/preview_url", {}, { as: ada, query: address });
-  await drive("GET", "/v1/media/config", {}, { as: ada });
-  await drive("GET", "/_matrix/media/v3/config", {}, { as: ada });
-  // "MAY return 404 M_NOT_FOUND" says the text, and the schemas do not foresee it.
-  for (const old of ["download/{}/{}", "download/{}/{}/{}", "thumbnail/{}/{}"]) {
-    const path = `/_matrix/media/v3/${old}`;
-    const reply = await fixture.request("GET", path.replaceAll("{}", "x"));
-    assert.deepEqual([reply.status, reply.body.errcode], [404, "M_NOT_FOUND"]);
-    driver.driven.add(`GET ${path}`);
-  }
-});
+test("media", { skip }, () => driveMedia(driver, fixture, ada, ben));
 
 test("no built operation was left out", { skip }, () => {
   const named = new Set([...specification.operations].map(unnamed));
