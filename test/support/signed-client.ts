@@ -114,16 +114,16 @@ export function createSignedClient(options: {
             incoming.on("error", reject);
             incoming.on("end", () => {
               const bytes = Buffer.concat(chunks);
-              const text = (): string => bytes.toString("utf8");
+              const decode = (): string => bytes.toString("utf8");
               resolve({
                 status: incoming.statusCode ?? 0,
                 headers: incoming.headers,
                 bytes,
                 // Of a large file nobody wants it.
                 get text() {
-                  return text();
+                  return decode();
                 },
-                json: <T>() => JSON.parse(text()) as T,
+                json: <T>() => JSON.parse(decode()) as T,
               });
             });
           },

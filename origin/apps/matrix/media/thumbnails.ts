@@ -38,8 +38,9 @@ const mostPixels: Readonly<Record<ImageSize["format"], number>> = {
 };
 const mostBytes = 500_000_000;
 const unusedDays = 30;
-/** Pictures of which none can be made, remembered so that each costs a process once. */
+/** Pictures of which none could be made are remembered for a while: each of them costs a process. */
 const mostRemembered = 500;
+const rememberedMs = 60 * 60 * 1000;
 
 export function createThumbnails(options: {
   readonly database: Database;
@@ -50,7 +51,7 @@ export function createThumbnails(options: {
   const { database, blobs, maker, today } = options;
   const store = createThumbnailStore(database);
   const underWay = new Map<string, Promise<ServedMedia>>();
-  const failed = new Map<string, ThumbnailError>();
+  const failed = new Map<string, { readonly error: ThumbnailError; readonly until: number }>();
 
   async function inspect({ hash }: PresentMedia): Promise<ImageSize> {
     const head = await blobs.open(hash, { start: 0, end: imageHeadBytes - 1 });
@@ -59,7 +60,11 @@ export function createThumbnails(options: {
     return size;
   }
 
-  async function make(media: PresentMedia, wish: ThumbnailWish, variant: string): Promise<ServedMedia> {
+  async function make(
+    media: PresentMedia,
+    wish: ThumbnailWish,
+    { variant, moves }: { readonly variant: string; readonly moves: boolean },
+  ): Promise<ServedMedia> {
     const { hash: source } = media;
     if (media.size > largestSource) throw tooCostly();
     const picture = await inspect(media);
@@ -67,11 +72,11 @@ export function createThumbnails(options: {
     if (picture.width * picture.height > mostPixels[picture.format]) throw tooCostly();
     try {
       const known = failed.get(source);
-      if (known) throw known;
+      if (known && performance.now() < known.until) throw known.error;
       const made = await maker.make({
         ...chooseThumbnailSize(wish),
         path: blobs.pathOf(source),
-        animated: wish.animated === true,
+        animated: moves,
         mostPixels: mostPixels[picture.format],
       });
       const { type } = made;
@@ -93,23 +98,21 @@ export function createThumbnails(options: {
     picture: ImageSize,
     wish: ThumbnailWish,
   ): ServedMedia {
-    switch (error.code) {
-      case "busy":
-        throw tooBusy("Many thumbnails are being made. Ask again in a moment.");
-      case "unavailable":
-        if (media.size > largestOriginal) throw tooCostly();
-        // These may move, and a picture that must not could not be made of them.
-        if (wish.animated === false && picture.format !== "jpeg" && picture.format !== "png") {
-          throw notThumbnailed("This server cannot make thumbnails.");
-        }
-        return served(media.hash, `image/${picture.format}`);
-      case "unreadable":
-      case "too-costly":
-        failed.delete(media.hash);
-        failed.set(media.hash, error);
-        for (const [oldest] of failed) if (failed.size > mostRemembered) failed.delete(oldest);
-        throw error.code === "unreadable" ? notThumbnailed("This picture cannot be read.") : tooCostly();
+    if (error.code === "busy") throw tooBusy("Many thumbnails are being made. Ask again in a moment.");
+    if (error.code === "unavailable") {
+      if (media.size > largestOriginal) throw tooCostly();
+      // These may move, and a picture that must not could not be made of them.
+      if (wish.animated === false && picture.format !== "jpeg" && picture.format !== "png") {
+        throw notThumbnailed("This server cannot make thumbnails.");
+      }
+      return served(media.hash, `image/${picture.format}`);
     }
+    if (failed.get(media.hash)?.error !== error) {
+      failed.delete(media.hash);
+      failed.set(media.hash, { error, until: performance.now() + rememberedMs });
+    }
+    for (const [oldest] of failed) if (failed.size > mostRemembered) failed.delete(oldest);
+    throw error.code === "unreadable" ? notThumbnailed("This picture cannot be read.") : tooCostly();
   }
 
   return {
@@ -125,7 +128,7 @@ export function createThumbnails(options: {
       const key = `${media.hash} ${variant} ${wish.animated}`;
       let making = underWay.get(key);
       if (!making) {
-        making = make(media, wish, variant);
+        making = make(media, wish, { variant, moves });
         underWay.set(key, making);
         const done = (): void => void underWay.delete(key);
         making.then(done, done);

@@ -97,6 +97,13 @@ test("movement is kept where it is wanted, and only there", { skip }, async () =
   };
   assert.deepEqual(await pagesOf("&animated=true"), ["image/webp", 3]);
   for (const still of ["", "&animated=false"]) assert.equal((await pagesOf(still))[1], 1);
+  // The same content under another type: what is kept for stills must not move.
+  const other = makeGif(4);
+  const disguised = await house.upload(other, "image/png", "a.png");
+  await thumbnail(disguised, "width=32&height=32&animated=true");
+  const plain = await house.upload(other, "image/gif", "a.gif");
+  const made = await thumbnail(plain, "width=32&height=32&animated=false");
+  assert.equal((await sharp!(made.bytes).metadata()).pages ?? 1, 1);
 });
 
 test("many who ask at once get one that was made once", { skip }, async () => {
@@ -200,13 +207,13 @@ test("a picture that takes too long or too much ends its process, and the next o
     animated: false,
     mostPixels: 1e6,
   } as const;
-  const before = decoders();
+  const others = decoders();
   const maker = createThumbnailMaker({ longestMs: 3000, mostBytes: 2 ** 30 });
   const greedy = createThumbnailMaker({ longestMs: 5000, mostBytes: 1 });
   try {
     await maker.make(job);
     // As a decoder that never comes back.
-    for (const pid of decoders().filter((pid) => !before.includes(pid))) process.kill(pid, "SIGSTOP");
+    for (const pid of decoders().filter((id) => !others.includes(id))) process.kill(pid, "SIGSTOP");
     await assert.rejects(maker.make(job), { code: "too-costly" });
     assert.equal((await maker.make(job)).type, "image/jpeg");
     const large = join(folder, "large.png");
