@@ -1,17 +1,29 @@
+import type { KeyObject } from "node:crypto";
 import { dirname, resolve } from "node:path";
-import { chooseDataFolder } from "../config/data-folder.ts";
-import { type Backups, createBackups } from "../host/backup/backup.ts";
-import { exportIdentity, readIdentity } from "../host/backup/backup-keys.ts";
-import type { Manifest } from "../host/backup/manifest.ts";
-import { coreArea } from "../host/backup/registry.ts";
-import { restoreArchive } from "../host/backup/restore.ts";
+import { type Backups, createBackups, ownVerifyKey } from "../host/backup/backup.ts";
 import { missingPacks } from "../host/backup/backup-error.ts";
+import { exportIdentity, readIdentity } from "../host/backup/backup-keys.ts";
+import { verifyInBucket } from "../host/backup/compare-packs.ts";
+import { findArchive } from "../host/backup/find-archive.ts";
+import { coreArea } from "../host/backup/registry.ts";
+import type { VerifiedArchive } from "../host/backup/unpack-archive.ts";
 import { startBackupWorker } from "../host/backup/worker-client.ts";
 import { createStderrLog } from "../host/log.ts";
+import { restore } from "./backup-restore.ts";
+import {
+  type ArchiveSource,
+  bucketOfOptions,
+  bucketOptions,
+  bucketUsage,
+  dataFolderOf,
+  findSource,
+  withBucket,
+} from "./backup-source.ts";
 import { answer, type Command, type Invocation, textOption, UsageError } from "./command.ts";
 import { withHost } from "./open-host.ts";
 import { openConfig } from "./open-members.ts";
-import { createProgressBar, type ProgressBar } from "./progress-bar.ts";
+import { about, megabytes, progressBar, sentence } from "./describe-backup.ts";
+import type { ProgressBar } from "./progress-bar.ts";
 
 const create: Command = {
   name: "backup create",
@@ -51,95 +63,64 @@ function identityLines(identity: string | null): string[] {
 
 const verify: Command = {
   name: "backup verify",
-  usage: "ARCHIVE [--identity FILE]",
+  usage: `ARCHIVE|latest [--identity FILE] ${bucketUsage}`,
   summary: "Compares every byte of a backup with what was signed.",
-  options: { identity: { type: "string" } },
+  options: { identity: { type: "string" }, ...bucketOptions },
   words: 1,
   async run(invocation) {
-    const [archive = ""] = invocation.positionals;
     const identity = textOption(invocation, "identity");
+    const keyOf = (): KeyObject =>
+      identity === undefined ? ownVerifyKey(dataFolderOf(invocation)) : readIdentity(identity).verifyKey;
+    const source = await findSource(invocation, invocation.positionals[0] ?? "", keyOf);
     const bar = progressBar(invocation);
-    const work = (backups: Backups) =>
-      backups.verify(archive, identity, (done, total) => bar.show("verify", done, total, "bytes"));
-    // With the identity nothing of a data folder is needed: a backup can be checked where it is kept.
-    const verified =
-      identity === undefined
-        ? await withBackups(invocation, work)
-        : await verifyAlone(archive, identity, bar);
+    const show = (done: number, total: number): void => bar.show("verify", done, total, "bytes");
+    const { archive, verified } = await verifySource(invocation, source, keyOf, show).finally(() =>
+      bar.clear(),
+    );
     if (verified.missing > 0) throw missingPacks(verified.missing, verified.manifest.packs.count);
     const { manifest } = verified;
-    answer(invocation, { ok: true, ...about(manifest) }, [
+    answer(invocation, { ok: true, archive, ...about(manifest) }, [
       `It is whole and unchanged. ${sentence(manifest)}`,
     ]);
     return 0;
   },
 };
 
-async function verifyAlone(path: string, identity: string, bar: ProgressBar) {
+async function verifySource(
+  invocation: Invocation,
+  source: ArchiveSource,
+  keyOf: () => KeyObject,
+  onBytes: (done: number, total: number) => void,
+): Promise<{ archive: string; verified: VerifiedArchive }> {
+  if ("bucket" in source) {
+    return withBucket(source.bucket, async (target) => {
+      const archive = await findArchive(target, invocation.positionals[0] ?? "", keyOf());
+      return { archive, verified: await verifyInBucket(target, archive, keyOf(), onBytes) };
+    });
+  }
+  const { file } = source;
+  const identity = textOption(invocation, "identity");
+  // With the identity nothing of a data folder is needed: a backup can be checked where it is kept.
+  const verified =
+    identity === undefined
+      ? await withBackups(invocation, (backups) => backups.verify(file, undefined, onBytes))
+      : await verifyAlone(file, identity, onBytes);
+  return { archive: file, verified };
+}
+
+async function verifyAlone(
+  path: string,
+  identity: string,
+  onBytes: (done: number, total: number) => void,
+): Promise<VerifiedArchive> {
   const { verifyKey } = readIdentity(identity);
   const worker = startBackupWorker();
   try {
     const input = { path, verifyKey, packFolders: [dirname(resolve(path))] };
-    return await worker.run("verify", input, (done, total) => bar.show("verify", done, total, "bytes"));
+    return await worker.run("verify", input, onBytes);
   } finally {
-    bar.clear();
     await worker.close();
   }
-}
-
-const restore: Command = {
-  name: "backup restore",
-  usage: "ARCHIVE --identity FILE [--yes]",
-  summary: "Checks a backup and says what it would restore; with --yes it does. Burrow must be stopped.",
-  options: { identity: { type: "string" }, yes: { type: "boolean" } },
-  words: 1,
-  async run(invocation) {
-    const identity = textOption(invocation, "identity");
-    if (identity === undefined) {
-      throw new UsageError("Give the identity that you took away when the backups began: --identity FILE");
-    }
-    const { knownDatabases } = await import("../main.ts");
-    const bar = progressBar(invocation);
-    const worker = startBackupWorker();
-    try {
-      const report = await restoreArchive({
-        dataDir: chooseDataFolder(textOption(invocation, "data"), invocation.environment),
-        archive: invocation.positionals[0] ?? "",
-        identityFile: identity,
-        databases: knownDatabases,
-        worker,
-        now: Date.now,
-        write: invocation.options["yes"] === true,
-        onProgress: (phase, done, total) => bar.show(phase, done, total, "bytes"),
-      });
-      bar.clear();
-      const { written, manifest, files, blobs, bytes, replaced } = report;
-      answer(invocation, { written, ...about(manifest), files, blobs, restoredBytes: bytes, replaced }, [
-        `${sentence(manifest)} It unpacks to ${files} files and ${blobs} blobs, ${megabytes(bytes)}.`,
-        ...(written ? doneLines(replaced?.kept) : plannedLines(replaced?.names)),
-      ]);
-      return 0;
-    } finally {
-      bar.clear();
-      await worker.close();
-    }
-  },
-};
-
-function doneLines(kept: string | undefined): string[] {
-  return [
-    "Restored. Everybody has to sign in again, and open invites have ended.",
-    ...(kept === undefined ? [] : [`What was there before is in ${kept}: remove it when all is well.`]),
-    'Next: "burrow doctor", then "burrow up".',
-  ];
-}
-
-function plannedLines(names: readonly string[] | undefined): string[] {
-  return [
-    "Nothing was written: this was the trial, and all of the backup is good.",
-    ...(names === undefined ? [] : [`It would replace, and keep a copy of: ${names.join(", ")}.`]),
-    "To do it, give --yes.",
-  ];
 }
 
 const drill: Command = {
@@ -152,12 +133,13 @@ const drill: Command = {
     const done = await withBackups(invocation, (backups, bar) =>
       backups.drill({
         to: textOption(invocation, "to"),
-        onProgress: ({ phase, done: far, total }) => bar.show(phase, far, total, "count"),
+        onProgress: ({ phase, done: far, total }) =>
+          bar.show(phase, far, total, phase === "packs" ? "bytes" : "count"),
       }),
     );
-    const { archive, files, databases, packsCompared, identity } = done;
-    answer(invocation, { ok: true, path: archive.path, files, databases, packsCompared, identity }, [
-      `${archive.path} opens: ${databases} databases and ${files} files are whole, and of its ${archive.blobs} blobs ${packsCompared} packs are as they were signed.`,
+    const { archive, files, databases, packs, packsCompared, identity } = done;
+    answer(invocation, { ok: true, path: archive.path, files, databases, packs, packsCompared, identity }, [
+      `${archive.path} opens: ${databases} databases and ${files} files are whole. Its ${archive.blobs} blobs are in ${packs} packs; ${packsCompared} of them were read back and are as they were signed.`,
       ...identityLines(identity),
     ]);
     return 0;
@@ -166,14 +148,20 @@ const drill: Command = {
 
 const list: Command = {
   name: "backup list",
-  usage: "[--to FOLDER]",
+  usage: `[--to FOLDER] ${bucketUsage}`,
   summary: "Shows the backups that are kept.",
-  options: { to: { type: "string" } },
+  options: { to: { type: "string" }, ...bucketOptions },
   words: 0,
   async run(invocation) {
-    const { target, archives } = await withBackups(invocation, (backups) =>
-      backups.list(textOption(invocation, "to")),
-    );
+    const to = textOption(invocation, "to");
+    const bucket = await bucketOfOptions(invocation);
+    if (bucket && to !== undefined) throw new UsageError("Give a folder or a bucket, not both.");
+    const { target, archives } = bucket
+      ? await withBucket(bucket, async (opened) => ({
+          target: opened.description,
+          archives: await opened.list(),
+        }))
+      : await withBackups(invocation, (backups) => backups.list(to));
     const lines = archives.map(({ name, bytes }) => `  ${name}  ${megabytes(bytes)}`);
     answer(invocation, { target, archives }, [
       `${archives.length} in ${target}${archives.length > 0 ? ":" : "."}`,
@@ -224,22 +212,4 @@ async function withBackups<T>(
       await outbound?.close();
     }
   });
-}
-
-function progressBar(invocation: Invocation): ProgressBar {
-  return createProgressBar(process.stderr, !invocation.json);
-}
-
-function about(manifest: Manifest): object {
-  const { serverName, sequence, createdAt, version, schemas } = manifest;
-  const bytes = manifest.payload.bytes + manifest.packs.bytes;
-  return { serverName, sequence, createdAt, version, schemas, bytes };
-}
-
-function sentence({ serverName, sequence, createdAt, version }: Manifest): string {
-  return `Backup ${sequence} of ${serverName}, made ${new Date(createdAt).toISOString()} by Burrow ${version}.`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

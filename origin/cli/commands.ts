@@ -14,6 +14,7 @@ import { memberCommands } from "./member.ts";
 import { ownerCreate } from "./owner.ts";
 import { rotate } from "./rotate.ts";
 import { serviceCommands } from "./service.ts";
+import { testServer } from "./test-server.ts";
 import { up } from "./up.ts";
 import { update } from "./update.ts";
 
@@ -36,4 +37,5 @@ export const commands: readonly Command[] = [
   update,
   doctor,
   diagnostics,
+  testServer,
 ];

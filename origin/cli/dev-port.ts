@@ -22,7 +22,7 @@ export async function chooseEdgePort(asked: number | undefined): Promise<number>
 }
 
 /** The port itself (a free one for 0) when it can be bound. */
-function tryPort(port: number): Promise<number | undefined> {
+export function tryPort(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", () => resolve(undefined));

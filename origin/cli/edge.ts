@@ -42,7 +42,7 @@ export const edgeConfig: Command = {
 export function deploymentOf(general: string, config: Config): string {
   const { vpcService, tunnelHost } = config.edge;
   const missing: string[] = [];
-  if (config.mode === "development") missing.push('a production data folder ("mode" is "development")');
+  if (config.mode !== "production") missing.push(`a production data folder ("mode" is "${config.mode}")`);
   if ((vpcService === "") === (tunnelHost === ""))
     missing.push(
       "one way to the origin: edge.tunnel_host, the tunnel's hostname behind Access, or edge.vpc_service, the id of a Workers VPC service (one, not both)",

@@ -1,7 +1,8 @@
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
-  /** `development` is what `dev` runs: loopback and *.localhost only. */
-  readonly mode: "production" | "development";
+  readonly mode: Mode;
+  /** What `test-server` adds, and nothing else can: undefined in every other mode. */
+  readonly testing: TestingConfig | undefined;
   readonly dataDir: string;
   /** The Matrix server name and apex host: `example.org`. */
   readonly serverName: string;
@@ -20,6 +21,17 @@ export interface Config {
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
 
+/**
+ * What the data folder is for. `development` is what `dev` runs: loopback and *.localhost only. `test` is what
+ * `test-server` runs for suites of others: no edge, and an account for whoever asks.
+ */
+export type Mode = "production" | "development" | "test";
+
+export interface TestingConfig {
+  /** With which a suite makes administrators (`/_synapse/admin/v1/register`); empty: that way is closed. */
+  readonly sharedSecret: string;
+}
+
 export type ListenAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string };
@@ -36,6 +48,8 @@ export interface MatrixConfig {
   readonly mediaRetentionDays: number;
   /** Whether members' clients may have addresses fetched for a preview. */
   readonly urlPreviews: boolean;
+  /** Whether members may publish rooms for each other to find. Without an account nobody ever sees one (M3). */
+  readonly roomDirectory: "closed" | "members";
 }
 
 export interface TunnelConfig {

@@ -1,10 +1,12 @@
+import type { Mode } from "./config.ts";
+
 /** Apps with a host of their own, `NAME.<server name>`. Everything so far lives on the apex host. */
 const appHosts: readonly string[] = [];
 
 /** Public host (lower-case, no port) → app host. */
-export function hostsOf(serverName: string, mode: "production" | "development"): Map<string, string> {
+export function hostsOf(serverName: string, mode: Mode): Map<string, string> {
   const hosts = new Map([[serverName, "apex"]]);
   for (const app of appHosts) hosts.set(`${app}.${serverName}`, app);
-  if (mode === "development") for (const name of ["127.0.0.1", "localhost"]) hosts.set(name, "apex");
+  if (mode !== "production") for (const name of ["127.0.0.1", "localhost"]) hosts.set(name, "apex");
   return hosts;
 }

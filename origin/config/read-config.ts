@@ -5,7 +5,14 @@ import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
 import { readFile } from "./read-file.ts";
-import { SettingError, type SettingName, settings, type SettingValues, variableOf } from "./settings.ts";
+import {
+  readTestServerName,
+  SettingError,
+  type SettingName,
+  settings,
+  type SettingValues,
+  variableOf,
+} from "./settings.ts";
 
 /** The configuration cannot be used. `problems` has all of them, one sentence each. */
 export class ConfigError extends Error {
@@ -17,6 +24,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** What a command knows by itself, such as the port that `dev` has just chosen. */
+type Overrides = Partial<Pick<Config, "publicUrl" | "listen" | "testing">>;
+
 /** A Unix socket's path may have 107 bytes (sun_path without its NUL). */
 const longestSocketPath = 107;
 
@@ -26,13 +36,12 @@ export function configFile(dataDir: string): string {
 
 /**
  * Reads `<dataDir>/burrow.toml`, lays the environment's BURROW_* over it, and checks the whole.
- * Throws ConfigError with every problem found. `overrides` wins over both: what a command knows by itself, such
- * as the port that `dev` has just chosen.
+ * Throws ConfigError with every problem found. `overrides` wins over both.
  */
 export function readConfig(options: {
   dataDir: string;
   environment: NodeJS.ProcessEnv;
-  overrides?: Partial<Pick<Config, "publicUrl" | "listen">>;
+  overrides?: Overrides;
   /** Read in the place of burrow.toml: what is about to replace it. */
   file?: string;
 }): Config {
@@ -66,7 +75,9 @@ export function readConfig(options: {
       problems.push(`${path} holds a secret (${name}) and can be read by others. Run: chmod 600 "${path}"`);
     }
     try {
-      values[name] = setting.read(source.get(name));
+      // The mode comes first among the settings, so it is known by now.
+      const isTestName = name === "server_name" && values.mode === "test";
+      values[name] = (isTestName ? readTestServerName : setting.read)(source.get(name));
     } catch (error) {
       if (!(error instanceof SettingError)) throw error;
       problems.push(`${fromEnvironment ? variableOf(name) : `${path}: ${name}`} ${error.message}.`);
@@ -80,11 +91,7 @@ function isOpenToOthers(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 }
 
-function complete(
-  dataDir: string,
-  values: SettingValues,
-  overrides: Partial<Pick<Config, "publicUrl" | "listen">>,
-): Config {
+function complete(dataDir: string, values: SettingValues, overrides: Overrides): Config {
   const listen = overrides.listen ?? placeSocket(dataDir, values.listen);
   if (listen.kind === "unix" && Buffer.byteLength(listen.path) > longestSocketPath) {
     throw new ConfigError([
@@ -94,6 +101,7 @@ function complete(
   return Object.freeze({
     mode: values.mode,
     dataDir,
+    testing: values.mode === "test" ? overrides.testing : undefined,
     serverName: values.server_name,
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
@@ -105,6 +113,7 @@ function complete(
       mediaQuota: values["matrix.media_quota"],
       mediaRetentionDays: values["matrix.media_retention_days"],
       urlPreviews: values["matrix.url_previews"],
+      roomDirectory: values["matrix.room_directory"],
     }),
     edge: Object.freeze({
       worker: values["edge.worker"],

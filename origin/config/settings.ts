@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { HstsStageError, hstsOfStage } from "../../shared/security-headers.ts";
-import type { Config, ListenAddress } from "./config.ts";
+import type { Config, ListenAddress, Mode } from "./config.ts";
 
 /** A value that cannot be used: the message says what would be right. */
 export class SettingError extends Error {
@@ -26,7 +26,7 @@ function secretSetting<T>(fallback: T, read: (value: unknown) => T): Setting<T> 
 
 /** Every setting there is, by its name in burrow.toml. In the environment `matrix.max_upload_size` is `BURROW_MATRIX_MAX_UPLOAD_SIZE`. */
 export const settings = {
-  mode: setting<"production" | "development">("production", oneOf("production", "development")),
+  mode: setting<Mode>("production", oneOf("production", "development", "test")),
   server_name: setting<string>(undefined, readHostName),
   public_url: setting("", readPublicUrl),
   listen: setting<ListenAddress | "">("", readListenAddress),
@@ -36,6 +36,7 @@ export const settings = {
   "matrix.media_quota": setting(5_000_000_000, readBytes),
   "matrix.media_retention_days": setting(0, readDays),
   "matrix.url_previews": setting(false, readBoolean),
+  "matrix.room_directory": setting<"closed" | "members">("closed", oneOf("closed", "members")),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
@@ -117,6 +118,18 @@ function readHostName(value: unknown): string {
   // A public host behind the edge: a name, never an address or a port, and lower-case as DNS compares it.
   if (name.length > 230 || !hostPattern.test(name) || isIP(name) !== 0) {
     throw new SettingError('must be a host name in lower case, such as "example.org"');
+  }
+  return name;
+}
+
+/**
+ * The server name of `mode = "test"`: one label, `hs1`, which nobody can own. So no folder is ever both: a real
+ * name is refused in test mode, and this one in every other.
+ */
+export function readTestServerName(value: unknown): string {
+  const name = readText(value);
+  if (!new RegExp(`^${label}$`).test(name)) {
+    throw new SettingError('must be one word in lower case where mode is "test", such as "hs1"');
   }
   return name;
 }

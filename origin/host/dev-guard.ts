@@ -9,14 +9,46 @@ export class RunRefusedError extends Error {
 export function checkDevelopment(config: Config): void {
   if (config.mode !== "development") {
     throw new RunRefusedError(
-      `The data folder ${config.dataDir} is set up for production ("mode" in burrow.toml). Use "burrow up" for it, or another folder with --data.`,
+      `The data folder ${config.dataDir} is for ${config.mode}, not for development ("mode" in burrow.toml). Use "burrow ${config.mode === "test" ? "test-server" : "up"}" for it, or another folder with --data.`,
     );
   }
   refusePublicName(config);
 }
 
-/** G7: `up` runs production; a development folder only when told so, and never under a public name. */
+/** G7: a server that lets everybody in is started on purpose only. `allowed` is BURROW_ALLOW_DEV_MODE=1. */
+export function checkTestAllowed(environment: NodeJS.ProcessEnv): void {
+  if (environment["BURROW_ALLOW_DEV_MODE"] === "1") return;
+  throw new RunRefusedError(
+    "A test server gives an account to whoever asks. Set BURROW_ALLOW_DEV_MODE=1 if that is really meant.",
+  );
+}
+
+/** G7: `test-server` opens only what it has made itself, and nothing that the internet knows. */
+export function checkTestFolder(config: Config): void {
+  if (config.mode !== "test") {
+    throw new RunRefusedError(
+      `The data folder ${config.dataDir} is no test server's ("mode" in burrow.toml). Give --data a new folder.`,
+    );
+  }
+  const host = new URL(config.publicUrl).hostname;
+  // The name itself is one word (settings.ts), so nobody can own it.
+  if (host !== config.serverName && !isLocalName(host)) {
+    throw new RunRefusedError(
+      `A test server is for this machine only, and ${host} is a public name. Give --data a new folder.`,
+    );
+  }
+}
+
+/**
+ * G7: `up` runs production; a development folder only when told so, and never under a public name; a test server's
+ * folder never, for its accounts belong to whoever asked.
+ */
 export function checkProduction(config: Config, environment: NodeJS.ProcessEnv): void {
+  if (config.mode === "test") {
+    throw new RunRefusedError(
+      `The data folder ${config.dataDir} is a test server's: anybody could make accounts in it. Run "burrow init" in a folder of its own.`,
+    );
+  }
   const mode = config.mode === "development" ? "development" : environment["NODE_ENV"];
   if (mode !== "development" && mode !== "test") return;
   if (config.mode === "development") refusePublicName(config);

@@ -5,6 +5,7 @@ import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
 import { createKdfQueue } from "./kdf-queue.ts";
 import type { Members } from "./members.ts";
+import { createOpenRegistration } from "./open-registration.ts";
 import { createPasswords } from "./passwords.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetup } from "./setup.ts";
@@ -17,13 +18,15 @@ export interface MembersOptions {
   /** Refused as a password; absent where nothing is known of it. */
   readonly serverName?: string;
   readonly kdf?: Kdf;
+  /** A test server's: whoever asks gets an account, with any password. */
+  readonly open?: boolean;
   /** Told of writes that nobody waits for and that failed. */
   readonly log?: { warn(event: string, fields?: { error: string }): void };
 }
 
 /** The members' domain over one database. `close` stops its timer; it writes nothing of its own afterwards. */
 export function createMembers(options: MembersOptions): Members & { close(): void } {
-  const { database, now, serverName = "", kdf = createKdf() } = options;
+  const { database, now, serverName = "", kdf = createKdf(), open = false } = options;
   const onError = (error: unknown): void =>
     options.log?.warn("members.background-write-failed", { error: String(error) });
 
@@ -31,7 +34,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const accounts = createAccounts(database, changes, now);
   const sessions = createSessions({ database, accounts, changes, now, onError });
   const queue = createKdfQueue({ concurrency: 2, longest: 64 });
-  const passwords = createPasswords({ database, accounts, kdf, queue, serverName });
+  const passwords = createPasswords({ database, accounts, kdf, queue, serverName, anyPassword: open });
   const setup = createSetup({ database, accounts, passwords, now });
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
 
@@ -46,6 +49,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     revokeInvite: invites.revoke,
     inviteValid: invites.valid,
     register: invites.register,
+    ...(open && { registerOpenly: createOpenRegistration({ database, accounts, passwords }) }),
 
     checkName: accounts.checkName,
     find: accounts.find,

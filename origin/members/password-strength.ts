@@ -43,7 +43,7 @@ const neighbours = new Set(
 
 /** Throws password-weak with what to change. `names` are words that belong to the account, such as its name. */
 export function checkPassword(input: string, role: "owner" | "member", names: readonly string[]): void {
-  if (Buffer.byteLength(input) > longestInputBytes) throw weak(tooLong);
+  checkPasswordSize(input);
   const password = input.normalize("NFKC");
   const characters = Array.from(password);
   const shortest = shortestPassword[role];
@@ -52,7 +52,6 @@ export function checkPassword(input: string, role: "owner" | "member", names: re
       `Use at least ${shortest} characters (this has ${characters.length}). Four or five unrelated words are easy to remember.`,
     );
   }
-  if (Buffer.byteLength(password) > longestPasswordBytes) throw weak(tooLong);
   if (isRepetition(characters)) {
     throw weak("This repeats the same few characters. Use unrelated words instead, four or five of them.");
   }
@@ -62,6 +61,12 @@ export function checkPassword(input: string, role: "owner" | "member", names: re
   if (isGuessable(password, names)) {
     throw weak("This is built from the words that are tried first, or from your name. Add unrelated words.");
   }
+}
+
+/** Throws password-weak for one that is too long to derive a key from. */
+export function checkPasswordSize(input: string): void {
+  if (Buffer.byteLength(input) > longestInputBytes) throw weak(tooLong);
+  if (Buffer.byteLength(input.normalize("NFKC")) > longestPasswordBytes) throw weak(tooLong);
 }
 
 /** Few different characters, or a unit of up to eight of them again and again. */

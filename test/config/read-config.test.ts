@@ -136,3 +136,16 @@ test("development answers to loopback names as the apex", (t) => {
   const { hosts } = read(t, 'mode = "development"\nserver_name = "burrow.localhost"\n');
   assert.deepEqual([...hosts.keys()], ["burrow.localhost", "127.0.0.1", "localhost"]);
 });
+
+test("what opens a server to everybody is there in test mode only, and never under a name that can be owned", (t) => {
+  const open = (toml: string, environment: NodeJS.ProcessEnv = {}) => {
+    const dataDir = temporaryFolder(t);
+    writeFileSync(join(dataDir, "burrow.toml"), toml);
+    return readConfig({ dataDir, environment, overrides: { testing: { sharedSecret: "s" } } });
+  };
+  assert.equal(open('mode = "test"\nserver_name = "hs1"\n').testing?.sharedSecret, "s");
+  assert.equal(open(minimal).testing, undefined);
+  assert.equal(open('mode = "development"\nserver_name = "burrow.localhost"\n').testing, undefined);
+  assert.match(problemsOf(t, minimal, { BURROW_MODE: "test" }), /one word in lower case/);
+  assert.match(problemsOf(t, 'server_name = "hs1"\n'), /must be a host name/);
+});

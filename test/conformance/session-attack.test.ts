@@ -24,6 +24,8 @@ const open = [
   "GET /_matrix/media/v3/download/:serverName/:mediaId",
   "GET /_matrix/media/v3/download/:serverName/:mediaId/:fileName",
   "GET /_matrix/media/v3/thumbnail/:serverName/:mediaId",
+  "GET /_matrix/key/v2/query",
+  "POST /_matrix/key/v2/query",
 ];
 const isOpen = ({ method, path }: Operation): boolean =>
   method === "OPTIONS" || open.includes(`${method} ${path}`);

@@ -6,6 +6,8 @@ import {
   checkDevelopment,
   checkPlatform,
   checkProduction,
+  checkTestAllowed,
+  checkTestFolder,
   checkUser,
   RunRefusedError,
 } from "../../origin/host/dev-guard.ts";
@@ -51,6 +53,22 @@ test("up refuses development and test mode unless told", () => {
   const local = { ...production, serverName: "burrow.localhost" };
   for (const mode of ["test", "development"]) {
     assert.throws(() => checkProduction(local, { NODE_ENV: mode }), /BURROW_ALLOW_DEV_MODE=1/);
+  }
+});
+
+test("a test server's folder is for test-server alone, and for this machine alone", () => {
+  const folder = { ...production, mode: "test", serverName: "hs1", publicUrl: "https://hs1" } as Config;
+  checkTestFolder(folder);
+  checkTestFolder({ ...folder, publicUrl: "http://127.0.0.1:8008" });
+  assert.throws(() => checkTestFolder({ ...folder, publicUrl: "https://example.org" }), /public name/);
+  for (const other of [development, production]) {
+    assert.throws(() => checkTestFolder(other), /no test server's/);
+  }
+  assert.throws(() => checkProduction(folder, allow), /test server's/);
+  assert.throws(() => checkDevelopment(folder), /not for development/);
+  checkTestAllowed(allow);
+  for (const environment of [{}, { BURROW_ALLOW_DEV_MODE: "yes" }]) {
+    assert.throws(() => checkTestAllowed(environment), /BURROW_ALLOW_DEV_MODE=1/);
   }
 });
 

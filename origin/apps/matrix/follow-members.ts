@@ -72,6 +72,12 @@ export function followMembers(matrix: MatrixContext): FollowMembers {
   };
 }
 
+/** What a device notes of its own notifications in its account's data (MSC3890); it ends with the device. */
+const notificationSettings = [
+  "m.local_notification_settings.",
+  "org.matrix.msc3890.local_notification_settings.",
+];
+
 function follow(matrix: MatrixContext, transaction: Transaction, change: MemberChange): void {
   const userId = userIdOf(matrix, change.name);
   if (change.kind === "session-ended" && change.deviceId !== null) {
@@ -79,6 +85,13 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     matrix.transactions.forgetDevice(userId, deviceId);
     matrix.toDevice.removeDevice(userId, deviceId);
     matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
+    for (const prefix of notificationSettings) {
+      matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
+    }
+  }
+  if (change.kind === "deactivated") {
+    matrix.dehydratedDevices.remove(transaction, userId);
+    matrix.keyBackups.removeAll(transaction, userId);
   }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));

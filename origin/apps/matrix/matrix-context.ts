@@ -3,8 +3,10 @@ import type { Log } from "../../host/log.ts";
 import type { Members } from "../../members/members.ts";
 import type { Database } from "../../storage/database.ts";
 import type { CrossSigning } from "./e2ee/cross-signing.ts";
+import type { DehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
+import type { KeyBackups } from "./e2ee/key-backups.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
 import type { Media } from "./media/media.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
@@ -13,6 +15,7 @@ import type { Append } from "./rooms/append.ts";
 import type { EventStore } from "./rooms/event-store.ts";
 import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
+import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
@@ -38,6 +41,7 @@ export interface MatrixContext {
   readonly memberships: MembershipStore;
   readonly relations: RelationStore;
   readonly aliases: AliasStore;
+  readonly roomDirectory: RoomDirectory;
   readonly append: Append;
   readonly transactions: Transactions;
   readonly profiles: Profiles;
@@ -52,6 +56,8 @@ export interface MatrixContext {
   readonly deviceLists: DeviceLists;
   readonly toDevice: ToDevice;
   readonly media: Media;
+  readonly dehydratedDevices: DehydratedDevices;
+  readonly keyBackups: KeyBackups;
 }
 
 /** `@name:server`, the user id of a member. */

@@ -1,9 +1,12 @@
 import type { App, AppContext } from "../../app.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
 import { createCrossSigning } from "./e2ee/cross-signing.ts";
+import { createDehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import { createDeviceKeys } from "./e2ee/device-keys.ts";
 import { createDeviceLists } from "./e2ee/device-lists.ts";
+import { createKeyBackups } from "./e2ee/key-backups.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
+import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
 import { createMedia } from "./media/media.ts";
@@ -14,6 +17,7 @@ import { createAppend } from "./rooms/append.ts";
 import { createEventStore } from "./rooms/event-store.ts";
 import { createMembershipStore } from "./rooms/membership-store.ts";
 import { createRelationStore } from "./rooms/relation-store.ts";
+import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
 import { buildRoutes } from "./route.ts";
 import { matrixMigrations } from "./store/migrations.ts";
@@ -21,6 +25,7 @@ import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
 import { createTyping } from "./sync/typing.ts";
 import { createWaiters } from "./sync/waiters.ts";
+import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
 import { createFilters } from "./users/filters.ts";
@@ -38,30 +43,30 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   const following = followMembers(matrix);
   const expire = (): void => {
     matrix.transactions
-      .expire(now())
+      .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
   };
   expire();
+  matrix.keyBackups.resume();
   const daily = setInterval(expire, day).unref();
 
   return {
     name: "matrix",
     host: "apex",
     matrix,
-    routes: buildRoutes(clientApiRoutes(matrix, createUia(now), following), {
-      serverName: config.serverName,
-      members,
-      log,
-      now,
-    }),
+    routes: buildRoutes(
+      [...clientApiRoutes(matrix, createUia(now), following), ...sharedSecretRoutes(matrix, following)],
+      { serverName: config.serverName, members, log, now },
+    ),
     backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
       await matrix.media.close();
       await following.close();
+      await matrix.keyBackups.close();
     },
   };
 }
@@ -85,6 +90,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const memberships = createMembershipStore(database);
   const relations = createRelationStore(database);
   const aliases = createAliasStore(database);
+  const roomDirectory = createRoomDirectory({ database, rooms });
   const typing = createTyping({
     waiters,
     position: () => stream.current(),
@@ -107,9 +113,12 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
-  const deviceKeys = createDeviceKeys({ database, deviceLists, members, serverName });
-  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, members, serverName });
-  const toDevice = createToDevice({ database, stream, waiters, members, serverName });
+  const userDevices = createUserDevices({ database, members, serverName });
+  const deviceKeys = createDeviceKeys({ database, deviceLists, userDevices });
+  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, userDevices });
+  const toDevice = createToDevice({ database, stream, waiters, userDevices });
+  const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
+  const keyBackups = createKeyBackups({ database, stream, log });
 
   const media = createMedia({
     config,
@@ -133,6 +142,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     memberships,
     relations,
     aliases,
+    roomDirectory,
     append,
     transactions,
     profiles,
@@ -147,5 +157,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     deviceLists,
     toDevice,
     media,
+    dehydratedDevices,
+    keyBackups,
   };
 }

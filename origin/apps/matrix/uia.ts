@@ -9,7 +9,7 @@ import { readName } from "./sign-in.ts";
 
 /** What a client must show before an operation is done. Every flow here is one stage. */
 export interface UiaStage {
-  readonly type: "m.login.password" | "m.login.registration_token";
+  readonly type: "m.login.password" | "m.login.registration_token" | "m.login.dummy";
   /** Whose operation it is: the user id, or empty where there is no account yet. */
   readonly userId: string;
   /** Tries what the client shows. Undefined: passed; otherwise what to tell the person. */

@@ -1,4 +1,5 @@
 import type { Database } from "../../storage/database.ts";
+import { noteFact, readFact } from "../facts.ts";
 
 /** One backup or drill. Times are Unix milliseconds. */
 export interface BackupRun {
@@ -41,7 +42,12 @@ export interface BackupHistory {
   blob(target: string, hash: string): KnownBlob | undefined;
   keepBlobs(target: string, blobs: readonly (KnownBlob & { readonly hash: string })[]): Promise<void>;
   forgetPacks(target: string, packs: readonly string[]): Promise<void>;
+  /** The pack at which the last good drill ended its round through those in the bucket. */
+  comparedUpTo(): string | undefined;
+  noteCompared(pack: string, at: number): Promise<void>;
 }
+
+const comparedFact = "backup-packs-compared-up-to";
 
 /** Some ten milliseconds: nobody's request waits longer for its turn. */
 const rowsAWrite = 500;
@@ -116,5 +122,7 @@ export function openBackupHistory(database: Database): BackupHistory {
       database.write(() => {
         for (const pack of packs) deletePack.run(target, pack);
       }),
+    comparedUpTo: () => readFact(database, comparedFact)?.value,
+    noteCompared: (pack, notedAt) => noteFact(database, comparedFact, { value: pack, notedAt }),
   };
 }

@@ -1,7 +1,8 @@
+import type { KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
-import { readSecret } from "../../config/secrets.ts";
+import { partsToHide, readSecret, secretFile } from "../../config/secrets.ts";
 import type { Database } from "../../storage/database.ts";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { Log } from "../log.ts";
@@ -13,8 +14,9 @@ import {
   identityFile,
   readBackupKeys,
   readIdentity,
+  readWaitingIdentity,
 } from "./backup-keys.ts";
-import { BackupError } from "./backup-error.ts";
+import { BackupError, explainDisk } from "./backup-error.ts";
 import {
   type BackupProgress,
   type CreatedArchive,
@@ -52,7 +54,7 @@ export interface Backups {
   create(options?: BackupRunOptions): Promise<CreatedBackup>;
   /** Makes a backup and restores it for practice. */
   drill(options?: BackupRunOptions): Promise<DrillResult & { identity: string | null }>;
-  /** Compares an archive with what was signed; `identity`: a file, where this is not the server that made it. */
+  /** Compares an archive that is a file with what was signed; `identity`: where this is not the server that made it. */
   verify(
     archive: string,
     identity: string | undefined,
@@ -78,6 +80,7 @@ export function createBackups(options: {
   const { dataDir, serverName } = config;
   const history = openBackupHistory(options.database);
   const underWay = new Set<BackupWorker>();
+  hideIdentity();
   let closeSchedule = (): void => {};
 
   async function openTarget(to: string | undefined): Promise<BackupTarget> {
@@ -107,7 +110,15 @@ export function createBackups(options: {
     const known = readBackupKeys(dataDir);
     if (known) return known;
     const pair = await worker.run("newIdentity", null);
-    return createBackupKeys(dataDir, pair, { serverName, now: now() });
+    const made = createBackupKeys(dataDir, pair, { serverName, now: now() });
+    hideIdentity();
+    for (const part of partsToHide(readSecret(dataDir, "backup-signing-key"))) log.hide(part);
+    return made;
+  }
+
+  function hideIdentity(): void {
+    const identity = readWaitingIdentity(dataDir);
+    if (identity !== undefined) log.hide(identity);
   }
 
   /** One run of either kind: the lock, the keys, the history, and what is past its time. */
@@ -165,11 +176,14 @@ export function createBackups(options: {
           for (const damaged of archive.damaged) log.error("backup.damaged-blob", { path: damaged });
           return { result, pruned };
         });
-      } catch (error) {
+      } catch (thrown) {
+        const error = explainDisk(thrown);
         const detail = error instanceof Error ? error.message : String(error);
         await history.end(seq, { ok: false, detail, endedAt: now() }).catch(() => {});
         throw error;
       }
+    } catch (error) {
+      throw explainDisk(error);
     } finally {
       lock.release();
     }
@@ -189,20 +203,13 @@ export function createBackups(options: {
     async drill(runOptions = {}) {
       const { result } = await run("drill", runOptions, async (create) => {
         const done = await rehearse(create);
-        const detail = `Restored for practice: ${done.databases} databases, ${done.files} files; ${done.packsCompared} packs of blobs compared.`;
+        const detail = `Restored for practice: ${done.databases} databases, ${done.files} files; ${done.packsCompared} of ${done.packs} packs of blobs compared.`;
         return { result: done, archive: done.archive, detail };
       });
       return { ...result, identity: waitingIdentity() };
     },
     verify(archive, identity, onBytes) {
-      const verifyKey =
-        identity === undefined ? readBackupKeys(dataDir)?.verifyKey : readIdentity(identity).verifyKey;
-      if (!verifyKey) {
-        throw new BackupError(
-          "bad-identity",
-          "This data folder has no backup keys. Give the identity: burrow backup verify ARCHIVE --identity FILE",
-        );
-      }
+      const verifyKey = identity === undefined ? ownVerifyKey(dataDir) : readIdentity(identity).verifyKey;
       const packFolders = [dirname(resolve(archive)), backupFolder(config)];
       return withWorker((worker) => worker.run("verify", { path: archive, verifyKey, packFolders }, onBytes));
     },
@@ -228,6 +235,16 @@ export function createBackups(options: {
     },
   };
   return backups;
+}
+
+/** The key that checks this server's own backups. Throws BackupError where none was made yet. */
+export function ownVerifyKey(dataDir: string): KeyObject {
+  const keys = existsSync(secretFile(dataDir, "backup-signing-key")) ? readBackupKeys(dataDir) : undefined;
+  if (keys) return keys.verifyKey;
+  throw new BackupError(
+    "bad-identity",
+    "This data folder has no backup keys. Give the identity: burrow backup verify ARCHIVE --identity FILE",
+  );
 }
 
 export function backupFolder(config: Config): string {

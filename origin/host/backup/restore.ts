@@ -3,6 +3,7 @@ import { mkdir, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { makeDataFolder } from "../../config/data-folder.ts";
 import type { Migration } from "../../storage/database.ts";
+import { diskFaultOf } from "../../storage/disk-fault.ts";
 import { lockDataFolder } from "../data-lock.ts";
 import { readIdentity } from "./backup-keys.ts";
 import { BackupError } from "./backup-error.ts";
@@ -10,7 +11,7 @@ import { flushPath } from "./file-reader.ts";
 import type { Manifest } from "./manifest.ts";
 import { neverBackedUp } from "./registry.ts";
 import { decideSwap, finishSwap, resumeSwap, swapUnderWay } from "./swap.ts";
-import { clearWork, lockWork, workFolder } from "./work-lock.ts";
+import { clearWork, fetchedName, lockWork, workFolder } from "./work-lock.ts";
 import type { BackupWorker } from "./worker-client.ts";
 
 /** What this Burrow knows of one database, and what has to be done to it after a restore. */
@@ -30,7 +31,9 @@ export interface RestoreOptions {
   readonly now: () => number;
   /** False: everything is read and compared, and nothing written. */
   readonly write: boolean;
-  readonly onProgress?: (phase: "check" | "unpack", done: number, total: number) => void;
+  /** The caller holds the locks, and has what it fetched in the work folder. */
+  readonly held?: boolean;
+  readonly onProgress?: (phase: "fetch" | "check" | "unpack", done: number, total: number) => void;
   /** Told of each step once it is done: where a test may end the process. */
   readonly onStep?: (step: string) => void;
 }
@@ -60,26 +63,26 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreRe
     (done, total) => options.onProgress?.("check", done, total),
   );
   const { manifest } = verified;
-  checkSchemas(manifest.schemas, manifest.version, options.databases);
+  checkSchemas(manifest, options.databases);
   const opening = { text: identity.identity, file: resolve(options.identityFile) };
   const unpack = { archive, verifyKey: identity.verifyKey, identity: opening, packFolders };
   const onProgress = (done: number, total: number): void => options.onProgress?.("unpack", done, total);
   const inPlace = existingData(dataDir);
-  const kept = `before-restore-${new Date(options.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+  const kept = nameForKept(dataDir, options.now());
   if (!options.write) {
     const read = await worker.run("unpack", unpack, onProgress);
     const replaced = inPlace.length === 0 ? null : { names: inPlace, kept: join(dataDir, kept) };
     return { written: false, manifest, files: read.files, blobs: read.blobs, bytes: read.bytes, replaced };
   }
 
-  makeDataFolder(dataDir);
-  const lock = lockDataFolder(dataDir);
-  const work = lockWork(dataDir);
+  const isHeld = options.held === true;
+  const release = isHeld ? () => {} : lockForRestore(dataDir);
+  const clear = (): Promise<void> => clearWork(dataDir, isHeld ? fetchedName : undefined);
   try {
-    await clearWork(dataDir);
+    await clear();
     const staging = join(workFolder(dataDir), "staged");
     const unpacked = join(workFolder(dataDir), "unpacked");
-    await checkSpace(dataDir, manifest);
+    if ((await freeBytes(dataDir)) < bytesToRestore(manifest)) throw noSpace();
     options.onStep?.("started");
     const read = await worker.run("unpack", { ...unpack, destination: unpacked }, onProgress);
     options.onStep?.("unpacked");
@@ -103,12 +106,36 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreRe
     if (!replaced) await rm(join(dataDir, kept), { recursive: true, force: true });
     return { written: true, manifest, files: read.files, blobs: read.blobs, bytes: read.bytes, replaced };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw noSpace(error);
+    const isFull = diskFaultOf(error) === "full" || (error instanceof BackupError && error.fault === "full");
+    if (isFull && !swapUnderWay(dataDir)) throw noSpace(error);
     throw error;
   } finally {
-    if (!swapUnderWay(dataDir)) await clearWork(dataDir);
-    work.release();
+    if (!swapUnderWay(dataDir)) await clear();
+    release();
+  }
+}
+
+/** Nothing else may work on the folder meanwhile, which is made where it is absent. Returns what lets go of it. */
+export function lockForRestore(dataDir: string): () => void {
+  makeDataFolder(dataDir);
+  const lock = lockDataFolder(dataDir);
+  try {
+    const work = lockWork(dataDir);
+    return () => {
+      work.release();
+      lock.release();
+    };
+  } catch (error) {
     lock.release();
+    throw error;
+  }
+}
+
+/** A folder of its own for each restore, two in the same second too: nothing that is kept is ever mixed. */
+function nameForKept(dataDir: string, now: number): string {
+  const name = `before-restore-${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+  for (let next = 2, free = name; ; free = `${name}-${next}`, next += 1) {
+    if (!existsSync(join(dataDir, free))) return free;
   }
 }
 
@@ -127,11 +154,8 @@ function isFolder(path: string): boolean {
   return statSync(path).isDirectory();
 }
 
-function checkSchemas(
-  schemas: Manifest["schemas"],
-  version: string,
-  known: readonly RestorableDatabase[],
-): void {
+/** Throws BackupError `too-new`. */
+export function checkSchemas({ schemas, version }: Manifest, known: readonly RestorableDatabase[]): void {
   for (const [name, schema] of Object.entries(schemas)) {
     const database = known.find((candidate) => candidate.name === name);
     if (!database || schema > database.migrations.length) {
@@ -143,16 +167,20 @@ function checkSchemas(
   }
 }
 
-async function checkSpace(dataDir: string, manifest: Manifest): Promise<void> {
-  const { bavail, bsize } = await statfs(dataDir);
+/** Of the disk that the folder is on. */
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+export function bytesToRestore(manifest: Manifest): number {
   // Encrypted and plain sizes differ by a few per mille; migrations and the journal of a database need some more.
-  const needed = (manifest.payload.bytes + manifest.packs.bytes) * 1.1 + 16 * 1024 * 1024;
-  if (bavail * bsize < needed) throw noSpace();
+  return (manifest.payload.bytes + manifest.packs.bytes) * 1.1 + 16 * 1024 * 1024;
 }
 
 function noSpace(cause?: unknown): BackupError {
   return new BackupError(
-    "unusable",
+    "full",
     "There is too little space: the old data stay until you remove them, so the restore needs the backup's size once more. Nothing was changed.",
     { cause },
   );

@@ -2,10 +2,10 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BackupError } from "./backup-error.ts";
 import { flushPath, openFileReader } from "./file-reader.ts";
-import { type BackupTarget, packPath, parseArchiveName } from "./target.ts";
+import { byAge, type FolderTarget, packPath, parseArchiveName } from "./target.ts";
 
 /** A folder of this machine: on its own disk, a memory card, or a mounted one. Made where absent. */
-export async function openFolderTarget(folder: string, serverName: string): Promise<BackupTarget> {
+export async function openFolderTarget(folder: string, serverName: string): Promise<FolderTarget> {
   const incoming = join(folder, "incoming");
   try {
     await mkdir(incoming, { recursive: true, mode: 0o700 });
@@ -34,10 +34,11 @@ export async function openFolderTarget(folder: string, serverName: string): Prom
     async list() {
       const found = [];
       for (const name of await readdir(folder)) {
-        const parsed = parseArchiveName(serverName, name);
-        if (parsed) found.push({ name, bytes: (await stat(join(folder, name))).size, ...parsed });
+        const parsed = parseArchiveName(name);
+        if (parsed?.serverName !== serverName) continue;
+        found.push({ ...parsed, bytes: (await stat(join(folder, name))).size });
       }
-      return found.toSorted((a, b) => a.createdAt - b.createdAt || a.sequence - b.sequence);
+      return found.toSorted(byAge);
     },
     open: (name) => openFileReader(join(folder, name)),
     async packs(instance) {

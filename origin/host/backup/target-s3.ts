@@ -4,8 +4,9 @@ import { rm, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { AwsV4Signer } from "aws4fetch";
 import type { Outbound } from "../outbound/outbound.ts";
-import { BackupError } from "./backup-error.ts";
-import { type BackupTarget, packPath, parseArchiveName } from "./target.ts";
+import { OutboundError, type OutboundFault } from "../outbound/outbound-error.ts";
+import { BackupError, type BackupFault } from "./backup-error.ts";
+import { type BucketTarget, byAge, packPath, parseArchiveName } from "./target.ts";
 
 /** The part of the way out that is used here. */
 export type BackupOutbound = Pick<Outbound, "fetch">;
@@ -20,6 +21,12 @@ export interface BucketSettings {
 
 const emptyHash = createHash("sha256").digest("hex");
 const attempts = 3;
+/** What the next moment may bring; the other faults of the way out are answers. */
+const passing: readonly OutboundFault[] = ["unreachable", "timeout", "busy"];
+/** Asked for at once: each has its own time, so that a slow line brings something home too. */
+const rangeBytes = 8 * 1024 * 1024;
+/** What is no object: lists, errors, pieces of archives and their manifests. */
+const answerBytes = 64 * 1024 * 1024;
 
 /**
  * A bucket that speaks S3 (R2, for one). Bodies are signed by their hash, so what arrives is what was sent. An object
@@ -27,10 +34,11 @@ const attempts = 3;
  */
 export function openS3Target(options: {
   settings: BucketSettings;
-  serverName: string;
+  /** Whose archives are listed; undefined: every server's, on a machine that is none yet. */
+  serverName: string | undefined;
   incoming: string;
   outbound: BackupOutbound;
-}): BackupTarget {
+}): BucketTarget {
   const { settings, serverName, incoming, outbound } = options;
   const bucket = settings.url.replace(/\/+$/, "");
   const urlOf = (key: string): string => `${bucket}/${key}`;
@@ -60,7 +68,7 @@ export function openS3Target(options: {
           method,
           headers,
           ...(body && { body }),
-          maxBytes: 64 * 1024 * 1024,
+          maxBytes: answerBytes,
         });
         if (answer.status < 500 && answer.status !== 429) return answer;
         fault = `it answered ${answer.status}`;
@@ -68,15 +76,42 @@ export function openS3Target(options: {
       } catch (error) {
         fault = error;
       }
-      if (attempt === attempts) throw unusable(fault);
-      await pause(500 * 2 ** attempt);
+      await waitOrGiveUp(attempt, fault);
     }
+  }
+
+  async function waitOrGiveUp(attempt: number, fault: unknown): Promise<void> {
+    const isPassing = !(fault instanceof OutboundError) || passing.includes(fault.code);
+    if (!isPassing) throw unusable(fault);
+    if (attempt === attempts) throw unusable(fault, "unreachable");
+    await pause(500 * 2 ** attempt);
   }
 
   async function expect(answer: Response, what: string, ...statuses: number[]): Promise<Response> {
     if (statuses.includes(answer.status)) return answer;
     const said = /<Code>([\w.]{1,60})<\/Code>/.exec((await answer.text()).slice(0, 4000))?.[1] ?? "";
-    throw unusable(`${what} was answered ${answer.status} ${said}`);
+    const isRefused = answer.status === 401 || answer.status === 403;
+    throw unusable(`${what} was answered ${answer.status} ${said}`, isRefused ? "refused" : "unusable");
+  }
+
+  /** Bytes `from` to `until` of an object, at most `rangeBytes`. */
+  async function* range(key: string, from: number, until: number): AsyncGenerator<Uint8Array> {
+    let at = from;
+    for (let attempt = 1; at < until; attempt += 1) {
+      const answer = await send("GET", urlOf(key), { headers: { range: `bytes=${at}-${until - 1}` } });
+      if (answer.status === 404) throw new BackupError("missing", `${key} is not in ${bucket} any more.`);
+      const { body } = await expect(answer, "GET", 206);
+      let fault: unknown = "it sent less than it said";
+      try {
+        for await (const piece of body ?? []) {
+          at += piece.byteLength;
+          yield piece;
+        }
+      } catch (error) {
+        fault = error;
+      }
+      if (at < until) await waitOrGiveUp(attempt, fault);
+    }
   }
 
   async function put(key: string, file: string, hash: string): Promise<void> {
@@ -109,11 +144,12 @@ export function openS3Target(options: {
     await (await expect(answer, "DELETE", 200, 204, 404)).body?.cancel();
   }
 
-  function unusable(cause: unknown): BackupError {
-    const what = cause instanceof Error ? cause.message : String(cause);
+  function unusable(cause: unknown, fault: BackupFault = "unusable"): BackupError {
+    const what = (cause instanceof Error ? cause.message : String(cause)).replace(/[. ]+$/, "");
+    const cannot = { refused: "does not take the key", unreachable: "cannot be reached" };
     return new BackupError(
-      "unusable",
-      `The bucket for backups (${new URL(bucket).host}) cannot be used: ${what}. Look at [backup] s3_url, s3_key_id and the secret s3-secret.`,
+      fault,
+      `The bucket for backups (${new URL(bucket).host}) ${cannot[fault as keyof typeof cannot] ?? "cannot be used"}: ${what}. Check its URL and region, the key's id and its secret; in burrow.toml those are [backup] s3_url, s3_region and s3_key_id, and the secret is s3-secret.`,
       { cause },
     );
   }
@@ -124,11 +160,18 @@ export function openS3Target(options: {
     incoming,
     async list() {
       const found = [];
-      for await (const { key, bytes } of objects(`${serverName}-`, "/")) {
-        const parsed = parseArchiveName(serverName, key);
-        if (parsed) found.push({ name: key, bytes, ...parsed });
+      for await (const { key, bytes } of objects(serverName === undefined ? "" : `${serverName}-`, "/")) {
+        const parsed = parseArchiveName(key);
+        if (parsed && parsed.serverName === (serverName ?? parsed.serverName))
+          found.push({ ...parsed, bytes });
       }
-      return found.toSorted((a, b) => a.createdAt - b.createdAt || a.sequence - b.sequence);
+      return found.toSorted(byAge);
+    },
+    async *stream(key, offset, length) {
+      const end = offset + length;
+      for (let at = offset; at < end; at += rangeBytes) {
+        yield* range(key, at, Math.min(at + rangeBytes, end));
+      }
     },
     async open(name) {
       const head = await send("HEAD", urlOf(name));

@@ -2,20 +2,36 @@ import type { RandomReader } from "./envelope.ts";
 
 export interface StoredArchive {
   readonly name: string;
+  readonly serverName: string;
   readonly bytes: number;
   /** Unix milliseconds, of the name. */
   readonly createdAt: number;
   readonly sequence: number;
 }
 
-/** Where backups are kept: a folder, or a bucket. Only encrypted files come here. Throws BackupError. */
-export interface BackupTarget {
+/** Where backups are kept. Only encrypted files come here. Throws BackupError. */
+export type BackupTarget = FolderTarget | BucketTarget;
+
+export interface FolderTarget extends Target {
+  /** Where archives and packs lie as files. */
+  readonly folder: string;
+}
+
+export interface BucketTarget extends Target {
+  readonly folder: undefined;
+  /**
+   * `length` bytes of an object from `offset` on, as they come. What breaks off is asked for again, from where it
+   * broke off. Throws BackupError, `missing` where there is no such object.
+   */
+  stream(key: string, offset: number, length: number): AsyncIterable<Uint8Array>;
+}
+
+interface Target {
   /** For people: the folder's path, or the bucket's URL. */
   readonly description: string;
-  /** Where archives and blobs lie as files; undefined for a bucket. */
-  readonly folder: string | undefined;
   /** The folder where files are made ready, on the same file system where `folder` is one. */
   readonly incoming: string;
+  /** The oldest first. */
   list(): Promise<StoredArchive[]>;
   open(name: string): Promise<RandomReader & { close(): Promise<void> }>;
   /** The packs of this instance; asked once a run. */
@@ -46,17 +62,19 @@ export function archiveName(serverName: string, createdAt: number, sequence: num
   return `${serverName}-${time}-${String(sequence).padStart(6, "0")}${suffix}`;
 }
 
-/** Undefined for what is no archive of this server. */
-export function parseArchiveName(
-  serverName: string,
-  name: string,
-): Pick<StoredArchive, "createdAt" | "sequence"> | undefined {
-  if (!name.startsWith(`${serverName}-`)) return undefined;
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(\d{6,9})\.burrow-backup$/.exec(
-    name.slice(serverName.length + 1),
-  );
+const archivePattern =
+  /^([a-z0-9][a-z0-9.-]*)-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(\d{6,9})\.burrow-backup$/;
+
+/** Undefined for what is no archive. A name that is read is one part of a path, and not a hidden one. */
+export function parseArchiveName(name: string): Omit<StoredArchive, "bytes"> | undefined {
+  const match = archivePattern.exec(name);
   if (!match) return undefined;
-  const [, year, month, day, hour, minute, second, sequence] = match;
+  const [, serverName = "", year, month, day, hour, minute, second, sequence] = match;
   const createdAt = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  return Number.isNaN(createdAt) ? undefined : { createdAt, sequence: Number(sequence) };
+  return Number.isNaN(createdAt) ? undefined : { name, serverName, createdAt, sequence: Number(sequence) };
+}
+
+/** The oldest first. */
+export function byAge(a: StoredArchive, b: StoredArchive): number {
+  return a.createdAt - b.createdAt || a.sequence - b.sequence;
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { diskFaultOf } from "../../storage/disk-fault.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
 import { BackupError } from "./backup-error.ts";
 
@@ -9,10 +10,13 @@ export function workFolder(dataDir: string): string {
   return join(dataDir, "backup-work");
 }
 
+/** Where a restore from a bucket collects what it needs. */
+export const fetchedName = "fetched";
+
 /** Removes what a killed run left; the caller holds the lock, and no restore waits to be finished. */
-export async function clearWork(dataDir: string): Promise<void> {
+export async function clearWork(dataDir: string, except?: typeof fetchedName): Promise<void> {
   for (const name of await readdir(workFolder(dataDir))) {
-    if (!name.startsWith("lock.db"))
+    if (!name.startsWith("lock.db") && name !== except)
       await rm(join(workFolder(dataDir), name), { recursive: true, force: true });
   }
 }
@@ -29,6 +33,7 @@ export function lockWork(dataDir: string): { release(): void } {
     driver.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     driver.close();
+    if (diskFaultOf(error)) throw error;
     throw new BackupError("busy", "Another backup is under way. Wait for it, or look at the log.", {
       cause: error,
     });

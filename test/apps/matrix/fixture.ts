@@ -70,10 +70,15 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+/** Settings that a test wants otherwise, as the environment says them. */
+export interface FixtureSettings {
+  readonly defaultRoomVersion?: string;
+  readonly roomDirectory?: string;
+  readonly maxUploadSize?: number;
+}
+
 /** Call `close` in `after`. */
-export async function createFixture(
-  overrides: { defaultRoomVersion?: string; maxUploadSize?: number } = {},
-): Promise<Fixture> {
+export async function createFixture(overrides: FixtureSettings = {}): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "burrow-matrix-"));
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
@@ -210,7 +215,7 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
   };
 }
 
-function makeConfig(folder: string, overrides: Parameters<typeof createFixture>[0] = {}): Config {
+function makeConfig(folder: string, overrides: FixtureSettings): Config {
   return readConfig({
     dataDir: folder,
     environment: {
@@ -218,6 +223,7 @@ function makeConfig(folder: string, overrides: Parameters<typeof createFixture>[
       BURROW_SERVER_NAME: "burrow.localhost",
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
       BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
+      BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });

@@ -11,6 +11,7 @@ import { capabilitiesRoutes } from "./capabilities.ts";
 import { contentRepoRoutes } from "./content-repo.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
+import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
 import { deviceManagementRoutes } from "./device-management.ts";
 import { directoryRoutes } from "./directory.ts";
 import { eventContextRoutes } from "./event-context.ts";
@@ -105,12 +106,13 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     // End-to-end encryption
     ...keysRoutes(matrix),
     ...crossSigningRoutes(matrix, uia),
-    ...keyBackupRoutes(),
+    ...keyBackupRoutes(matrix),
     ...toDeviceRoutes(matrix),
     // Media
     ...contentRepoRoutes(matrix),
     ...authedContentRepoRoutes(matrix),
     ...resumableUploadRoutes(matrix),
+    ...dehydratedDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),
     ...voipRoutes(),

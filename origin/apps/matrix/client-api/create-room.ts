@@ -4,6 +4,7 @@ import { badJson, forbidden, invalidParam, MatrixError } from "../matrix-error.t
 import type { MatrixContext } from "../matrix-context.ts";
 import { createRoom, type InitialState, type Preset, type RoomRequest } from "../rooms/create-room.ts";
 import type { Route } from "../route.ts";
+import { readVisibility, requireOpenDirectory } from "./list-public-rooms.ts";
 import {
   isObject,
   optionalArray,
@@ -25,10 +26,15 @@ export function createRoomRoutes(matrix: MatrixContext): Route[] {
       path: "/_matrix/client/v3/createRoom",
       access: "member",
       handle: async (call) => {
-        const request = readRequest(matrix, await call.json({ mayBeEmpty: true }), call.requester.userId);
-        return matrix.database.write((transaction) => ({
-          room_id: createRoom(matrix, transaction, request).roomId,
-        }));
+        const body = await call.json({ mayBeEmpty: true });
+        const isPublic = readVisibility(body) === "public";
+        if (isPublic) requireOpenDirectory(matrix);
+        const request = readRequest(matrix, body, call.requester.userId);
+        return matrix.database.write((transaction) => {
+          const room = createRoom(matrix, transaction, request);
+          if (isPublic) matrix.roomDirectory.set(transaction, room, true);
+          return { room_id: room.roomId };
+        });
       },
     },
   ];
@@ -67,16 +73,9 @@ function readVersion(matrix: MatrixContext, asked: string | undefined): RoomVers
 }
 
 function readPreset(body: JsonObject): Preset {
-  const visibility = optionalString(body, "visibility");
-  if (visibility === "public") {
-    // M3: a closed directory. Saying yes and not publishing would leave people to wonder where their room is.
-    throw forbidden(
-      "This server publishes no rooms. Make the room with visibility private: it can still be open to whoever knows its address.",
-    );
-  }
-  if (visibility !== undefined && visibility !== "private")
-    throw badJson("visibility must be public or private.");
-  const preset = optionalString(body, "preset") ?? "private_chat";
+  // Without a preset the visibility decides.
+  const preset =
+    optionalString(body, "preset") ?? (readVisibility(body) === "public" ? "public_chat" : "private_chat");
   if (preset !== "private_chat" && preset !== "public_chat" && preset !== "trusted_private_chat") {
     throw badJson("preset must be private_chat, public_chat or trusted_private_chat.");
   }

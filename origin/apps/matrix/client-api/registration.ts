@@ -1,20 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { type Member, MembersError } from "../../../members/members.ts";
+import { type Member, type Members, MembersError } from "../../../members/members.ts";
 import { parseName } from "../../../members/names.ts";
+import type { JsonObject } from "../events/event.ts";
 import type { FollowMembers } from "../follow-members.ts";
 import { type MatrixContext, userIdOf } from "../matrix-context.ts";
 import { MatrixError, missingParam } from "../matrix-error.ts";
 import { type Answer, bearerToken, type Call, type Route } from "../route.ts";
 import { openSession, readDevice } from "../sign-in.ts";
-import type { Uia } from "../uia.ts";
+import type { Uia, UiaStage } from "../uia.ts";
 import { optionalBoolean, optionalString, requireString } from "./read-body.ts";
 
 /**
- * Registration by invite token. The specification wants M_USER_IN_USE before authentication; here it comes only
+ * Registration by invite token; on a test server for the asking. The specification wants M_USER_IN_USE before authentication; here it comes only
  * to whoever shows a good token, so that without one nobody learns which names exist (M3). What a name must look
  * like is no secret, and is told at once.
  */
 export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: FollowMembers): Route[] {
+  const stage = stageOf(matrix.members);
+
   async function register(call: Call): Promise<Answer> {
     if ((call.query.get("kind") ?? "user") !== "user") {
       throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "There are no guest accounts here.");
@@ -28,14 +31,12 @@ export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: F
 
     let member: Member | undefined;
     const challenge = await uia(call, body, {
-      type: "m.login.registration_token",
+      type: stage.type,
       userId: "",
       async attempt(auth) {
-        const inviteToken = requireString(auth, "token");
         if (password === undefined) throw missingParam("password is missing.");
         try {
-          // The token is taken in the same transaction that makes the account: never one without the other.
-          member = await matrix.members.register({ name: name ?? makeName(), password, inviteToken });
+          member = await stage.register(auth, { name: name ?? makeName(), password });
           return undefined;
         } catch (error) {
           if (!(error instanceof MembersError)) throw error;
@@ -53,7 +54,7 @@ export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: F
   function available(call: Call): Answer {
     const name = checkForm(call.query.get("username") ?? "");
     // Whether it is taken is for members only; anyone else hears of it with a token in hand (M3).
-    if (!isMember(matrix, call)) return { available: true };
+    if (!isMember(matrix, call) && !matrix.config.testing) return { available: true };
     try {
       matrix.members.checkName(name);
       return { available: true };
@@ -66,6 +67,27 @@ export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: F
     { method: "POST", path: "/_matrix/client/v3/register", access: "public", handle: register },
     { method: "GET", path: "/_matrix/client/v3/register/available", access: "public", handle: available },
   ];
+}
+
+/** What lets somebody in, and the account that it makes. */
+interface RegistrationStage {
+  readonly type: UiaStage["type"];
+  register(auth: JsonObject, wished: { name: string; password: string }): Promise<Member>;
+}
+
+function stageOf(members: Members): RegistrationStage {
+  if (members.registerOpenly) {
+    const { registerOpenly } = members;
+    return {
+      type: "m.login.dummy",
+      register: (_auth, wished) => registerOpenly({ ...wished, role: "member" }),
+    };
+  }
+  return {
+    type: "m.login.registration_token",
+    // The token is taken in the same transaction that makes the account: never one without the other.
+    register: (auth, wished) => members.register({ ...wished, inviteToken: requireString(auth, "token") }),
+  };
 }
 
 /** Of the public operations that tell members more. */
@@ -83,7 +105,7 @@ function checkForm(username: string): string {
   }
 }
 
-function asMatrixError(error: MembersError): MembersError | MatrixError {
+export function asMatrixError(error: MembersError): MembersError | MatrixError {
   switch (error.code) {
     case "name-invalid":
       return new MatrixError(400, "M_INVALID_USERNAME", error.message);

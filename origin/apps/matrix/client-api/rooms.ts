@@ -50,7 +50,7 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
   function getMembers(call: Call): Answer {
     const opened = open(call);
     const token = call.query.get("at");
-    const at = token === null ? undefined : parseToken(token).so;
+    const at = token === null ? undefined : sinceFounded(matrix, opened, parseToken(token).so);
     const wanted = readMembership(call, "membership");
     const unwanted = readMembership(call, "not_membership");
     let state = opened.state();
@@ -74,9 +74,10 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     for (const userId of found.joined) {
       const { displayname, avatar_url: avatarUrl } =
         stateOf(found, "m.room.member", userId)?.pdu.content ?? {};
+      // Both are always there: peers say so, and there are clients that rely on it.
       joined[userId] = {
-        ...(typeof displayname === "string" && { display_name: displayname }),
-        ...(typeof avatarUrl === "string" && { avatar_url: avatarUrl }),
+        display_name: typeof displayname === "string" ? displayname : "",
+        avatar_url: typeof avatarUrl === "string" ? avatarUrl : "",
       };
     }
     return { joined };
@@ -98,6 +99,15 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     [`${room}/joined_members`, getJoinedMembers],
   ];
   return routes.map(([path, handle]) => ({ method: "GET", path, access: "member", handle }));
+}
+
+/**
+ * The position, or the creator's joining where it lies before the room: a token from the start of a timeline that
+ * holds the whole room asks who was there at first.
+ */
+function sinceFounded(matrix: MatrixContext, { room, upTo }: OpenedRoom, at: number): number {
+  if (at >= (stateOf(room, "m.room.create")?.so ?? 0)) return at;
+  return matrix.events.oldest(room, 0, upTo, 2).at(-1)?.so ?? at;
 }
 
 const memberships = ["join", "invite", "knock", "leave", "ban"];

@@ -164,15 +164,7 @@ export function asMatrixError(error: unknown, whenTooLarge: () => MatrixError): 
       "The upload broke off, and nothing of it was kept. Send it again.",
     );
   }
-  if (isDiskFull(error)) {
-    return new MatrixError(507, "M_UNKNOWN", "This server's disk is full. Tell its owner; nothing was kept.");
-  }
   return error;
-}
-
-function isDiskFull(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 const megabytes = (bytes: number): string =>

@@ -1,6 +1,9 @@
 import type { PushAction, PushCondition, PushRule, PushRuleKind } from "./push-rule.ts";
 
-/** One account's predefined rules, by kind (Client-Server v1.19 §Predefined Rules, in its order). */
+/**
+ * One account's predefined rules, by kind (Client-Server v1.19 §Predefined Rules, in its order), and after them those
+ * for polls (MSC3930), under the names that clients know.
+ */
 export function defaultRules(userId: string): Readonly<Record<PushRuleKind, readonly PushRule[]>> {
   return { override: overrideRules(userId), content: [], room: [], sender: [], underride: underrideRules };
 }
@@ -11,6 +14,9 @@ export const masterRuleId = ".m.rule.master";
 const notify: readonly PushAction[] = ["notify"];
 const notifyHighlighted: readonly PushAction[] = ["notify", { set_tweak: "highlight" }];
 const notifyAloud: readonly PushAction[] = ["notify", { set_tweak: "sound", value: "default" }];
+
+const pollRule = ".org.matrix.msc3930.rule.";
+const pollEvent = "org.matrix.msc3381.poll.";
 
 function overrideRules(userId: string): PushRule[] {
   return [
@@ -51,6 +57,7 @@ function overrideRules(userId: string): PushRule[] {
       [{ kind: "event_property_is", key: "content.m\\.relates_to.rel_type", value: "m.replace" }],
       [],
     ),
+    rule(`${pollRule}poll_response`, [matches("type", `${pollEvent}response`)], []),
   ];
 }
 
@@ -68,6 +75,14 @@ const underrideRules: readonly PushRule[] = [
   ),
   rule(".m.rule.message", [matches("type", "m.room.message")], notify),
   rule(".m.rule.encrypted", [matches("type", "m.room.encrypted")], notify),
+  ...["start", "end"].flatMap((what) => [
+    rule(
+      `${pollRule}poll_${what}_one_to_one`,
+      [{ kind: "room_member_count", is: "2" }, matches("type", pollEvent + what)],
+      notifyAloud,
+    ),
+    rule(`${pollRule}poll_${what}`, [matches("type", pollEvent + what)], notify),
+  ]),
 ];
 
 /** The kind of each predefined rule. */

@@ -171,7 +171,7 @@ function checkRuleId(ruleId: string): void {
   if (!isWithinIdLimit(ruleId)) throw invalidParam("The id of a push rule is too long.");
 }
 
-// Historical actions are dropped (Client-Server §Historical Actions).
+// They mean nothing, and stay where a client put them: it looks for what it wrote (Client-Server §Historical Actions).
 const historicalActions = ["dont_notify", "coalesce"];
 
 function parseActions(actions: unknown): PushAction[] {
@@ -179,9 +179,9 @@ function parseActions(actions: unknown): PushAction[] {
   if (!Array.isArray(actions)) throw badJson("actions must be a list.");
   const parsed: PushAction[] = [];
   for (const action of actions as unknown[]) {
-    if (typeof action === "string" && historicalActions.includes(action)) continue;
-    if (action === "notify") parsed.push(action);
-    else if (isRecord(action) && typeof action["set_tweak"] === "string") {
+    if (action === "notify" || (typeof action === "string" && historicalActions.includes(action))) {
+      parsed.push(action);
+    } else if (isRecord(action) && typeof action["set_tweak"] === "string") {
       parsed.push(action as { [key: string]: Json });
     } else throw invalidParam('An action is "notify" or an object with set_tweak.');
   }

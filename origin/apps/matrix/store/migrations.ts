@@ -1,7 +1,11 @@
 import type { Migration } from "../../../storage/database.ts";
+import { claimedKeys } from "./migrations/claimed-keys.ts";
+import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
+import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { media } from "./migrations/media.ts";
+import { publishedRooms } from "./migrations/published-rooms.ts";
 
 /**
  * The Matrix database, in the order in which its schema grew: a file each. Every fact that /sync can report bears a
@@ -13,4 +17,8 @@ export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
   media,
+  publishedRooms,
+  keyBackups,
+  dehydratedDevices,
+  claimedKeys,
 ];

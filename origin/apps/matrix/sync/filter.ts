@@ -92,6 +92,11 @@ function compileRoomEventFilter(section: Section): RoomEventFilter {
   if (includesRoom) checks.push((_, roomId) => roomId === undefined || includesRoom(roomId));
   const containsUrl = section.boolean("contains_url");
   if (containsUrl !== undefined) checks.push(({ content }) => Object.hasOwn(content, "url") === containsUrl);
+  // MSC3874: by how the event itself relates to another.
+  const relTypes = setOf(section.strings("org.matrix.msc3874.rel_types"));
+  const notRelTypes = setOf(section.strings("org.matrix.msc3874.not_rel_types"));
+  if (relTypes) checks.push(({ content }) => relTypes.has(relTypeOf(content) ?? ""));
+  if (notRelTypes) checks.push(({ content }) => !notRelTypes.has(relTypeOf(content) ?? ""));
   return {
     limit: parseLimit(section),
     ...combine(checks),
@@ -175,6 +180,12 @@ function copyField(from: object, to: Record<string, unknown>, names: readonly st
   const part = isRecord(known) ? known : {};
   copyField(value, part, rest);
   if (Object.keys(part).length > 0) to[name] = part;
+}
+
+function relTypeOf(content: JsonObject): string | undefined {
+  const relation = content["m.relates_to"];
+  const relType = isRecord(relation) ? relation["rel_type"] : undefined;
+  return isString(relType) ? relType : undefined;
 }
 
 const setOf = (values: readonly string[] | undefined): ReadonlySet<string> | undefined =>

@@ -10,6 +10,8 @@ export interface AccountData {
   get(userId: string, room: number, type: string): JsonObject | undefined;
   /** Replaces the content and wakes the user's devices. Throws 413 M_TOO_LARGE beyond 256 KiB. */
   set(transaction: Transaction, userId: string, room: number, type: string, content: JsonObject): void;
+  /** Takes the user's own data of this type away, without telling: for what nobody is there to read any more. */
+  remove(transaction: Transaction, userId: string, type: string): void;
   /**
    * What was set in (after, upTo], of all rooms at once. The content of `m.push_rules` is only what the user
    * changed: what a client gets is `UserRules.json`.
@@ -53,6 +55,7 @@ export function createAccountData(parts: {
     `INSERT INTO account_data (user, room, type, content, so) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET content = excluded.content, so = excluded.so`,
   );
+  const remove = database.prepare("DELETE FROM account_data WHERE user = ? AND room = 0 AND type = ?");
   const changes = database.prepare<Row>(
     "SELECT room, type, content, so FROM account_data WHERE user = ? AND so > ? AND so <= ? ORDER BY so",
   );
@@ -65,6 +68,12 @@ export function createAccountData(parts: {
     return row && (JSON.parse(row.content) as JsonObject);
   }
 
+  function forgetIgnored(transaction: Transaction, userId: string, type: string): void {
+    if (type !== ignoredUserList) return;
+    ignoredBy.delete(userId);
+    transaction.onRollback(() => void ignoredBy.delete(userId));
+  }
+
   return {
     get,
     set(transaction, userId, room, type, content) {
@@ -74,11 +83,12 @@ export function createAccountData(parts: {
       }
       const so = stream.next(transaction);
       save.run(userId, room, type, text, so);
-      if (type === ignoredUserList && room === 0) {
-        ignoredBy.delete(userId);
-        transaction.onRollback(() => void ignoredBy.delete(userId));
-      }
+      if (room === 0) forgetIgnored(transaction, userId, type);
       transaction.afterCommit(() => waiters.notify([userId], so));
+    },
+    remove(transaction, userId, type) {
+      remove.run(userId, type);
+      forgetIgnored(transaction, userId, type);
     },
     changesSince: (userId, after, upTo) => changes.all(userId, after, upTo).map(toEntry),
     all: (userId) => all.all(userId).map(toEntry),

@@ -68,6 +68,23 @@ test("logout takes the device's keys and queue, and others hear that the devices
   assert.equal((await post(ada, "/v3/keys/claim", claim)).body.one_time_keys[ben.userId], undefined);
 });
 
+test("what the account notes of a device's notifications ends with the device", async () => {
+  const [phone, tablet] = [await fixture.user("nora"), await fixture.user("nora")];
+  const data = (type: string): string => `/v3/user/${encodeURIComponent(phone.userId)}/account_data/${type}`;
+  const types = ["m.local_notification_settings", "org.matrix.msc3890.local_notification_settings"];
+  const paths = types.flatMap((type) => [phone, tablet].map((user) => data(`${type}.${user.deviceId}`)));
+  for (const path of paths) {
+    const options = { token: phone.token, body: { is_silenced: true } };
+    assert.equal((await fixture.request("PUT", path, options)).status, 200);
+  }
+  await post(tablet, "/v3/logout", {});
+  const statuses: number[] = [];
+  for (const path of paths) {
+    statuses.push((await fixture.request("GET", path, { token: phone.token })).status);
+  }
+  assert.deepEqual(statuses, [200, 404, 200, 404]);
+});
+
 test("what was a transaction of an ended device is a new one for its successor", async () => {
   const cleo = await fixture.user("cleo", { deviceId: "SAME" });
   const roomId = await makeRoom(cleo, []);

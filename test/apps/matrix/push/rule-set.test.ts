@@ -30,7 +30,7 @@ function fails(action: () => unknown, status: number, errcode: string): void {
 
 const silence = { actions: [] };
 
-test("a new account has the specification's fifteen rules, in its order", () => {
+test("a new account has the specification's fifteen rules, in its order, and those for polls", () => {
   assert.deepEqual(idsOf(noChoices, "override"), [
     ".m.rule.master",
     ".m.rule.suppress_notices",
@@ -42,6 +42,7 @@ test("a new account has the specification's fifteen rules, in its order", () => 
     ".m.rule.reaction",
     ".m.rule.room.server_acl",
     ".m.rule.suppress_edits",
+    ".org.matrix.msc3930.rule.poll_response",
   ]);
   assert.deepEqual(idsOf(noChoices, "underride"), [
     ".m.rule.call",
@@ -49,6 +50,10 @@ test("a new account has the specification's fifteen rules, in its order", () => 
     ".m.rule.room_one_to_one",
     ".m.rule.message",
     ".m.rule.encrypted",
+    ".org.matrix.msc3930.rule.poll_start_one_to_one",
+    ".org.matrix.msc3930.rule.poll_start",
+    ".org.matrix.msc3930.rule.poll_end_one_to_one",
+    ".org.matrix.msc3930.rule.poll_end",
   ]);
   for (const kind of ["content", "room", "sender"] as const) assert.deepEqual(idsOf(noChoices, kind), []);
   const rules = effectiveRules(noChoices, ada);
@@ -143,11 +148,13 @@ test("choices given are never changed in place, and survive JSON", () => {
   assert.deepEqual(noChoices, { rules: {}, defaults: {} });
 });
 
-test("historical actions are dropped, unknown ones refused", () => {
+test("historical actions are kept for who wrote them, unknown ones refused", () => {
   const choices = putRule(noChoices, "room", "!r:example.org", {
     actions: ["dont_notify", "coalesce", "notify", { set_tweak: "sound", value: "bing" }],
   });
   assert.deepEqual(effectiveRules(choices, ada).room[0]?.actions, [
+    "dont_notify",
+    "coalesce",
     "notify",
     { set_tweak: "sound", value: "bing" },
   ]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createFixture, type Fixture, type Reply, type User } from "../fixture.ts";
+import { createFixture, type Fixture, type FixtureSettings, type Reply, type User } from "../fixture.ts";
 
 /** Three people and short words for what they do in rooms, all of it over HTTP. */
 export interface House {
@@ -26,7 +26,7 @@ export type ShownEvent = Reply["body"];
 
 export const path = encodeURIComponent;
 
-export async function openHouse(overrides: { defaultRoomVersion?: string } = {}): Promise<House> {
+export async function openHouse(overrides: FixtureSettings = {}): Promise<House> {
   const fixture = await createFixture(overrides);
   const [ada, ben, cleo] = [await fixture.user("ada"), await fixture.user("ben"), await fixture.user("cleo")];
   let transactions = 0;

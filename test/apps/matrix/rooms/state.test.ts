@@ -97,8 +97,8 @@ test("members see the present, former members what was when they left, others no
   assert.deepEqual(members((await get(ada, "members")).body.chunk), ["ada join", "ben leave", "cle join"]);
   assert.deepEqual(members((await get(ben, "members")).body.chunk), ["ada join", "ben leave"]);
   assert.deepEqual((await get(ada, "joined_members")).body.joined, {
-    [ada.userId]: { display_name: "ada" },
-    [cleo.userId]: { display_name: "cleo" },
+    [ada.userId]: { display_name: "ada", avatar_url: "" },
+    [cleo.userId]: { display_name: "cleo", avatar_url: "" },
   });
   refused(await get(ben, "joined_members"), 403, "M_FORBIDDEN");
 
@@ -136,6 +136,8 @@ test("members can be asked for by membership, and as of a point in time", async 
   assert.deepEqual(await get("not_membership=leave"), ["ada", "cle"]);
   assert.deepEqual(await get("membership=leave&not_membership=invite"), ["ada", "ben"]);
   assert.deepEqual(await get(`at=${then}`), ["ada"]);
+  // Where a timeline with the whole room began.
+  assert.deepEqual(await get("at=s0"), ["ada"]);
   for (const query of ["membership=guest", "not_membership=x", "at=yesterday"]) {
     refused(await house.call(ada, "GET", `/rooms/${path(room)}/members?${query}`), 400, "M_INVALID_PARAM");
   }

@@ -79,6 +79,20 @@ test("contains_url looks for a url among the content's own keys", () => {
   );
 });
 
+test("an event's own relation can be asked for (MSC3874)", () => {
+  const related = (rel_type: unknown): FilterableEvent => ({
+    ...message,
+    content: { "m.relates_to": { rel_type } as never },
+  });
+  const events = [message, related("m.thread"), related("m.reference"), related(1)];
+  const ask = (key: string, types: string[]): boolean[] =>
+    events.map((event) => passes({ [`org.matrix.msc3874.${key}`]: types }, event));
+  assert.deepEqual(ask("rel_types", ["m.thread"]), [false, true, false, false]);
+  assert.deepEqual(ask("rel_types", ["m.thread", "m.reference"]), [false, true, true, false]);
+  assert.deepEqual(ask("rel_types", []), [false, false, false, false]);
+  assert.deepEqual(ask("not_rel_types", ["m.thread"]), [true, false, true, true]);
+});
+
 test("conditions are combined, and sections are kept apart", () => {
   const filter = parseFilter({
     account_data: { types: ["m.direct"] },
