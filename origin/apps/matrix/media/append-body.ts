@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { BlobTooLargeError } from "../../../storage/blobs.ts";
-import { UploadBrokenError } from "./upload-body.ts";
+import { openBody, UploadBrokenError } from "./upload-body.ts";
 
 /**
  * Writes a body to a file from `offset` on, as it comes, and answers the new offset once all is on disk. What came of a
@@ -13,27 +13,23 @@ export async function appendBody(
   options: { readonly offset: number; readonly most: number; readonly signal: AbortSignal },
 ): Promise<number> {
   const { offset, most, signal } = options;
+  const reader = openBody(body);
   let position = offset;
-  const reader = body?.getReader();
   // A read that nobody answers ends by this alone.
-  const stop = (): void => void reader?.cancel().catch(() => {});
+  const stop = (): void => reader.cancel();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    for (;;) {
-      const part = await reader?.read().catch((error: unknown) => {
-        throw new UploadBrokenError("The upload broke off.", { cause: error });
-      });
-      if (signal.aborted) throw new UploadBrokenError("The upload was called off.");
-      if (!part || part.done) break;
-      if (position + part.value.byteLength > offset + most) {
-        stop();
+    for (let part = await reader.read(); part; part = await reader.read()) {
+      if (position + part.byteLength > offset + most) {
         await file.truncate(offset);
         throw new BlobTooLargeError("The body is longer than what the upload lacks.");
       }
-      await writeWhole(file, part.value, position);
-      position += part.value.byteLength;
+      await writeWhole(file, part, position);
+      position += part.byteLength;
     }
+    if (signal.aborted) throw new UploadBrokenError("The upload was called off.");
   } finally {
+    await reader.finish();
     signal.removeEventListener("abort", stop);
     await file.sync();
   }

@@ -8,28 +8,77 @@ export class UploadBrokenError extends Error {
 }
 
 /**
+ * The parts of a body as they arrive; `read` answers undefined at its end. Throws UploadBrokenError where it breaks off.
+ *
+ * Whoever has enough of it must say `finish`: to leave off in the middle cuts the connection, which the edge uses for others
+ * next, and the answer is lost with it. What is left is read then and kept nowhere, as far as the edge lets a body through.
+ */
+export interface BodyReader {
+  read(): Promise<Uint8Array | undefined>;
+  finish(): Promise<void>;
+  /** Gives it up, with its connection. */
+  cancel(): void;
+}
+
+export function openBody(body: ReadableStream<Uint8Array> | null): BodyReader {
+  const reader = body?.getReader();
+  let isOver = reader === undefined;
+  let taken = 0;
+
+  async function read(): Promise<Uint8Array | undefined> {
+    if (isOver) return undefined;
+    try {
+      const part = await reader?.read();
+      if (part && !part.done) {
+        taken += part.value.byteLength;
+        return part.value;
+      }
+    } catch (error) {
+      isOver = true;
+      throw new UploadBrokenError("The upload broke off.", { cause: error });
+    }
+    isOver = true;
+    return undefined;
+  }
+
+  function cancel(): void {
+    isOver = true;
+    reader?.cancel().catch(() => {});
+  }
+
+  return {
+    read,
+    cancel,
+    async finish() {
+      const most = Math.max(taken, BODY_MAX_BYTES);
+      // That it breaks off now is nobody's concern any more.
+      for (let part = await read().catch(() => undefined); part; part = await read().catch(() => undefined)) {
+        if (taken > most) cancel();
+      }
+    },
+  };
+}
+
+/**
  * The body of an upload as it arrives, counted: a declared length is a claim, not a fact. Throws BlobTooLargeError past
- * `limit` bytes, at once where the length was declared. A body that did not tell its length is read to its end first, and
- * kept nowhere: to leave off in the middle cuts the connection, which the edge uses for others next.
+ * `limit` bytes, at once where the length was declared, and UploadBrokenError.
  */
 export async function* readUpload(request: Request, limit: number): AsyncGenerator<Uint8Array> {
   const tooLarge = (): BlobTooLargeError =>
     new BlobTooLargeError(`The content is larger than ${limit} bytes.`);
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > limit) throw tooLarge();
-  if (!request.body) return;
-  const readOn = Math.max(limit, BODY_MAX_BYTES);
+  const body = openBody(request.body);
   let size = 0;
   try {
-    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-      size += chunk.byteLength;
-      if (size > readOn) break;
-      if (size <= limit) yield chunk;
+    for (let part = await body.read(); part; part = await body.read()) {
+      size += part.byteLength;
+      if (size > limit) throw tooLarge();
+      yield part;
     }
-  } catch (error) {
-    throw new UploadBrokenError("The upload broke off.", { cause: error });
+  } finally {
+    await body.finish();
   }
-  if (size > limit) throw tooLarge();
 }
 
 /** As far from a file's end as a zip may have its end record. */
