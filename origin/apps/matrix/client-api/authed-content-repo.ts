@@ -78,7 +78,7 @@ function readWish(query: URLSearchParams): ThumbnailWish {
 function preview({ media, config }: MatrixContext, call: Call): Promise<Answer> | Answer {
   const url = call.query.get("url");
   if (url === null) throw missingParam("url is missing.");
-  return config.matrix.urlPreviews ? media.previews.find(call.requester.userId, url) : {};
+  return config.matrix.urlPreviews || config.testing ? media.previews.find(call.requester.userId, url) : {};
 }
 
 function describeLimits({ media, config }: MatrixContext): Answer {
