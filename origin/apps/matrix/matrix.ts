@@ -20,6 +20,7 @@ import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
 import { buildRoutes } from "./route.ts";
+import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
@@ -47,6 +48,9 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
+    matrix.slidingConnections
+      .expire()
+      .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
   };
   expire();
   matrix.keyBackups.resume();
@@ -97,6 +101,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     joinedTo: (room) => rooms.byNid(room)?.joined ?? nobody,
     now,
   });
+
+  const slidingConnections = createConnections({ database, stream, log, now });
 
   const accountData = createAccountData({ database, stream, waiters });
   const userRules = createUserRules({ accountData, members, serverName });
@@ -152,6 +158,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     receipts,
     filters,
     typing,
+    slidingConnections,
     deviceKeys,
     crossSigning,
     deviceLists,

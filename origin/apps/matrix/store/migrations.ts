@@ -6,6 +6,7 @@ import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { media } from "./migrations/media.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
+import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 
 /**
  * The Matrix database, in the order in which its schema grew: a file each. Every fact that /sync can report bears a
@@ -21,4 +22,5 @@ export const matrixMigrations: readonly Migration[] = [
   keyBackups,
   dehydratedDevices,
   claimedKeys,
+  slidingSyncConnections,
 ];
