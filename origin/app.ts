@@ -12,6 +12,7 @@ export interface AppContext {
   readonly config: Config;
   readonly log: Log;
   readonly members: Members;
+  /** Of the Matrix app alone: it deletes what no row of its own needs. Another app opens a store in another folder. */
   readonly blobs: BlobStore;
   readonly outbound: Pick<Outbound, "fetch">;
   /** Unix time in milliseconds. An argument, so that a test can hold it still. */

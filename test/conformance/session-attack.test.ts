@@ -20,6 +20,10 @@ const open = [
   "GET /_matrix/client/v3/register/available",
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
   "GET /_matrix/federation/v1/version",
+  // Frozen: 404 to everyone.
+  "GET /_matrix/media/v3/download/:serverName/:mediaId",
+  "GET /_matrix/media/v3/download/:serverName/:mediaId/:fileName",
+  "GET /_matrix/media/v3/thumbnail/:serverName/:mediaId",
   "GET /_matrix/key/v2/query",
   "POST /_matrix/key/v2/query",
 ];

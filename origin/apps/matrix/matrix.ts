@@ -12,6 +12,7 @@ import type { MatrixContext } from "./matrix-context.ts";
 import { createDelivery } from "./push/delivery.ts";
 import { createGateway } from "./push/gateway.ts";
 import { createNotificationLog } from "./push/notification-log.ts";
+import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
 import { createPushers } from "./push/pushers.ts";
 import { createThreadSubscriptions } from "./push/thread-subscriptions.ts";
@@ -56,6 +57,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .expire(matrix.events.positionAt(now() - keptNotifications))
       .catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.delivery.tidy().catch((error: unknown) => log.error("matrix.push.tidy-failed", { error }));
+    matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
     matrix.slidingConnections
       .expire()
       .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
@@ -72,11 +74,12 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       [...clientApiRoutes(matrix, createUia(now), following), ...sharedSecretRoutes(matrix, following)],
       { serverName: config.serverName, members, log, now },
     ),
-    backup: { databases: ["matrix"], blobs: [] },
+    backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
       await matrix.delivery.close();
+      await matrix.media.close();
       await following.close();
       await matrix.keyBackups.close();
     },
@@ -153,6 +156,15 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
   const keyBackups = createKeyBackups({ database, stream, log });
 
+  const media = createMedia({
+    config,
+    database,
+    blobs: context.blobs,
+    outbound: context.outbound,
+    log,
+    now,
+  });
+
   return {
     config,
     log,
@@ -185,6 +197,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     crossSigning,
     deviceLists,
     toDevice,
+    media,
     dehydratedDevices,
     keyBackups,
   };

@@ -70,9 +70,9 @@ export const outboundPurposes = {
     bytes: { usual: 10 * MB, most: 32 * MB },
   },
   guarded: {
-    causedBy: "signed-in members: feeds, previews, sources, pushers",
+    causedBy: "signed-in members: feeds, previews, sources",
     goesTo: "any public address",
-    users: { awaited: "push gateways, feeds and the library" },
+    users: ["origin/apps/matrix/media/url-previews.ts"],
     destinations: () => "public",
     methods: ["GET", "HEAD", "POST"],
     mostRedirects: 5,

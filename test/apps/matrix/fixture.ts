@@ -31,7 +31,7 @@ export interface User {
 
 export interface Reply {
   readonly status: number;
-  /** The parsed body; undefined when it is empty. */
+  /** The body, parsed where it is JSON; undefined when it is empty. */
   // oxlint-disable-next-line typescript/no-explicit-any -- the server's word is what a test checks, not what it assumes
   readonly body: any;
   readonly headers: Headers;
@@ -75,6 +75,7 @@ export interface Fixture {
 export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
+  readonly maxUploadSize?: number;
   /** Where requests to others go; nothing can be reached without it. */
   readonly outbound?: Pick<Outbound, "fetch">;
 }
@@ -138,7 +139,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
       return {
         status: response.status,
         headers: response.headers,
-        body: answer === "" ? undefined : JSON.parse(answer),
+        body: answer === "" ? undefined : isJson(response) ? JSON.parse(answer) : answer,
         guess: context.guess,
       };
     },
@@ -172,6 +173,8 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   };
   return fixture;
 }
+
+const isJson = (response: Response): boolean => response.headers.get("content-type") === "application/json";
 
 /** The owner's name in the fixture; everyone else is a member. */
 export const ownerName = "keeper";
@@ -234,6 +237,7 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MODE: "development",
       BURROW_SERVER_NAME: "burrow.localhost",
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
+      BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
     },
     overrides: { publicUrl: "http://burrow.localhost" },

@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { openSpecification, type Specification } from "../../support/openapi.ts";
 import { createFixture, type Fixture, password, type User } from "../../apps/matrix/fixture.ts";
 import { createDevice } from "./device.ts";
+import { driveMedia, resumableUploads } from "./drive-media.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
 import { drivePush } from "./drive-push.ts";
@@ -28,13 +29,12 @@ const beyond = [
   "POST /_matrix/key/v2/query",
   "GET /_matrix/client/v3/pushrules",
   "GET /_matrix/client/v3/pushrules/global",
-  "GET /_matrix/client/v3/rooms/{}/state/{}",
-  "GET /_matrix/client/v3/rooms/{}/state/{}/",
-  "PUT /_matrix/client/v3/rooms/{}/state/{}",
-  "PUT /_matrix/client/v3/rooms/{}/state/{}/",
+  ...["GET", "PUT"].map((method) => `${method} /_matrix/client/v3/rooms/{}/state/{}`),
+  ...["GET", "PUT"].map((method) => `${method} /_matrix/client/v3/rooms/{}/state/{}/`),
   "POST /_matrix/client/unstable/keys/device_signing/upload",
   ...["GET", "PUT", "DELETE"].map((method) => `${method} ${threadSubscription}`),
   "GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions",
+  ...resumableUploads,
   ...["PUT", "GET", "DELETE"].map((method) => `${method} ${dehydrated}`),
   `GET ${dehydrated}/{}/events`,
   `POST ${dehydrated}/{}/events`,
@@ -51,7 +51,7 @@ let ben: User;
 before(async () => {
   if (skip) return;
   specification = openSpecification(folder);
-  fixture = await createFixture();
+  fixture = await createFixture({ maxUploadSize: 4_000_000 });
   driver = createDriver(fixture, specification);
   ada = await fixture.user("ada");
   ben = await fixture.user("ben");
@@ -474,7 +474,9 @@ test("keys and messages between devices", { skip }, async () => {
   await drive("GET", "/v3/keys/changes", {}, { as: ada, query: { from: start, to: body.next_batch } });
 });
 
-test("backups of room keys", { skip }, () => driveKeyBackups(driver, ada));
+test("media, and backups of room keys", { skip }, async () => {
+  await Promise.all([driveMedia(driver, fixture, ada, ben), driveKeyBackups(driver, ada)]);
+});
 
 test("no built operation was left out", { skip }, () => {
   const named = new Set([...specification.operations].map(unnamed));

@@ -5,8 +5,10 @@ import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";
 import { accountDeactivationRoutes } from "./account-deactivation.ts";
 import { administrativeContactRoutes } from "./administrative-contact.ts";
+import { authedContentRepoRoutes } from "./authed-content-repo.ts";
 import { banningRoutes } from "./banning.ts";
 import { capabilitiesRoutes } from "./capabilities.ts";
+import { contentRepoRoutes } from "./content-repo.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
 import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
@@ -38,6 +40,7 @@ import { refreshRoutes } from "./refresh.ts";
 import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
+import { resumableUploadRoutes } from "./resumable-upload.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
@@ -111,6 +114,10 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...crossSigningRoutes(matrix, uia),
     ...keyBackupRoutes(matrix),
     ...toDeviceRoutes(matrix),
+    // Media
+    ...contentRepoRoutes(matrix),
+    ...authedContentRepoRoutes(matrix),
+    ...resumableUploadRoutes(matrix),
     ...dehydratedDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),

@@ -4,6 +4,7 @@ import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
+import { media } from "./migrations/media.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { push } from "./migrations/push.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
@@ -17,10 +18,11 @@ import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts
 export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
+  media,
   publishedRooms,
   keyBackups,
   dehydratedDevices,
   claimedKeys,
-  push,
   slidingSyncConnections,
+  push,
 ];
