@@ -1,7 +1,7 @@
-import { stateOf } from "../rooms/room.ts";
 import { forbidden } from "../matrix-error.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { addAlias, findAlias, removeAlias } from "../rooms/aliases.ts";
+import { isWorldReadable } from "../rooms/describe-room.ts";
 import type { Route } from "../route.ts";
 import { requireString } from "./read-body.ts";
 
@@ -45,10 +45,7 @@ export function directoryRoutes(matrix: MatrixContext): Route[] {
       access: "member",
       handle: (call) => {
         const room = matrix.rooms.get(call.params["roomId"] ?? "");
-        const worldReadable =
-          room &&
-          stateOf(room, "m.room.history_visibility")?.pdu.content["history_visibility"] === "world_readable";
-        if (!room || (!worldReadable && !room.joined.has(call.requester.userId))) {
+        if (!room || (!isWorldReadable(room) && !room.joined.has(call.requester.userId))) {
           throw forbidden("You are not in this room.");
         }
         return { aliases: matrix.aliases.ofRoom(room.nid) };
