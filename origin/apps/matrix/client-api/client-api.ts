@@ -41,6 +41,7 @@ import { relationsRoutes } from "./relations.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomSummaryRoutes } from "./room-summary.ts";
+import { roomUpgradesRoutes } from "./room-upgrades.ts";
 import { roomsRoutes } from "./rooms.ts";
 import { slidingSyncRoutes } from "./sliding-sync.ts";
 import { spaceHierarchyRoutes } from "./space-hierarchy.ts";
@@ -88,6 +89,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...mutualRoomsRoutes(matrix),
     ...roomSummaryRoutes(matrix),
     ...spaceHierarchyRoutes(matrix),
+    ...roomUpgradesRoutes(matrix),
     ...roomStateRoutes(matrix),
     ...roomSendRoutes(matrix),
     ...redactionRoutes(matrix),

@@ -97,6 +97,33 @@ function checkGrammar(alias: string): void {
   if (!grammar.test(alias) || !isWithinIdLimit(alias)) throw invalidParam(`${alias} is not a room alias.`);
 }
 
+/**
+ * When a room takes another's place: its aliases, its main address and its entry in the directory become those of the
+ * other. The old room keeps its main address only where the user may not set it.
+ */
+export function moveAddresses(
+  matrix: MatrixContext,
+  transaction: Transaction,
+  request: { from: Room; to: Room; userId: string },
+): void {
+  const { from, to, userId } = request;
+  matrix.aliases.move(transaction, from.nid, to.nid);
+  const named = stateOf(from, canonicalAlias)?.pdu.content;
+  const known = new Set(matrix.aliases.ofRoom(to.nid));
+  // What names no room any more would be refused in the new one.
+  let content = named;
+  for (const alias of aliasesIn(named)) if (!known.has(alias)) content = withoutAlias(content, alias);
+  if (content && aliasesIn(content).length > 0) {
+    matrix.append(transaction, to, { type: canonicalAlias, stateKey: "", sender: userId, content });
+  }
+  if (aliasesIn(named).length > 0 && maySetCanonicalAlias(from, userId)) {
+    matrix.append(transaction, from, { type: canonicalAlias, stateKey: "", sender: userId, content: {} });
+  }
+  if (!matrix.roomDirectory.has(from)) return;
+  matrix.roomDirectory.set(transaction, from, false);
+  matrix.roomDirectory.set(transaction, to, true);
+}
+
 function maySetCanonicalAlias(room: Room, userId: string): boolean {
   return room.joined.has(userId) && userLevel(room, userId) >= requiredLevel(room, canonicalAlias, true);
 }
