@@ -19,6 +19,8 @@ const open = [
   "POST /_matrix/client/v3/register",
   "GET /_matrix/client/v3/register/available",
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
+  // Says of every alias that there is none.
+  "GET /_matrix/client/v3/directory/room/:roomAlias",
   "GET /_matrix/federation/v1/version",
   "GET /_matrix/key/v2/query",
   "POST /_matrix/key/v2/query",

@@ -23,8 +23,14 @@ export function findAlias(matrix: MatrixContext, alias: string): { roomId: strin
   checkGrammar(alias);
   const found = matrix.aliases.find(alias);
   const room = found && matrix.rooms.byNid(found.room);
-  if (!room) throw notFound(`No room here is called ${alias}.`);
+  if (!room) throw unknownAlias(alias);
   return { roomId: room.roomId };
+}
+
+/** 404 for an alias that names no room here; 400 for what is no alias. */
+export function unknownAlias(alias: string): MatrixError {
+  checkGrammar(alias);
+  return notFound(`No room here is called ${alias}.`);
 }
 
 /** Names a room. Any of its members may; 409 when the alias is taken. */
@@ -56,7 +62,7 @@ export function removeAlias(
   const { alias, userId } = request;
   checkGrammar(alias);
   const found = matrix.aliases.find(alias);
-  if (!found) throw notFound(`No room here is called ${alias}.`);
+  if (!found) throw unknownAlias(alias);
   const room = matrix.rooms.byNid(found.room);
   const mayName = room !== undefined && maySetCanonicalAlias(room, userId);
   if (found.creator !== userId && !mayName) {
