@@ -21,6 +21,8 @@ const open = [
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
   // Says of every alias that there is none.
   "GET /_matrix/client/v3/directory/room/:roomAlias",
+  // Says of every room that it is not listed.
+  "GET /_matrix/client/v3/directory/list/room/:roomId",
   "GET /_matrix/federation/v1/version",
   "GET /_matrix/key/v2/query",
   "POST /_matrix/key/v2/query",

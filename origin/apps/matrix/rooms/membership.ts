@@ -107,6 +107,10 @@ export function setMembership(
   const membership = given["membership"];
   const mayBring = membership === "join" || membership === "invite" || membership === "knock";
   if (membership === "invite" && sender !== target) checkInvitable(matrix, target);
+  // Its invitations outlive a room, which is over once everybody has left; clients know it by the 404.
+  if (membership === "join" && room.joined.size === 0 && room.members.size > 0) {
+    throw notFound("Everybody has left this room.");
+  }
   const voucher = membership === "join" && sender === target ? voucherFor(matrix, room, target) : undefined;
   const content: JsonObject = {
     ...(mayBring && profileOf(matrix, target)),

@@ -111,6 +111,16 @@ test("leaving is done once, and never by somebody who was not there", async () =
   refused(await house.act(cleo, "join", "!nothing:burrow.localhost"), 404, "M_NOT_FOUND");
 });
 
+test("a room that everybody has left is over, for the invited too", async () => {
+  const { ada, ben } = house;
+  const room = await house.make(ada, { preset: "public_chat", invite: [ben.userId] });
+  accepted(await house.act(ada, "leave", room));
+  for (const user of [ada, ben]) refused(await house.act(user, "join", room), 404, "M_NOT_FOUND");
+  const put = await house.setState(ben, room, "m.room.member", { membership: "join" }, ben.userId);
+  refused(put, 404, "M_NOT_FOUND");
+  accepted(await house.act(ben, "leave", room));
+});
+
 test("forgetting takes having left, ends reading, and is over with the next invitation", async () => {
   const { ada, ben } = house;
   const room = await house.make(ada, { invite: [ben.userId] });
