@@ -151,6 +151,8 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   [`POST ${room}/kick`, act],
   [`POST ${room}/ban`, act],
   [`POST ${room}/unban`, act],
+  [`POST ${room}/upgrade`, ({ other }) => ({ new_version: "11", additional_creators: [other] })],
+  [`POST ${room}/upgrade`, ({ other }) => ({ new_version: "12", additional_creators: [other] })],
   [`PUT ${client}/directory/room/:roomAlias`, ({ roomId }) => ({ room_id: roomId })],
   [`POST ${client}/publicRooms`, () => ({ limit: 10, since: "x", filter: { generic_search_term: "x" } })],
   [`PUT ${client}/directory/list/room/:roomId`, () => ({ visibility: "private" })],

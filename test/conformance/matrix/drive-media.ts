@@ -3,14 +3,6 @@ import assert from "node:assert/strict";
 import type { Fixture, User } from "../../apps/matrix/fixture.ts";
 import type { Driver } from "./drive.ts";
 
-const resumable = "/_matrix/media/unstable/burrow/resumable";
-
-/** Uploads in parts: built, and not of the specification. */
-export const resumableUploads = [
-  `POST ${resumable}`,
-  ...["GET", "PATCH", "DELETE"].map((method) => `${method} ${resumable}/{}`),
-];
-
 /** Every operation of the content repository once, on a server whose largest upload is 4 MB. */
 export async function driveMedia(driver: Driver, fixture: Fixture, ada: User, ben: User): Promise<void> {
   const drive: Driver["drive"] = (...request) => driver.drive(...request);

@@ -29,6 +29,7 @@ import { loginRoutes } from "./login.ts";
 import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
 import { notificationsRoutes } from "./notifications.ts";
+import { mutualRoomsRoutes } from "./mutual-rooms.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
@@ -43,8 +44,11 @@ import { relationsRoutes } from "./relations.ts";
 import { resumableUploadRoutes } from "./resumable-upload.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
+import { roomSummaryRoutes } from "./room-summary.ts";
+import { roomUpgradesRoutes } from "./room-upgrades.ts";
 import { roomsRoutes } from "./rooms.ts";
 import { slidingSyncRoutes } from "./sliding-sync.ts";
+import { spaceHierarchyRoutes } from "./space-hierarchy.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
@@ -87,6 +91,10 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...directoryRoutes(matrix),
     ...listPublicRoomsRoutes(matrix),
     ...listJoinedRoomsRoutes(matrix),
+    ...mutualRoomsRoutes(matrix),
+    ...roomSummaryRoutes(matrix),
+    ...spaceHierarchyRoutes(matrix),
+    ...roomUpgradesRoutes(matrix),
     ...roomStateRoutes(matrix),
     ...roomSendRoutes(matrix),
     ...redactionRoutes(matrix),

@@ -21,6 +21,10 @@ const unstableFeatures = {
   "org.matrix.msc4306": true,
   // Dehydrated devices, not stable yet
   "org.matrix.msc3814": true,
+  // GET /v1/room_summary, stable since 1.15
+  "org.matrix.msc3266": true,
+  // Rooms shared with another user, stable since 1.19; clients take the unstable path
+  "uk.half-shot.msc2666.query_mutual_rooms": true,
 };
 
 export function versionsRoutes(): Route[] {

@@ -105,7 +105,7 @@ const threadRule = (subscribed: boolean, name: string, actions: readonly PushAct
 });
 
 /**
- * Off until a client of the member has subscribed to a thread for the first time (UserRules.followThreads): to a
+ * Off until a client of the member has subscribed to a thread for the first time (`withThreadRules`): to a
  * member whose clients know nothing of subscriptions no reply in any thread would ring.
  */
 const postcontentRules: readonly PushRule[] = [

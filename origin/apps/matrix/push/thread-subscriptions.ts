@@ -5,6 +5,7 @@ import type { Room } from "../rooms/room.ts";
 import type { Stream } from "../store/stream.ts";
 import type { Waiters } from "../sync/waiters.ts";
 import type { UserRules } from "../users/user-rules.ts";
+import { withThreadRules } from "./rule-set.ts";
 
 /** Which threads members want to hear of (MSC4306). A thread is named by its root's event id. */
 export interface ThreadSubscriptions {
@@ -88,7 +89,8 @@ export function createThreadSubscriptions(parts: {
       const so = stream.next(transaction);
       save.run(userId, room.nid, root, automatic ? 1 : 0, so);
       tell(transaction, userId, so);
-      userRules.followThreads(transaction, userId);
+      // A client of the member knows subscriptions: from now on they say what rings.
+      userRules.revise(transaction, userId, withThreadRules);
     },
     unsubscribe(transaction, userId, room, root) {
       if (find.get(userId, room.nid, root)?.ended_at !== null) return;

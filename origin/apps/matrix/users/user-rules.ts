@@ -2,8 +2,7 @@ import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject } from "../events/event.ts";
 import { compileRules, type Evaluator } from "../push/evaluate.ts";
 import type { PushRuleSet } from "../push/push-rule.ts";
-import { threadRuleIds } from "../push/default-rules.ts";
-import { effectiveRules, noChoices, type PushRuleChoices, withThreadRules } from "../push/rule-set.ts";
+import { effectiveRules, noChoices, type PushRuleChoices } from "../push/rule-set.ts";
 import type { AccountData } from "./account-data.ts";
 import { type LocalMembers, localMember } from "./local-member.ts";
 
@@ -17,8 +16,8 @@ export interface UserRules {
   ruleSetJson(userId: string): JsonObject;
   /** Replaces the member's choices by what `edit` makes of them, and wakes their devices. */
   change(transaction: Transaction, userId: string, edit: (choices: PushRuleChoices) => PushRuleChoices): void;
-  /** A client of the member knows thread subscriptions: their rules hold from now on, unless the member said otherwise. */
-  followThreads(transaction: Transaction, userId: string): void;
+  /** The same, unless `edit` gives back what it got: then nothing has changed. */
+  revise(transaction: Transaction, userId: string, edit: (choices: PushRuleChoices) => PushRuleChoices): void;
 }
 
 const pushRules = "m.push_rules";
@@ -32,12 +31,8 @@ export function createUserRules(parts: { accountData: AccountData } & LocalMembe
     (accountData.get(userId, 0, pushRules) as PushRuleChoices | undefined) ?? noChoices;
   const ruleSet = (userId: string): PushRuleSet => effectiveRules(choicesOf(userId), userId);
 
-  function change(
-    transaction: Transaction,
-    userId: string,
-    edit: (choices: PushRuleChoices) => PushRuleChoices,
-  ): void {
-    accountData.set(transaction, userId, 0, pushRules, edit(choicesOf(userId)) as unknown as JsonObject);
+  function save(transaction: Transaction, userId: string, choices: PushRuleChoices): void {
+    accountData.set(transaction, userId, 0, pushRules, choices as unknown as JsonObject);
     evaluators.delete(userId);
     transaction.onRollback(() => void evaluators.delete(userId));
   }
@@ -53,11 +48,13 @@ export function createUserRules(parts: { accountData: AccountData } & LocalMembe
     },
     ruleSet,
     ruleSetJson: (userId) => ({ global: ruleSet(userId) as unknown as JsonObject }),
-    change,
-    followThreads(transaction, userId) {
-      const known = choicesOf(userId).defaults;
-      if (threadRuleIds.every((id) => known[id]?.enabled !== undefined)) return;
-      change(transaction, userId, withThreadRules);
+    change(transaction, userId, edit) {
+      save(transaction, userId, edit(choicesOf(userId)));
+    },
+    revise(transaction, userId, edit) {
+      const before = choicesOf(userId);
+      const after = edit(before);
+      if (after !== before) save(transaction, userId, after);
     },
   };
 }
