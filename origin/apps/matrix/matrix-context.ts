@@ -14,6 +14,7 @@ import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
 import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
+import type { ThreadStore } from "./rooms/thread-store.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
 import type { Typing } from "./sync/typing.ts";
@@ -37,6 +38,7 @@ export interface MatrixContext {
   readonly events: EventStore;
   readonly memberships: MembershipStore;
   readonly relations: RelationStore;
+  readonly threads: ThreadStore;
   readonly aliases: AliasStore;
   readonly roomDirectory: RoomDirectory;
   readonly append: Append;

@@ -15,6 +15,7 @@ import { createMembershipStore } from "./rooms/membership-store.ts";
 import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
+import { createThreadStore } from "./rooms/thread-store.ts";
 import { buildRoutes } from "./route.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
@@ -81,6 +82,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const events = createEventStore(database);
   const memberships = createMembershipStore(database);
   const relations = createRelationStore(database);
+  const threads = createThreadStore(database);
   const aliases = createAliasStore(database);
   const roomDirectory = createRoomDirectory({ database, rooms });
   const typing = createTyping({
@@ -101,7 +103,16 @@ function createMatrixContext(context: AppContext): MatrixContext {
     evaluatorOf: (userId) => userRules.evaluatorOf(userId),
     ignores: (userId, sender) => accountData.ignored(userId).has(sender),
   });
-  const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
+  const append = createAppend({
+    database,
+    stream,
+    rooms,
+    events,
+    threads,
+    waiters,
+    pushCounter,
+    now,
+  });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
@@ -121,6 +132,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     events,
     memberships,
     relations,
+    threads,
     aliases,
     roomDirectory,
     append,

@@ -42,6 +42,7 @@ import { roomsRoutes } from "./rooms.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
+import { threadsListRoutes } from "./threads-list.ts";
 import { toDeviceRoutes } from "./to-device.ts";
 import { typingRoutes } from "./typing.ts";
 import { usersRoutes } from "./users.ts";
@@ -86,6 +87,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...eventContextRoutes(matrix),
     ...messagePaginationRoutes(matrix),
     ...relationsRoutes(matrix),
+    ...threadsListRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
     ...filterRoutes(matrix),

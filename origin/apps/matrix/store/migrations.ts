@@ -2,6 +2,7 @@ import type { Migration } from "../../../storage/database.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
+import { threads } from "./migrations/threads.ts";
 
 /**
  * The Matrix database, in the order in which its schema grew: a file each. Every fact that /sync can report bears a
@@ -13,4 +14,5 @@ export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
   publishedRooms,
+  threads,
 ];
