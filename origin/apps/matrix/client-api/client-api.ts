@@ -36,6 +36,7 @@ import { refreshRoutes } from "./refresh.ts";
 import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
+import { roomEventByTimestampRoutes } from "./room-event-by-timestamp.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
@@ -88,6 +89,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...messagePaginationRoutes(matrix),
     ...relationsRoutes(matrix),
     ...threadsListRoutes(matrix),
+    ...roomEventByTimestampRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
     ...filterRoutes(matrix),

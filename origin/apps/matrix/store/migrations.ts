@@ -1,4 +1,5 @@
 import type { Migration } from "../../../storage/database.ts";
+import { eventsByTime } from "./migrations/events-by-time.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
@@ -15,4 +16,5 @@ export const matrixMigrations: readonly Migration[] = [
   lostPositions,
   publishedRooms,
   threads,
+  eventsByTime,
 ];
