@@ -15,6 +15,7 @@ import type { RelationStore } from "./rooms/relation-store.ts";
 import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
 import type { ThreadStore } from "./rooms/thread-store.ts";
+import type { SearchIndex } from "./search/search-index.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
 import type { Typing } from "./sync/typing.ts";
@@ -39,6 +40,7 @@ export interface MatrixContext {
   readonly memberships: MembershipStore;
   readonly relations: RelationStore;
   readonly threads: ThreadStore;
+  readonly searchIndex: SearchIndex;
   readonly aliases: AliasStore;
   readonly roomDirectory: RoomDirectory;
   readonly append: Append;

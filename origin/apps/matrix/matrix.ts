@@ -17,6 +17,7 @@ import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
 import { createThreadStore } from "./rooms/thread-store.ts";
 import { buildRoutes } from "./route.ts";
+import { createSearchIndex } from "./search/search-index.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
@@ -58,6 +59,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     backup: { databases: ["matrix"], blobs: [] },
     async close() {
       clearInterval(daily);
+      matrix.searchIndex.close();
       matrix.waiters.close();
       await following.close();
     },
@@ -83,6 +85,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const memberships = createMembershipStore(database);
   const relations = createRelationStore(database);
   const threads = createThreadStore(database);
+  const searchIndex = createSearchIndex({ database, events, relations, log });
   const aliases = createAliasStore(database);
   const roomDirectory = createRoomDirectory({ database, rooms });
   const typing = createTyping({
@@ -109,6 +112,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     rooms,
     events,
     threads,
+    searchIndex,
     waiters,
     pushCounter,
     now,
@@ -133,6 +137,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     memberships,
     relations,
     threads,
+    searchIndex,
     aliases,
     roomDirectory,
     append,

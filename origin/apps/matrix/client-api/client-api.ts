@@ -40,6 +40,7 @@ import { roomEventByTimestampRoutes } from "./room-event-by-timestamp.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
+import { searchRoutes } from "./search.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
@@ -90,6 +91,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...relationsRoutes(matrix),
     ...threadsListRoutes(matrix),
     ...roomEventByTimestampRoutes(matrix),
+    ...searchRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
     ...filterRoutes(matrix),

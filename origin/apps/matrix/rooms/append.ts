@@ -14,6 +14,7 @@ import type { EventStore } from "./event-store.ts";
 import { type Membership, type Room, stateKey } from "./room.ts";
 import { applyState, type RoomStore } from "./room-store.ts";
 import type { ThreadStore } from "./thread-store.ts";
+import type { SearchIndex } from "../search/search-index.ts";
 
 /** What a client asks for; the rest of the event is the server's to fill in. */
 export interface EventDraft {
@@ -48,11 +49,12 @@ export function createAppend(parts: {
   rooms: RoomStore;
   events: EventStore;
   threads: ThreadStore;
+  searchIndex: SearchIndex;
   waiters: Waiters;
   pushCounter: PushCounter;
   now: () => number;
 }): Append {
-  const { database, stream, rooms, events, threads, waiters, pushCounter, now } = parts;
+  const { database, stream, rooms, events, threads, searchIndex, waiters, pushCounter, now } = parts;
   const insertEvent = database.prepare(
     `INSERT INTO events (so, room, event_id, type, state_key, sender, origin_ts, pdu, rel_type, relates_to, sender_device, txn_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -128,7 +130,10 @@ export function createAppend(parts: {
     const thread = relation?.relType === "m.thread" ? relation.target : undefined;
     if (thread) threads.replied(room, thread, event);
     pushCounter.count(transaction, room, event, thread?.eventId ?? "main");
-    transaction.afterCommit(() => waiters.notify(concerned, so));
+    transaction.afterCommit(() => {
+      searchIndex.appended(event);
+      waiters.notify(concerned, so);
+    });
     return event;
   }
 
@@ -153,6 +158,7 @@ export function createAppend(parts: {
       pdu: redactPdu(target.pdu, room.version),
       redactedBy: redactionId,
     };
+    searchIndex.strip(room, target);
     strip.run(JSON.stringify(stripped.pdu), redactionId, target.so);
     const relation = relationOf(target.pdu);
     if (relation?.relType === "m.thread") threads.unreplied(room, relation.eventId, target);

@@ -3,6 +3,7 @@ import { eventsByTime } from "./migrations/events-by-time.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
+import { searchIndex } from "./migrations/search-index.ts";
 import { threads } from "./migrations/threads.ts";
 
 /**
@@ -17,4 +18,5 @@ export const matrixMigrations: readonly Migration[] = [
   publishedRooms,
   threads,
   eventsByTime,
+  searchIndex,
 ];
