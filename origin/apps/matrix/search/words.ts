@@ -38,8 +38,8 @@ export function wordsOf(text: string): Word[] {
   return words;
 }
 
-/** Accents; but not the vowel signs of other scripts, which tell words apart. */
-const accents = new RegExp("[\\u0300-\\u036f\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff]+", "g");
+/** Accents, which go with any script; not the vowel signs of one, nor the voicing of kana, which tell words apart. */
+const accents = /[[\p{Mn}&&\p{Script=Inherited}]--[\u3099\u309a]]+/gv;
 /** Letters that are taken apart into no letter and accent. */
 const plain: Readonly<Record<string, string>> = {
   ß: "ss",

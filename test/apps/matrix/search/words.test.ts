@@ -19,6 +19,8 @@ test("words are found whatever their case and accents, from their beginning on",
     ["привет", "Привет!"],
     ["й", "Й"],
     ["हिन्दी", "मैं हिन्दी बोलता हूँ"],
+    ["كتب", "كَتَبَ"],
+    ["がくせい", "学生（がくせい）"],
     ["학교", "학교에서 만나요"],
     ["42", "It is 42."],
     ["don't", "don't"],
@@ -37,6 +39,7 @@ test("words are found whatever their case and accents, from their beginning on",
 test("scripts without spaces are found by any part", () => {
   const text = "明日は東京タワーへ行きます";
   for (const query of ["東京", "京", "す", "東京タワー", "明日 行き"]) assert.ok(finds(query, text), query);
+  assert.ok(!finds("かくせい", "がくせい"));
   for (const query of ["京東", "大阪", "明東"]) assert.ok(!finds(query, text), query);
   assert.ok(finds("日本 node", "Node日本語会"));
   assert.ok(finds("กรุงเทพ", "ฉันอยู่กรุงเทพมหานคร"));
