@@ -22,3 +22,18 @@ export function createTurns(): () => Promise<void> | undefined {
     });
   };
 }
+
+/**
+ * What JSON.stringify makes of the value, of any length, with turns for others between the entries of its objects down
+ * to `depth` levels. `undefined` among them is left out, as there.
+ */
+export async function stringifyInTurns(value: object, depth: number, turns = createTurns()): Promise<string> {
+  const parts: string[] = [];
+  for (const [key, entry] of Object.entries(value) as [string, unknown][]) {
+    await turns();
+    const isDeep = depth > 1 && typeof entry === "object" && entry !== null && !Array.isArray(entry);
+    const text = isDeep ? await stringifyInTurns(entry, depth - 1, turns) : JSON.stringify(entry);
+    if (text !== undefined) parts.push(`${JSON.stringify(key)}:${text}`);
+  }
+  return `{${parts.join(",")}}`;
+}

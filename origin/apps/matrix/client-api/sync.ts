@@ -1,3 +1,4 @@
+import { stringifyInTurns } from "../../../host/turns.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { invalidParam, notFound } from "../matrix-error.ts";
 import { type Call, type Route, sessionOf } from "../route.ts";
@@ -40,12 +41,16 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
               matrix.log.warn("matrix.to-device.acknowledge.failed", { error });
             });
         }
-        return longPoll({
+        const answer = await longPoll({
           sync,
           timeout,
           signal: call.signal,
           checkSession: () => sessionOf(matrix.members, call.request),
         });
+        if (since && !sync.fullState) return answer;
+        // Some MB for whoever is in many rooms. Down to each room: { rooms: { join: { id: … } } }.
+        const text = await stringifyInTurns(answer, 3);
+        return new Response(text, { headers: { "content-type": "application/json" } });
       },
     },
   ];

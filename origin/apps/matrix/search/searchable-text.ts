@@ -11,8 +11,6 @@ const keyOfType: ReadonlyMap<string, SearchKey> = new Map([
   ["m.room.topic", "content.topic"],
 ]);
 
-export const searchableTypes: readonly string[] = [...keyOfType.keys()];
-
 /** Which key the text of an event of this type stands at; undefined where it has none. Ciphertext is none. */
 export const searchKeyOf = (type: string): SearchKey | undefined => keyOfType.get(type);
 

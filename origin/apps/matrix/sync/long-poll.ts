@@ -22,7 +22,7 @@ export interface WaitRequest {
 /** Answers at once when there is news, otherwise as soon as there is, and empty at the time-out. */
 export function createLongPoll(
   matrix: MatrixContext,
-  compute: (request: SyncRequest) => SyncResult,
+  compute: (request: SyncRequest) => SyncResult | Promise<SyncResult>,
 ): (request: WaitRequest) => Promise<SyncAnswer> {
   const waiting = new Map<string, AbortController[]>();
 
@@ -46,8 +46,17 @@ export function createLongPoll(
   }
 
   return async function longPoll({ sync, timeout, signal, checkSession }) {
-    let result = compute(sync);
-    if (!result.empty || timeout <= 0 || !sync.since || sync.fullState) return result.answer;
+    const first = compute(sync);
+    if (first instanceof Promise) return everything(first);
+    let result = first;
+    if (!result.empty || timeout <= 0) return result.answer;
+    // It took its time, others had their turn, and it is never empty.
+    async function everything(result: Promise<SyncResult>): Promise<SyncAnswer> {
+      const { answer } = await result;
+      checkSession();
+      return answer;
+    }
+
     const { userId } = sync;
     const device = `${userId} ${sync.deviceId}`;
     const place = enter(device);
@@ -61,7 +70,9 @@ export function createLongPoll(
         const wait = matrix.waiters.wait(userId, deadline - performance.now(), place.signal);
         if (!(await wait.woken)) return result.answer;
         checkSession();
-        result = compute({ ...sync, since: result.next });
+        const next = compute({ ...sync, since: result.next });
+        if (next instanceof Promise) return await everything(next);
+        result = next;
         if (!result.empty) return result.answer;
       }
     } finally {
