@@ -19,7 +19,8 @@ test("work that takes long lets others in between", async () => {
   const turns = createTurns();
   let others = 0;
   const other = turn().then(() => (others += 1));
-  for (const end = performance.now() + 30; performance.now() < end; ) await turns();
+  for (const end = performance.now() + 11; performance.now() < end; ) continue;
+  await turns();
   assert.equal(others, 1);
   await other;
 });
