@@ -25,6 +25,7 @@ import { listPublicRoomsRoutes } from "./list-public-rooms.ts";
 import { loginRoutes } from "./login.ts";
 import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
+import { oldSyncRoutes } from "./old-sync.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
@@ -37,6 +38,7 @@ import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
 import { roomEventByTimestampRoutes } from "./room-event-by-timestamp.ts";
+import { roomInitialSyncRoutes } from "./room-initial-sync.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
@@ -94,6 +96,8 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...searchRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
+    ...oldSyncRoutes(matrix),
+    ...roomInitialSyncRoutes(matrix),
     ...filterRoutes(matrix),
     ...typingRoutes(matrix),
     ...receiptsRoutes(matrix),

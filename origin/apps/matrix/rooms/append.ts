@@ -113,8 +113,9 @@ export function createAppend(parts: {
       draft.transaction?.deviceId ?? null,
       draft.transaction?.txnId ?? null,
     );
-    // Whoever was there before the event must hear of it too: somebody who is leaving, for one.
-    const concerned = new Set(room.joined);
+    // Whoever was there before the event must hear of it too: somebody who is leaving, for one. And who looks in from
+    // outside waits for the room.
+    const concerned = new Set(room.joined).add(room.roomId);
     if (pdu.state_key !== undefined) {
       const before = room.state.get(stateKey(pdu.type, pdu.state_key));
       if (before) endState.run(so, room.nid, pdu.type, pdu.state_key, before.so);
