@@ -87,7 +87,7 @@ export function createSearchIndex(parts: {
   }
 
   /** An edit changes the words of what it edits, and has none of its own. */
-  function index({ so, room, relType, relatesTo }: NextRow): void {
+  function index({ so, room, relType, relatesTo }: NextRow, event: RoomEvent | undefined): void {
     if (relType === "m.replace" && relatesTo !== null) {
       const target = events.byId(relatesTo);
       if (target?.redactedBy === null) {
@@ -95,7 +95,6 @@ export function createSearchIndex(parts: {
       }
       return;
     }
-    const [event] = events.at([so]);
     if (event?.redactedBy === null) replace(room, so, "", searchableText(event));
   }
 
@@ -108,7 +107,10 @@ export function createSearchIndex(parts: {
         begin.run(wordsVersion);
       }
       const rows = next.all(mark.get()?.so ?? 0, batch);
-      for (const row of rows) if (searchKeyOf(row.type)) index(row);
+      const searchable = rows.filter((row) => searchKeyOf(row.type));
+      const loaded = events.at(searchable.map((row) => row.so));
+      const bySo = new Map(loaded.map((event) => [event.so, event]));
+      for (const row of searchable) index(row, bySo.get(row.so));
       const last = rows.at(-1);
       if (last) setMark.run(last.so);
       return rows.length === batch;
