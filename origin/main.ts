@@ -2,8 +2,6 @@ import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
-import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
-import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
@@ -12,9 +10,9 @@ import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
 import { coreArea } from "./host/backup/registry.ts";
-import type { RestorableDatabase } from "./host/backup/restore.ts";
 import { lockDataFolder } from "./host/data-lock.ts";
-import { hostMigrations, openHostDatabase } from "./host/host-database.ts";
+import { checkFileSystem, type FileSystemCalls } from "./host/file-system.ts";
+import { openHostDatabase } from "./host/host-database.ts";
 import { checkListener } from "./host/listener-audit.ts";
 import type { Log } from "./host/log.ts";
 import { startSupervisor, type Supervisor } from "./host/supervisor/supervisor.ts";
@@ -29,19 +27,12 @@ import { createEdgeProof } from "./http/edge-proof.ts";
 import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
 import { createOpenProof } from "./http/open-proof.ts";
-import { membersAfterRestore } from "./members/after-restore.ts";
 import { createMembers } from "./members/create-members.ts";
 import type { Members } from "./members/members.ts";
 import { membersMigrations } from "./members/migrations.ts";
 import { openBlobStore } from "./storage/blobs.ts";
+import { diskFaultOf } from "./storage/disk-fault.ts";
 import { openDatabases } from "./storage/databases.ts";
-
-/** Every database, and what a restore does to it; apps before the members whose changes they follow. */
-export const knownDatabases: readonly RestorableDatabase[] = [
-  { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
-  { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
-  { name: "host", migrations: hostMigrations },
-];
 
 /** A running origin. */
 export interface Origin {
@@ -69,6 +60,8 @@ export async function startOrigin(options: {
   servicesFile?: string;
   /** On a copy of the data, before an update: nothing goes out, nothing is run, nothing is scheduled. */
   trial?: boolean;
+  /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
+  fileSystem?: FileSystemCalls;
 }): Promise<Origin> {
   const { config, log, now = Date.now, servicesFile, trial = false } = options;
   const cleanups: (() => unknown)[] = [];
@@ -86,6 +79,7 @@ export async function startOrigin(options: {
     checkDataFolder(config.dataDir);
     const lock = lockDataFolder(config.dataDir);
     cleanups.push(() => lock.release());
+    checkFileSystem(config.dataDir, options.fileSystem);
     await settleUpdate(config.dataDir, log);
 
     const secrets = openSecrets(config, log);
@@ -154,13 +148,20 @@ export async function startOrigin(options: {
     });
     await checkListener(listener.address, log);
 
-    lock.announce({
+    const running = {
       pid: process.pid,
       listen: listener.address.text,
       publicUrl: config.publicUrl,
       version: runningVersion,
       startedAt: now(),
-    });
+    };
+    try {
+      lock.announce(running);
+    } catch (error) {
+      // On a full disk everything can still be read: that is worth a start, though the command line does not see it.
+      if (diskFaultOf(error) !== "full") throw error;
+      log.warn("origin.not-announced", { error: String(error) });
+    }
     if (servicesFile !== undefined && !trial) {
       const { address } = listener;
       supervisor = await startSupervisor({ config, log, alerts, now, address, servicesFile });

@@ -27,7 +27,7 @@ export const restore: Command = {
     }
     const [word = ""] = invocation.positionals;
     const source = await findSource(invocation, word, () => readIdentity(identity).verifyKey);
-    const { knownDatabases } = await import("../main.ts");
+    const { knownDatabases } = await import("../known-databases.ts");
     const bar = progressBar(invocation);
     const worker = startBackupWorker();
     const dataDir = dataFolderOf(invocation);

@@ -1,6 +1,7 @@
 import { type ParseArgsOptionDescriptor, parseArgs } from "node:util";
 import { nearest } from "../config/nearest.ts";
 import { projectRoot, runningVersion } from "../host/version.ts";
+import { diskFaultMessages, diskFaultOf } from "../storage/disk-fault.ts";
 import { type Command, type Invocation, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 
@@ -23,6 +24,7 @@ const explained = new Set([
   "ExposedListenerError",
   "MembersError",
   "MigrationError",
+  "DamagedDatabaseError",
   "CommitError",
   "EdgeKeyError",
   "EdgeStartError",
@@ -31,6 +33,7 @@ const explained = new Set([
   "BackupError",
   "UpdateError",
   "ControlError",
+  "ServicesFileError",
   "TomlEditError",
   "RotateError",
 ]);
@@ -134,6 +137,8 @@ function explain(error: unknown): string {
   if (isParseError(error))
     return `${(error as Error).message.split(". To specify")[0]}. "burrow --help" tells what there is.`;
   if (error instanceof Error && explained.has(error.name)) return error.message;
+  const fault = diskFaultOf(error);
+  if (fault) return diskFaultMessages[fault];
   return `a mistake in Burrow itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 

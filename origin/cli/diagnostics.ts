@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { chooseDataFolder } from "../config/data-folder.ts";
 import { configFile } from "../config/read-config.ts";
@@ -12,6 +12,7 @@ import { createRedactor } from "../host/redact.ts";
 import { askDaemon } from "../host/supervisor/control.ts";
 import { chooseServicesFile, readServicesFile } from "../host/supervisor/services-file.ts";
 import { openDatabases } from "../storage/databases.ts";
+import { writeNewFile } from "../storage/new-file.ts";
 import { answer, type Command, CommandError, textOption } from "./command.ts";
 
 export const diagnostics: Command = {
@@ -47,7 +48,7 @@ export const diagnostics: Command = {
         now,
       });
       // Made last and at once, for its owner only: nothing half or unredacted ever lies on the disk.
-      writeFileSync(path, zip, { flag: "wx", mode: 0o600 });
+      writeNewFile(path, zip);
       answer(invocation, { path, bytes: zip.length }, [
         `Wrote ${path} (${Math.ceil(zip.length / 1000)} kB).`,
         "Secrets are left out. Names of people, rooms and hosts may be in the logs: look before you pass it on.",

@@ -1,9 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { lockDataFolder } from "../host/data-lock.ts";
 import { downloadNames, fileNameOf, findPin } from "../host/downloads/catalogue.ts";
 import { fetchVerified } from "../host/downloads/fetch-verified.ts";
-import { lockDataFolder } from "../host/data-lock.ts";
 import { createStderrLog } from "../host/log.ts";
+import { makeProgramFolder } from "../host/supervisor/program-folder.ts";
+import { chooseServicesFile } from "../host/supervisor/services-file.ts";
 import { answer, type Command, CommandError, UsageError } from "./command.ts";
 import { openConfig } from "./open-members.ts";
 import { showProgress } from "./show-progress.ts";
@@ -26,8 +28,11 @@ export const download: Command = {
         `This release pins no ${word} for ${process.platform}-${process.arch}, and without a known hash nothing is fetched. Pin it yourself under [downloads.${name}] in burrow.toml; docs/updating.md tells how.`,
       );
     }
-    const folder = join(config.dataDir, "downloads");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const servicesFile = chooseServicesFile(undefined, invocation.environment);
+    const runs = pin.executable === true;
+    const folder = runs
+      ? makeProgramFolder(servicesFile, config.dataDir)
+      : makeDownloadFolder(config.dataDir);
     const path = join(folder, fileNameOf(pin));
     // Two at once would write into the same beginning.
     const lock = lockDataFolder(folder);
@@ -40,6 +45,9 @@ export const download: Command = {
       const { version, sha256 } = pin;
       answer(invocation, { name: word, version, path, bytes, sha256, fetched }, [
         `${word} ${version} is verified: ${path}${fetched ? "" : " (it was there already)"}`,
+        ...(runs
+          ? [`To run it, write into ${servicesFile}:`, ...namedIn(word, path), "and restart Burrow."]
+          : []),
       ]);
       return 0;
     } finally {
@@ -49,3 +57,14 @@ export const download: Command = {
     }
   },
 };
+
+function makeDownloadFolder(dataDir: string): string {
+  const folder = join(dataDir, "downloads");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+/** H7: the pin may come from burrow.toml, so what is run is written down by the owner, where Burrow never writes. */
+function namedIn(word: string, path: string): string[] {
+  return [`  [${word}]`, `  binary = ${JSON.stringify(path)}`];
+}

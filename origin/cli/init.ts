@@ -1,19 +1,21 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Mode } from "../config/config.ts";
 import { chooseDataFolder, makeDataFolder } from "../config/data-folder.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
 import { createSecrets } from "../config/secrets.ts";
 import { SettingError, settings } from "../config/settings.ts";
+import { writeNewFile } from "../storage/new-file.ts";
 import { answer, type Command, CommandError, textOption, UsageError } from "./command.ts";
 
 export const init: Command = {
   name: "init",
   usage: "--server-name NAME",
-  summary: "Writes burrow.toml and the secrets. Never overwrites what is there.",
+  summary: "Writes burrow.toml and the secrets, or what of them is missing. Never overwrites what is there.",
   options: { "server-name": { type: "string" } },
   words: 0,
   async run(invocation) {
-    const serverName = textOption(invocation, "server-name");
+    const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
+    const serverName = textOption(invocation, "server-name") ?? nameOf(dataDir);
     if (serverName === undefined) {
       throw new UsageError("Give the name that the server will have: burrow init --server-name example.org");
     }
@@ -23,7 +25,6 @@ export const init: Command = {
       if (error instanceof SettingError) throw new UsageError(`--server-name ${error.message}.`);
       throw error;
     }
-    const dataDir = chooseDataFolder(textOption(invocation, "data"), invocation.environment);
     const made = initialise({ dataDir, serverName, mode: "production" });
     answer(invocation, { data: dataDir, created: made }, [
       made.length > 0
@@ -35,6 +36,11 @@ export const init: Command = {
   },
 };
 
+/** The name that a folder was set up for: what is missing in it is made without being told it again. */
+function nameOf(dataDir: string): string | undefined {
+  return existsSync(configFile(dataDir)) ? readConfig({ dataDir, environment: {} }).serverName : undefined;
+}
+
 /**
  * Makes of the data folder what is missing, and checks that the configuration can be read. Returns what was made.
  * Throws CommandError when the folder already has another server name: everything in it belongs to the old one.
@@ -43,7 +49,7 @@ export function initialise(options: { dataDir: string; serverName: string; mode:
   makeDataFolder(options.dataDir);
   const path = configFile(options.dataDir);
   const isNew = !existsSync(path);
-  if (isNew) writeFileSync(path, configText(options.serverName, options.mode), { flag: "wx", mode: 0o600 });
+  if (isNew) writeNewFile(path, configText(options.serverName, options.mode));
   const { serverName } = readConfig({ dataDir: options.dataDir, environment: {} });
   if (serverName !== options.serverName) {
     throw new CommandError(

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import type { TomlPrimitive } from "smol-toml";
+import { writeNewFile } from "../storage/new-file.ts";
 import { setTomlKey } from "./edit-toml.ts";
 import { nearest } from "./nearest.ts";
 import { ConfigError, configFile, readConfig } from "./read-config.ts";
@@ -63,13 +64,7 @@ function same(a: unknown, b: unknown): boolean {
 function replace(dataDir: string, path: string, text: string): void {
   const next = `${path}.new`;
   rmSync(next, { force: true });
-  const file = openSync(next, "wx", 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeNewFile(next, text);
   try {
     readConfig({ dataDir, environment: {}, file: next });
   } catch (error) {

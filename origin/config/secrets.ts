@@ -10,9 +10,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { writeNewFile } from "../storage/new-file.ts";
 import type { Config } from "./config.ts";
 
 /** A secret's file is missing or could be read by others. The message says what to do. */
@@ -68,22 +68,15 @@ export function writeSecret(dataDir: string, name: SecretName, content: string):
   }
 }
 
-/** False when the file is there already: O_EXCL, so that nothing is ever overwritten or followed. */
+/** False when the file is there already. */
 function createFile(path: string, content: string): boolean {
-  let file: number;
   try {
-    file = openSync(path, "wx", 0o600);
+    writeNewFile(path, content);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  return true;
 }
 
 /**
@@ -128,7 +121,7 @@ export function readOptionalSecret(dataDir: string, name: SecretName): string | 
   }
 }
 
-/** The secrets of one process: each read once, checked, and known to the log's redactor before it is used. */
+/** The secrets of one process: each read once, checked, and known to the log's redactor before anything is done. */
 export interface Secrets {
   /** One or two key lines, the newest first. */
   edgeKeys(): string[];
@@ -138,7 +131,10 @@ export interface Secrets {
   readOptional(name: SecretName): string | undefined;
 }
 
-/** `log.hide` is told every secret of the settings at once, and each secret file as it is read. */
+/**
+ * Reads all of them, and tells each to `log.hide`: what others could have read stops the start, whether it is used
+ * now or by the next backup (K1). Throws SecretError.
+ */
 export function openSecrets(
   { dataDir, alerts }: Pick<Config, "dataDir" | "alerts">,
   log: { hide(secret: string): void },
@@ -153,6 +149,7 @@ export function openSecrets(
     }
     return known.get(name);
   }
+  for (const name of secretNames) readOptional(name);
   return {
     edgeKeys() {
       readOptional("edge-key");

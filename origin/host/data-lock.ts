@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Driver } from "../storage/driver.ts";
+import { diskFaultOf } from "../storage/disk-fault.ts";
 import { chooseDriver } from "../storage/open-driver.ts";
 
 /** Another process works on the data folder. */
@@ -38,6 +39,7 @@ export function lockDataFolder(dataDir: string): DataLock {
     driver.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     driver.close();
+    if (diskFaultOf(error)) throw error;
     const running = readRunning(dataDir);
     throw new DataLockError(
       `Another Burrow${running ? ` (process ${running.pid})` : ""} works on ${dataDir}. Stop it first, or choose another folder with --data.`,

@@ -4,6 +4,7 @@ import { HTTPException } from "hono/http-exception";
 import type { App } from "../app.ts";
 import type { Log } from "../host/log.ts";
 import { complaintResponse, complaints, unexpectedError } from "./errors.ts";
+import { createRefusedWrites } from "./refused-write.ts";
 import type { HttpEnv, RequestContext } from "./request-context.ts";
 
 /** Answers a verified request. */
@@ -33,6 +34,7 @@ export function createDispatch(options: {
 
 function createHost(log: Log): Hono<HttpEnv> {
   const host = new Hono<HttpEnv>();
+  const refusedWrite = createRefusedWrites(log);
   host.notFound((c) => complaintResponse(complaints.notFound, c.req.path, c.req.header("accept") ?? null));
   host.onError((error, c) => {
     // What hono itself refuses (a body that cannot be parsed, say) is the client's doing.
@@ -40,7 +42,8 @@ function createHost(log: Log): Hono<HttpEnv> {
       const complaint = { ...complaints.badRequest, status: error.status };
       return complaintResponse(complaint, c.req.path, c.req.header("accept") ?? null);
     }
-    const complaint = unexpectedError(log, error, { method: c.req.method, path: c.req.path });
+    const complaint =
+      refusedWrite(error) ?? unexpectedError(log, error, { method: c.req.method, path: c.req.path });
     return complaintResponse(complaint, c.req.path, c.req.header("accept") ?? null);
   });
   return host;

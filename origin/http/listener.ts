@@ -27,6 +27,14 @@ const stalledMs = 75_000;
 /** Longer than cloudflared keeps an idle connection (90 s): the side that sends must be the one that closes. */
 const keepAliveMs = 100_000;
 
+/**
+ * Each waiting client holds one connection of cloudflared's, its devices one or two each; a phone's process may have
+ * 1,024 open files, and the databases need theirs.
+ */
+const usualMostConnections = 512;
+/** How often it is said that there are too many. */
+const tellEveryMs = 60_000;
+
 /** Contexts travel beside the request, never in a header. */
 const contexts = new WeakMap<IncomingMessage, RequestContext>();
 /** The answer that a connection waits for, or has had last. */
@@ -43,8 +51,9 @@ export async function startListener(options: {
   hosts: ReadonlyMap<string, string>;
   dispatch: Dispatch;
   log: Log;
+  mostConnections?: number;
 }): Promise<Listener> {
-  const { proof, hosts, dispatch, log } = options;
+  const { proof, hosts, dispatch, log, mostConnections = usualMostConnections } = options;
 
   const serve = getRequestListener(
     (request, env) => {
@@ -118,6 +127,17 @@ export async function startListener(options: {
     // Waiting for an app (a long-poll, an event stream with nothing to tell) is no stall.
     const waits = outgoing && !outgoing.writableEnded && outgoing.writableLength === 0;
     if (!waits || !outgoing.req.complete) socket.destroy();
+  });
+  server.maxConnections = mostConnections;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  server.on("drop", () => {
+    if (performance.now() - toldAt < tellEveryMs) return;
+    toldAt = performance.now();
+    log.warn("listener.full", {
+      connections: mostConnections,
+      detail:
+        "More are refused at once. If no clients explain it, look which program of this device holds them.",
+    });
   });
   const address = await bind(server, options.listen);
   return { address, close: (graceMs) => close(server, graceMs) };

@@ -47,6 +47,7 @@ const GENERATION_MS = 2 * PROOF_WINDOW_SECONDS * 1000;
 const CAPACITY = 500_000;
 const FILES = ["nonces-a", "nonces-b"] as const;
 const HEADER = /^nonces ([0-9]{1,15})$/;
+const BOOT = /^([^\n]+)\n([0-9]{1,12})\n$/;
 const LINE = /^[A-Za-z0-9_-]{22} ([0-9]{1,12})$/;
 
 /**
@@ -66,20 +67,11 @@ export function openNonces(options: NoncesOptions): Nonces {
   const paths = FILES.map((name) => join(folder, name));
   const loaded = paths.map(readGeneration);
   const isNew = !existsSync(bootFile) && paths.every((path) => !existsSync(path));
-  const sameBoot = boot !== undefined && readText(bootFile)?.trim() === boot;
+  const known = readBootRecord(bootFile);
+  const sameBoot = boot !== undefined && known?.boot === boot;
   const whole = loaded.every((generation) => typeof generation === "object");
-  /** Signatures created at or before this second are stale. */
-  let barrier = isNew || (sameBoot && whole) ? 0 : Math.floor(now() / 1000);
-
-  let [previous, current] = loaded
-    .map((generation, index) => reopen(paths[index] ?? "", generation))
-    .toSorted((a, b) => a.startedAt - b.startedAt) as [Generation, Generation];
-  if (current.startedAt === 0) {
-    current.startedAt = now();
-    beginFile(current);
-  }
-  // Last, so that a start cut short counts as damage.
-  replaceFile(bootFile, `${boot ?? "unknown"}\n`);
+  /** Signatures created at or before this second are stale. Kept beside the boot: a second start must know it, too. */
+  let barrier = isNew ? 0 : sameBoot && whole ? known.barrier : Math.floor(now() / 1000);
 
   /**
    * Runs a write to the files. Where it fails (a full disk) memory still holds what it was to hold, and without the boot
@@ -99,6 +91,21 @@ export function openNonces(options: NoncesOptions): Nonces {
     }
   }
 
+  let [previous, current] = loaded
+    .map((generation, index) => reopen(paths[index] ?? "", generation))
+    .toSorted((a, b) => a.startedAt - b.startedAt) as [Generation, Generation];
+  let begun = true;
+  if (current.startedAt === 0) {
+    current.startedAt = now();
+    begun = record(() => beginFile(current));
+  }
+  // Last, so that a start cut short counts as damage; and never for files that were not begun.
+  if (begun) record(recordBoot);
+
+  function recordBoot(): void {
+    replaceFile(bootFile, `${boot ?? "unknown"}\n${barrier}\n`);
+  }
+
   /** Puts the current generation in the place of the previous one, whose still usable signatures must not come back. */
   function rotate(time: number): void {
     const second = Math.floor(time / 1000);
@@ -110,6 +117,7 @@ export function openNonces(options: NoncesOptions): Nonces {
       // Signed while the clock was ahead of what it is now: kept until their time has come and gone.
       else if (next.nonces.size < capacity / 2) next.nonces.set(nonce, created);
     }
+    if (early) record(recordBoot);
     record(() => beginFile(next));
     [previous, current] = [current, next];
   }
@@ -182,6 +190,11 @@ function readText(file: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function readBootRecord(file: string): { boot: string; barrier: number } | undefined {
+  const match = BOOT.exec(readText(file) ?? "");
+  return match ? { boot: match[1] ?? "", barrier: Number(match[2]) } : undefined;
 }
 
 function readBootId(): string | undefined {

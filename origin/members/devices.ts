@@ -46,7 +46,8 @@ export function createDevices(options: {
     touch({ memberId, deviceId }, address) {
       const key = `${memberId} ${deviceId}`;
       const at = now();
-      if (at - (lastTouched.get(key) ?? Number.NEGATIVE_INFINITY) < touchInterval) return;
+      // A clock set back must not hide a device for as long: the distance counts, either way.
+      if (Math.abs(at - (lastTouched.get(key) ?? Number.NEGATIVE_INFINITY)) < touchInterval) return;
       if (lastTouched.size >= mostRemembered) lastTouched.clear();
       lastTouched.set(key, at);
       database.write(() => void update.run(at, address, memberId, deviceId)).catch(options.onError);

@@ -29,6 +29,11 @@ export class MigrationError extends Error {
   override name = "MigrationError";
 }
 
+/** The file is no database any more, or not a whole one. */
+export class DamagedDatabaseError extends Error {
+  override name = "DamagedDatabaseError";
+}
+
 /** Opens `<file>`, sets the durability that the project promises, and brings the schema up to date. */
 export function openDatabase(options: {
   name: string;
@@ -42,7 +47,11 @@ export function openDatabase(options: {
     migrate(driver, options.name, options.migrations);
   } catch (error) {
     driver.close();
-    throw error;
+    if (!isDamage(error)) throw error;
+    throw new DamagedDatabaseError(
+      `The database ${options.file} is damaged (${(error as Error).message}). Stop Burrow and restore a backup: burrow backup restore ARCHIVE --identity FILE`,
+      { cause: error },
+    );
   }
   const statements = new Map<string, Statement>();
   const writer: Writer = createWriter(driver);
@@ -62,6 +71,15 @@ export function openDatabase(options: {
       driver.close();
     },
   };
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB, as the two drivers tell them: by name, or by number (the low byte of it). */
+function isDamage(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+  return (
+    /^SQLITE_(?:CORRUPT|NOTADB)/.test(String(code)) ||
+    (typeof errcode === "number" && [11, 26].includes(errcode & 0xff))
+  );
 }
 
 function setUp(driver: Driver): void {
@@ -96,6 +114,7 @@ function migrate(driver: Driver, name: string, migrations: readonly Migration[])
       driver.exec("COMMIT");
     } catch (error) {
       if (driver.inTransaction) driver.exec("ROLLBACK");
+      if (isDamage(error)) throw error;
       throw new MigrationError(
         `Migration ${index + 1} (${migration.name}) of ${name}.db failed: ${String(error)}`,
       );

@@ -1,3 +1,4 @@
+import { type DiskFault, diskFaultMessages, diskFaultOf } from "./disk-fault.ts";
 import type { Driver } from "./driver.ts";
 
 /** What a write may ask of the transaction it runs in. */
@@ -14,9 +15,17 @@ export interface Writer {
   close(): Promise<void>;
 }
 
-/** The commit failed (disk full, I/O error): nothing of the write was kept. */
+/** The disk did not take the write: nothing of it was kept, and the same write may be tried again. */
 export class CommitError extends Error {
   override name = "CommitError";
+  /** Undefined where it was not the disk's doing: the database is closing, or was locked for too long. */
+  readonly fault: DiskFault | undefined;
+
+  constructor(message: string, options?: ErrorOptions) {
+    const fault = diskFaultOf(options?.cause);
+    super(fault ? diskFaultMessages[fault] : message, options);
+    this.fault = fault;
+  }
 }
 
 interface Job {
@@ -141,16 +150,15 @@ function runBatch(
         if (!driver.inTransaction) throw error;
         control.undo();
         control.release();
-        settle.push(() => job.reject(error));
+        const reason = diskFaultOf(error) ? commitError(error) : error;
+        settle.push(() => job.reject(reason));
       }
     }
     for (const hook of beforeCommit) hook();
     control.commit();
   } catch (error) {
-    if (driver.inTransaction) control.rollback();
-    const reason = new CommitError("The change could not be written to disk, nothing of it was kept.", {
-      cause: error,
-    });
+    rollBack(driver, control);
+    const reason = commitError(error);
     for (const outcome of outcomes) runHooks(outcome.undone);
     return batch.map((job) => () => job.reject(reason));
   }
@@ -161,6 +169,22 @@ function runBatch(
     });
   }
   return settle;
+}
+
+function commitError(cause: unknown): CommitError {
+  return new CommitError("The change could not be written to disk, nothing of it was kept.", { cause });
+}
+
+/**
+ * On a failing disk this may fail as well. The transaction then stays open, nothing of it is committed, and the next
+ * batch comes by here again, since it cannot begin.
+ */
+function rollBack(driver: Driver, control: ReturnType<typeof prepareControl>): void {
+  try {
+    if (driver.inTransaction) control.rollback();
+  } catch {
+    // The waiting writes are told what failed first.
+  }
 }
 
 /** A hook touches memory only and must not throw; one that does must not cost another write its answer. */

@@ -8,6 +8,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  rmSync,
 } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -39,6 +40,10 @@ test("init makes a folder for its owner alone, and never overwrites", async (t) 
   assert.equal(other.code, 1);
   assert.match(other.stderr, /is for example\.org already/);
   assert.equal(readFileSync(join(data, "burrow.toml"), "utf8"), before);
+  // As doctor says it: what is missing is made without the name.
+  rmSync(join(data, "secrets", "edge-key"));
+  const mended = await runBurrow(["--data", data, "--json", "init"]);
+  assert.deepEqual(mended.json()["created"], ["secrets/edge-key"]);
 });
 
 test("the data folder comes from the option, else from the variable", async (t) => {

@@ -7,6 +7,7 @@ import type { App, Check } from "../../origin/app.ts";
 import { readAppChecks } from "../../origin/cli/doctor/apps.ts";
 import { checkBackups } from "../../origin/cli/doctor/backups.ts";
 import { checkSecrets } from "../../origin/cli/doctor/keys.ts";
+import { checkDatabases } from "../../origin/cli/doctor/data.ts";
 import { checkModes } from "../../origin/cli/doctor/modes.ts";
 import { checkQuestions, factOf } from "../../origin/cli/doctor/questions.ts";
 import { checkSsh, sshConfigFile } from "../../origin/cli/doctor/ssh.ts";
@@ -35,6 +36,28 @@ function states(checks: readonly Check[]): string[] {
   for (const { status, why, mend } of checks) if (status !== "ok") assert.ok(why && mend);
   return checks.map(({ name, status }) => `${name} ${status}`);
 }
+
+test("databases: a damaged one, and any that a newer version wrote, are told with what to do", async (t) => {
+  const dataDir = temporaryFolder(t);
+  const schemas = new Map([
+    ["good", 1],
+    ["newer", 1],
+    ["damaged", 1],
+  ]);
+  const databases = openDatabases(dataDir);
+  const step = { name: "a", sql: "CREATE TABLE a (b)" };
+  databases.open("good", [step]);
+  databases.open("newer", [step, { name: "c", sql: "CREATE TABLE c (d)" }]);
+  await databases.close();
+  writeFileSync(join(dataDir, "databases", "damaged.db"), "no database at all ".repeat(300));
+  const checks = checkDatabases(dataDir, schemas);
+  assert.deepEqual(states(checks).toSorted(), [
+    "database damaged failed",
+    "database good ok",
+    "database newer failed",
+  ]);
+  assert.match(checks.find(({ name }) => name === "database newer")?.mend ?? "", /newer version/);
+});
 
 function ssh(t: TestContext, files: Record<string, string>): Check {
   const folder = temporaryFolder(t);

@@ -107,7 +107,7 @@ test("a write that was cut short leaves the old secret, and the next one is not 
   assert.deepEqual(readdirSync(join(dataDir, "secrets")).toSorted(), ["edge-key", "s3-secret"]);
 });
 
-test("every named secret is checked like the first, and hidden from the log before it is used", async (t) => {
+test("every named secret is checked like the first, and hidden from the log at once", async (t) => {
   const { execFileSync } = await import("node:child_process");
   const dataDir = temporaryFolder(t);
   createSecrets(dataDir);
@@ -117,15 +117,14 @@ test("every named secret is checked like the first, and hidden from the log befo
   const hidden: string[] = [];
   const config = { dataDir, alerts: { ...noAlerts, webhookUrl: "https://example.org/hooks/9f8e7d6c" } };
   const secrets = openSecrets(config, { hide: (secret) => hidden.push(secret) });
-  assert.deepEqual(hidden, ["https://example.org/hooks/9f8e7d6c", "hooks/9f8e7d6c"]);
-  assert.equal(secrets.read("alert-token"), "tk_a_token_of_ntfy");
-  secrets.edgeKeys();
   const key = readFileSync(secretFile(dataDir, "edge-key"), "utf8").trim();
-  for (const part of ["tk_a_token_of_ntfy", key, key.slice(key.indexOf(".") + 1)])
+  const url = "https://example.org/hooks/9f8e7d6c";
+  for (const part of [url, "hooks/9f8e7d6c", "tk_a_token_of_ntfy", key, key.slice(key.indexOf(".") + 1)])
     assert.ok(hidden.includes(part));
+  assert.equal(secrets.read("alert-token"), "tk_a_token_of_ntfy");
 
   chmodSync(secretFile(dataDir, "alert-token"), 0o640);
-  assert.throws(() => openSecrets(config, { hide() {} }).readOptional("alert-token"), /chmod 600/);
+  assert.throws(() => openSecrets(config, { hide() {} }), /chmod 600/);
   // Opening a pipe for reading would wait for a writer.
   execFileSync("mkfifo", ["-m", "600", secretFile(dataDir, "s3-secret")]);
   assert.throws(() => readOptionalSecret(dataDir, "s3-secret"), /no plain file/);

@@ -33,7 +33,30 @@ const signedKey: Body = ({ userId }) => ({
   signatures: { [userId]: { "ed25519:abc": "abc" } },
 });
 
+const keyUpload = (userId: string, deviceId: string) => ({
+  device_keys: {
+    user_id: userId,
+    device_id: deviceId,
+    algorithms: ["m.megolm.v1.aes-sha2"],
+    keys: { "ed25519:X": "abc" },
+    signatures: { [userId]: { "ed25519:X": "abc" } },
+  },
+  one_time_keys: { "signed_curve25519:A": { key: "abc", signatures: {} } },
+  fallback_keys: { "signed_curve25519:B": { key: "abc", fallback: true } },
+});
+const backup: Body = () => ({
+  algorithm: "m.megolm_backup.v1.curve25519-aes-sha2",
+  auth_data: { public_key: "abc", signatures: {} },
+});
+const roomKey = {
+  first_message_index: 0,
+  forwarded_count: 0,
+  is_verified: true,
+  session_data: { ciphertext: "abc" },
+};
+
 const client = "/_matrix/client/v3";
+const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
 const room = `${client}/rooms/:roomId`;
 
 /** By method and path, as the operation is registered. */
@@ -186,20 +209,7 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   ],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/enabled`, () => ({ enabled: true })],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/actions`, () => ({ actions: ["notify"] })],
-  [
-    `POST ${client}/keys/upload`,
-    ({ userId, deviceId }) => ({
-      device_keys: {
-        user_id: userId,
-        device_id: deviceId,
-        algorithms: ["m.megolm.v1.aes-sha2"],
-        keys: { "ed25519:X": "abc" },
-        signatures: { [userId]: { "ed25519:X": "abc" } },
-      },
-      one_time_keys: { "signed_curve25519:A": { key: "abc", signatures: {} } },
-      fallback_keys: { "signed_curve25519:B": { key: "abc", fallback: true } },
-    }),
-  ],
+  [`POST ${client}/keys/upload`, ({ userId, deviceId }) => keyUpload(userId, deviceId)],
   [
     `POST ${client}/keys/query`,
     ({ other, userId }) => ({ device_keys: { [other]: [], [userId]: ["X"] }, timeout: 1 }),
@@ -228,6 +238,21 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
       [world.other]: { abc: signedKey(world) },
     }),
   ],
+  [`POST ${client}/room_keys/version`, backup],
+  [`PUT ${client}/room_keys/version/:version`, backup],
+  [`PUT ${client}/room_keys/keys`, ({ roomId }) => ({ rooms: { [roomId]: { sessions: { abc: roomKey } } } })],
+  [`PUT ${client}/room_keys/keys/:roomId`, () => ({ sessions: { abc: roomKey } })],
+  [`PUT ${client}/room_keys/keys/:roomId/:sessionId`, () => roomKey],
+  [
+    `PUT ${dehydrated}`,
+    ({ userId }) => ({
+      device_id: "DRY",
+      device_data: { algorithm: "org.matrix.msc3814.v2", device_pickle: "abc" },
+      initial_device_display_name: "name",
+      ...keyUpload(userId, "DRY"),
+    }),
+  ],
+  [`POST ${dehydrated}/:deviceId/events`, () => ({ next_batch: "d1" })],
   [
     `PUT ${client}/sendToDevice/:eventType/:txnId`,
     ({ other }) => ({ messages: { [other]: { "*": { a: 1 } } } }),

@@ -20,6 +20,8 @@ const open = [
   "GET /_matrix/client/v3/register/available",
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
   "GET /_matrix/federation/v1/version",
+  "GET /_matrix/key/v2/query",
+  "POST /_matrix/key/v2/query",
 ];
 const isOpen = ({ method, path }: Operation): boolean =>
   method === "OPTIONS" || open.includes(`${method} ${path}`);

@@ -19,7 +19,7 @@ import { type BackupOutbound, openS3Target } from "../../origin/host/backup/targ
 import { createLog } from "../../origin/host/log.ts";
 import { OutboundError } from "../../origin/host/outbound/outbound-error.ts";
 import { createOutbound, type Outbound } from "../../origin/host/outbound/outbound.ts";
-import { knownDatabases } from "../../origin/main.ts";
+import { knownDatabases } from "../../origin/known-databases.ts";
 import {
   type DataFolder,
   fault,
@@ -280,7 +280,7 @@ test("what is wrong is said, typed, and nothing is there afterwards", async (t) 
 
   const { asked, target } = watch();
   const little = restoreWatched(fresh, identity, target, { freeBytes: () => Promise.resolve(1_000_000) });
-  await assert.rejects(little, fault("no-space"));
+  await assert.rejects(little, fault("full"));
   assert.ok(
     !asked.some((line) => line.startsWith("GET") && line.includes(".age")),
     "before anything is fetched",

@@ -10,7 +10,7 @@ import { openS3Target } from "../../origin/host/backup/target-s3.ts";
 import { startBackupWorker } from "../../origin/host/backup/worker-client.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { createOutbound } from "../../origin/host/outbound/outbound.ts";
-import { knownDatabases } from "../../origin/main.ts";
+import { knownDatabases } from "../../origin/known-databases.ts";
 
 const [dataDir = "", last = "", identityFile = "", url = "", keyId = ""] = process.argv.slice(2);
 const environment = { BURROW_SERVER_NAME: "restore.invalid", BURROW_BACKUP_S3_URL: url };

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const child = fileURLToPath(new URL("backup-child.ts", import.meta.url));
 
 /** False when it was killed at that step, true when it came to its end. */
-async function runUntil(folder: string, step: number, args: readonly string[]): Promise<boolean> {
+async function runUntil(folder: string, step: number | string, args: readonly string[]): Promise<boolean> {
   const [job = "", dataDir = "", ...rest] = args;
   const running = spawn(process.execPath, [child, job, dataDir, String(step), ...rest], {
     stdio: ["ignore", "ignore", "inherit"],
@@ -73,6 +73,62 @@ describe("SIGKILL", { concurrency: 2 }, () => {
     });
     assert.equal(report.blobs, 2 + kills + 1);
     assert.deepEqual(await memberNames(join(root, "fresh")), ["ada"]);
+  });
+
+  test("a kill while old archives and packs go leaves every other one whole, and the next run tidies up", async (t) => {
+    const root = temporaryFolder(t);
+    const dataDir = join(root, "data");
+    const settings = "[backup]\nkeep_daily = 1\nkeep_weekly = 0\nkeep_monthly = 0\n";
+    const target = join(root, "target");
+    const archives = (): string[] => readdirSync(target).filter((name) => name.endsWith(".burrow-backup"));
+    const packs = (): number =>
+      (readdirSync(join(target, "packs"), { recursive: true }) as string[]).filter((path) =>
+        path.endsWith(".age"),
+      ).length;
+    for (const [at, step] of ["pruned archives", "forgot packs", "pruned packs"].entries()) {
+      // An old archive, and a pack that only it names.
+      const old = makeServerFolder(dataDir, { settings, now: () => Date.now() - (30 - at) * 86_400_000 });
+      const gone = await old.blobs.put(Buffer.from(`only in the old one ${at}`), { limit: 1000 });
+      await old.backups.create({ to: target });
+      await old.blobs.delete(gone.hash);
+      await old.blobs.put(Buffer.from(`stays ${at}`), { limit: 1000 });
+      await old.close();
+      assert.equal(await runUntil(root, step, ["backup", dataDir, target]), false, `no step ${step}`);
+      const check = makeServerFolder(dataDir, { settings });
+      for (const name of archives()) {
+        assert.equal((await check.backups.verify(join(target, name), undefined)).missing, 0, step);
+      }
+      await check.close();
+    }
+    // Packs are looked through when an archive goes: one more, and nothing is left that no archive names.
+    const old = makeServerFolder(dataDir, { settings, now: () => Date.now() - 20 * 86_400_000 });
+    await old.backups.create({ to: target });
+    await old.close();
+    const server = makeServerFolder(dataDir, { settings });
+    const { path, blobs } = await server.backups.create({ to: target });
+    assert.equal(blobs, 3);
+    assert.equal((await server.backups.verify(path, undefined)).missing, 0);
+    exportIdentity(dataDir, join(root, "identity.txt"));
+    await server.close();
+    // "stays 0" to "stays 2": one pack each, and those of the old archives are gone.
+    assert.equal(packs(), 3);
+    const report = await restoreInto(join(root, "fresh"), path, { identity: join(root, "identity.txt") });
+    assert.equal(report.blobs, 3);
+  });
+
+  test("a practice restore that is killed leaves nothing decrypted once the next run begins", async (t) => {
+    const root = temporaryFolder(t);
+    const server = makeServerFolder(join(root, "data"));
+    await server.addMember("ada");
+    await server.close();
+    const target = join(root, "target");
+    for (const step of ["made", "unpacked"]) {
+      assert.equal(await runUntil(root, step, ["drill", server.dataDir, target]), false);
+      const again = makeServerFolder(server.dataDir);
+      await again.backups.create({ to: target });
+      assert.deepEqual(readdirSync(join(server.dataDir, "backup-work")), ["lock.db"], step);
+      await again.close();
+    }
   });
 
   test("a restore killed after any step leaves the old data or the new, and never a mixture", async (t) => {

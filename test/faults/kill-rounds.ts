@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { openBetterSqlite3 } from "../../origin/storage/driver-better-sqlite3.ts";
 import { freePort, startOriginProcess } from "../support/origin-process.ts";
 import { type Answer, createSignedClient, type SignedClient } from "../support/signed-client.ts";
+import { halfWrittenKeys, type KeyReport, startKeyTraffic } from "./key-traffic.ts";
 
 /** What the server acknowledged; all of it must outlive every kill. */
 export interface KillReport {
@@ -19,6 +20,7 @@ export interface KillReport {
   sessions: number;
   /** Sends whose answer was lost to a kill, and which were repeated with the same transaction id. */
   repeated: number;
+  keys: KeyReport;
 }
 
 interface Writer {
@@ -39,7 +41,7 @@ const password = "a password for the kill test";
 
 /**
  * Kills the origin with SIGKILL at a random moment of each round while several clients write: messages in shared
- * and own rooms, state, registrations, sign-ins. After each restart everything that was acknowledged must be there,
+ * and own rooms, state, registrations, sign-ins, keys, messages between devices. After each restart everything that was acknowledged must be there,
  * a repeated transaction must not make a second event, and the tables must agree with each other.
  */
 export async function runKillRounds(options: {
@@ -49,7 +51,6 @@ export async function runKillRounds(options: {
 }): Promise<KillReport> {
   const random = seededRandom(options.seed);
   const dataDir = await mkdtemp(join(tmpdir(), "burrow-kill-"));
-  const report: KillReport = { kills: 0, events: 0, registrations: 0, sessions: 0, repeated: 0 };
   try {
     const port = await freePort();
     const start = () =>
@@ -69,22 +70,41 @@ export async function runKillRounds(options: {
       invites.push((JSON.parse((await run(burrow, args)).stdout) as { token: string }).token);
     }
     const writers = await setUp(client, invites[0]!);
+    const [ada, ben, cleo] = writers.map((writer) => writer.token) as [string, string, string];
+    const keys = await startKeyTraffic(client, [ada, ben, cleo]);
+    const report: KillReport = {
+      kills: 0,
+      events: 0,
+      registrations: 0,
+      sessions: 0,
+      repeated: 0,
+      keys: keys.report,
+    };
     const registered = new Set<string>(writers.map((writer) => writer.name));
     const sessions = new Set<string>();
     let person = 0;
 
     for (let round = 1; round <= options.rounds; round += 1) {
       const target = { alive: true };
+      const firsts: Promise<void>[] = [];
       // An answer that does not come (the process is gone) is no acknowledgement; a wrong one is a finding.
       const attempt = async (work: () => Promise<void>): Promise<void> => {
-        while (target.alive) {
-          await work().catch((error: unknown) => {
-            if (error instanceof assert.AssertionError) throw error;
-            target.alive = false;
-          });
+        const first = Promise.withResolvers<void>();
+        firsts.push(first.promise);
+        try {
+          while (target.alive) {
+            await work().catch((error: unknown) => {
+              if (error instanceof assert.AssertionError) throw error;
+              target.alive = false;
+            });
+            first.resolve();
+          }
+        } finally {
+          first.resolve();
         }
       };
       const work = [
+        ...keys.work.map(attempt),
         ...writers.map((writer) =>
           attempt(async () => {
             await send(client, writer, report);
@@ -105,6 +125,8 @@ export async function runKillRounds(options: {
           report.sessions += 1;
         }),
       ];
+      // However busy the machine is: before the first kill everything has been done once.
+      if (round === 1) await Promise.all(firsts);
       await pause(20 + random() * 380);
       await origin.kill("SIGKILL");
       target.alive = false;
@@ -114,6 +136,7 @@ export async function runKillRounds(options: {
       checkTables(dataDir);
       origin = await start();
       await checkAcknowledged(client, writers, sessions);
+      await keys.check();
       options.progress?.(round, report);
     }
     for (const name of registered) await checkRegistered(client, name, dataDir);
@@ -267,7 +290,7 @@ function checkTables(dataDir: string): void {
       assert.deepEqual(database.prepare("PRAGMA integrity_check").all(), [{ integrity_check: "ok" }]);
       assert.deepEqual(database.prepare("PRAGMA foreign_key_check").all(), []);
       if (name !== "matrix") continue;
-      for (const [what, sql] of Object.entries(halfWritten)) {
+      for (const [what, sql] of Object.entries({ ...halfWritten, ...halfWrittenKeys })) {
         assert.deepEqual(database.prepare(sql).all(), [], `half-written: ${what}`);
       }
     } finally {

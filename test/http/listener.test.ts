@@ -37,6 +37,7 @@ async function start(
   t: TestContext,
   build: (routes: Hono<HttpEnv>) => void,
   listen?: ListenAddress,
+  mostConnections?: number,
 ): Promise<Frame> {
   const folder = temporaryFolder(t);
   const lines: string[] = [];
@@ -52,6 +53,7 @@ async function start(
     hosts,
     dispatch: createDispatch({ hosts, apps: [app], log }),
     log,
+    ...(mostConnections !== undefined && { mostConnections }),
   });
   t.after(async () => {
     await listener.close(0);
@@ -416,6 +418,33 @@ test("a taken port is told as such", async (t) => {
     start(t, () => {}, { kind: "tcp", host: "127.0.0.1", port: address.port }),
     /listens on 127\.0\.0\.1/,
   );
+});
+
+test("connections that a program hoards are refused from a number on, which is said once", async (t) => {
+  const routes = (app: Hono<HttpEnv>) => app.get("/a", (c) => c.text("here"));
+  const { listener, lines } = await start(t, routes, undefined, 3);
+  assert.ok(listener.address.kind === "tcp");
+  const { host, port } = listener.address;
+  const open = async () => {
+    const socket = connect(port, host);
+    socket.on("error", () => {});
+    t.after(() => socket.destroy());
+    await once(socket, "connect");
+    return socket;
+  };
+  const kept = [await open(), await open(), await open()];
+  for (const extra of [await open(), await open()]) assert.equal(await text(extra), "");
+  assert.equal(lines.filter((line) => line.includes("listener.full")).length, 1);
+  // The first ones are served, and one that goes makes room.
+  const get = "GET /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+  const [first, second] = kept;
+  first?.end(get);
+  assert.match(first ? await text(first) : "", /^HTTP\/1\.1 401 /);
+  second?.end(get);
+  assert.match(second ? await text(second) : "", /^HTTP\/1\.1 401 /);
+  const late = await open();
+  late.end(get);
+  assert.match(await text(late), /^HTTP\/1\.1 401 /);
 });
 
 test("a stop lets an answer under way finish, and takes nothing new", async (t) => {

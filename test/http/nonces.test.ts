@@ -61,6 +61,18 @@ test("after a reboot, whatever was signed before the start is stale", async (t) 
   assert.equal(after.remember(nonce(3), START + 6), "fresh");
 });
 
+test("what one start took for lost is stale to the next ones as well", async (t) => {
+  const { clock, open } = await memory(t);
+  open("boot-1").remember(nonce(1), START);
+  clock.seconds += 5;
+  open("boot-2");
+  clock.seconds += 5;
+  const after = open("boot-2");
+  // A power cut may have taken the first one from the files.
+  assert.equal(after.remember(nonce(2), START + 5), "stale");
+  assert.equal(after.remember(nonce(3), START + 6), "fresh");
+});
+
 test("where the boot cannot be told, each start counts as a reboot", async (t) => {
   const { folder, clock } = await memory(t);
   for (const [number, verdict] of (["fresh", "stale"] as const).entries()) {

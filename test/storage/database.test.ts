@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { MigrationError, openDatabase } from "../../origin/storage/database.ts";
+import { DamagedDatabaseError, MigrationError, openDatabase } from "../../origin/storage/database.ts";
 import { openBetterSqlite3 } from "../../origin/storage/driver-better-sqlite3.ts";
 import { openNodeSqlite } from "../../origin/storage/driver-node-sqlite.ts";
 import type { OpenDriver } from "../../origin/storage/driver.ts";
@@ -33,6 +34,21 @@ for (const [name, open] of [
       assert.equal(pragma("foreign_keys"), 1);
       assert.equal(pragma("temp_store"), 2);
       await database.close();
+    });
+
+    test("says of a file that is no database, or half of one, that it is damaged and what to do", async (t) => {
+      const folder = temporaryFolder(t);
+      const file = join(folder, "area.db");
+      const migrations = [first];
+      const damaged = (error: unknown) =>
+        error instanceof DamagedDatabaseError &&
+        /area\.db is damaged .*burrow backup restore/.test(error.message);
+      writeFileSync(file, "no database at all ".repeat(300));
+      assert.throws(() => openDatabase({ name: "area", file, migrations, open }), damaged);
+      const whole = join(folder, "whole.db");
+      await openDatabase({ name: "whole", file: whole, migrations: [first], open }).close();
+      writeFileSync(file, readFileSync(whole).fill(0xff, 100, 4_096));
+      assert.throws(() => openDatabase({ name: "area", file, migrations: [first, second], open }), damaged);
     });
 
     test("migrates step by step, each once, and keeps what was there", async (t) => {

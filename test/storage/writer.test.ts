@@ -5,7 +5,7 @@ import { describe, test, type TestContext } from "node:test";
 import { type Database, openDatabase } from "../../origin/storage/database.ts";
 import { openBetterSqlite3 } from "../../origin/storage/driver-better-sqlite3.ts";
 import { openNodeSqlite } from "../../origin/storage/driver-node-sqlite.ts";
-import type { OpenDriver } from "../../origin/storage/driver.ts";
+import type { Driver, OpenDriver } from "../../origin/storage/driver.ts";
 import { CommitError } from "../../origin/storage/writer.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -16,14 +16,17 @@ for (const [name, open] of [
   ["node:sqlite", openNodeSqlite],
 ] as [string, OpenDriver][]) {
   describe(`the group-commit writer on ${name}`, () => {
-    function setUp(t: TestContext): {
+    function setUp(
+      t: TestContext,
+      opening = open,
+    ): {
       database: Database;
       names: () => string[];
       commits: () => number;
       file: string;
     } {
       const file = join(temporaryFolder(t), "area.db");
-      const database = openDatabase({ name: "area", file, migrations, open });
+      const database = openDatabase({ name: "area", file, migrations, open: opening });
       t.after(() => database.close());
       let commits = 0;
       database.beforeCommit(() => (commits += 1));
@@ -128,8 +131,8 @@ for (const [name, open] of [
       ]);
       for (const result of results) {
         // SQLite undoes the statement alone or the whole transaction: either way nobody is told a lie.
-        if (result.status === "rejected") continue;
-        assert.ok(names().includes("small"));
+        if (result.status === "fulfilled") assert.ok(names().includes("small"));
+        else assert.ok(result.reason instanceof CommitError && result.reason.fault === "full");
       }
       assert.equal(results[1]?.status, "rejected");
       assert.ok(!names().includes("large"));
@@ -163,6 +166,35 @@ for (const [name, open] of [
       fail = false;
       await add(database, "c");
       assert.deepEqual(names(), ["c"]);
+    });
+
+    test("answers every write, and goes on, when even the rollback fails", async (t) => {
+      let failing = false;
+      const openFailing: OpenDriver = (file) => {
+        const driver = open(file);
+        const prepare: Driver["prepare"] = (sql) => {
+          const statement = driver.prepare<never>(sql);
+          if (sql !== "COMMIT" && sql !== "ROLLBACK") return statement;
+          const run: typeof statement.run = () => {
+            if (failing) throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" });
+            return statement.run();
+          };
+          return { ...statement, run };
+        };
+        return Object.create(driver, { prepare: { value: prepare } }) as Driver;
+      };
+      const { database, names } = setUp(t, openFailing);
+      failing = true;
+      for (let round = 0; round < 2; round += 1) {
+        for (const result of await Promise.allSettled([add(database, "a"), add(database, "b")])) {
+          assert.ok(result.status === "rejected" && result.reason instanceof CommitError);
+        }
+      }
+      failing = false;
+      // What was left open is undone first, and its writers were told so.
+      await assert.rejects(add(database, "c"), CommitError);
+      await add(database, "d");
+      assert.deepEqual(names(), ["d"]);
     });
   });
 }

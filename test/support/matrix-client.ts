@@ -1,4 +1,5 @@
 import { createClient, Filter, type MatrixClient } from "matrix-js-sdk";
+import type { CryptoCallbacks } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 
 /** The SDK logs every request to the console otherwise. */
@@ -22,7 +23,7 @@ root.rebuild();
 export async function createMatrixClient(
   baseUrl: string,
   account: Record<string, string>,
-  options: { fetchFn?: typeof fetch; lazy?: boolean } = {},
+  options: { fetchFn?: typeof fetch; lazy?: boolean; cryptoCallbacks?: CryptoCallbacks } = {},
 ): Promise<MatrixClient> {
   const client = createClient({
     baseUrl,
@@ -31,6 +32,7 @@ export async function createMatrixClient(
     accessToken: account["access_token"]!,
     logger: forgetfulLogger,
     ...(options.fetchFn && { fetchFn: options.fetchFn }),
+    ...(options.cryptoCallbacks && { cryptoCallbacks: options.cryptoCallbacks }),
   });
   await client.initRustCrypto({ useIndexedDB: false });
   const prepared = new Promise<void>((resolve) => {

@@ -30,15 +30,25 @@ export async function startOriginProcess(options: {
   /** What a browser is told to use: the edge's URL. */
   publicUrl?: string;
   env?: NodeJS.ProcessEnv;
+  /** The command that starts it elsewhere: in another mount namespace. */
+  within?: readonly string[];
+  /** Gets its log (warnings and errors), which else goes to the test's own standard error. */
+  onLog?: (text: string) => void;
 }): Promise<OriginProcess> {
-  const child = spawn(
+  const [command, ...words] = [
+    ...(options.within ?? []),
     process.execPath,
-    [entry, options.dataDir, String(options.port ?? 0), options.publicUrl ?? "http://127.0.0.1"],
-    {
-      stdio: ["ignore", "pipe", "inherit", "ipc"],
-      env: { ...process.env, ...options.env },
-    },
-  );
+    entry,
+    options.dataDir,
+    String(options.port ?? 0),
+    options.publicUrl ?? "http://127.0.0.1",
+  ];
+  const { onLog } = options;
+  const child = spawn(command ?? process.execPath, words, {
+    stdio: ["ignore", "pipe", onLog ? "pipe" : "inherit", "ipc"],
+    env: { ...process.env, ...options.env },
+  });
+  if (onLog) child.stderr?.on("data", (text: Buffer) => onLog(text.toString()));
   const gone = once(child, "exit");
   const lines = createInterface({ input: child.stdout! });
   const first = await Promise.race([once(lines, "line"), gone.then(() => undefined)]);

@@ -15,10 +15,17 @@ export interface Outcome {
 /** Runs bin/burrow as a person would, with the environment given and nothing of the test's own BURROW_*. */
 export async function runBurrow(
   args: readonly string[],
-  options: { input?: string; environment?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: {
+    input?: string;
+    environment?: NodeJS.ProcessEnv;
+    cwd?: string;
+    /** The command that starts it elsewhere: in another mount namespace. */
+    within?: readonly string[];
+  } = {},
 ): Promise<Outcome> {
   const { BURROW_DATA: _, ...environment } = process.env;
-  const child = spawn(`${projectRoot}/bin/burrow`, args, {
+  const [command = "", ...words] = [...(options.within ?? []), `${projectRoot}/bin/burrow`, ...args];
+  const child = spawn(command, words, {
     cwd: options.cwd ?? projectRoot,
     env: { ...environment, ...options.environment },
     stdio: "pipe",

@@ -41,6 +41,8 @@ export function createSignedClient(options: {
   host: string;
   address?: string;
   connections?: number;
+  /** The clock that is signed with, Unix milliseconds: the edge signs in the origin's. */
+  now?: () => number;
 }): SignedClient {
   const key = parseEdgeKey(options.edgeKey);
   if (!key) throw new Error("not an edge key");
@@ -57,7 +59,7 @@ export function createSignedClient(options: {
   const { hostname, port } = new URL(options.origin);
 
   function proof(method: string, path: string): Record<string, string> {
-    const time = Math.floor(Date.now() / 1000);
+    const time = Math.floor((options.now ?? Date.now)() / 1000);
     const addr = options.address ?? "192.0.2.1";
     const client = formatEdgeClient({ host: options.host, scheme: "https", addr, time }) ?? "";
     const parameters = proofParameters(

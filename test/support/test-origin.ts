@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { makeDataFolder } from "../../origin/config/data-folder.ts";
 import { configFile, readConfig } from "../../origin/config/read-config.ts";
 import { createSecrets, readEdgeKeys } from "../../origin/config/secrets.ts";
+import type { FileSystemCalls } from "../../origin/host/file-system.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { type Origin, startOrigin } from "../../origin/main.ts";
 import { formatHostTable } from "../../shared/hosts.ts";
@@ -32,6 +33,8 @@ export async function startTestOrigin(options: {
   port?: number;
   publicUrl?: string;
   write?: (line: string) => void;
+  now?: () => number;
+  fileSystem?: FileSystemCalls;
 }): Promise<TestOrigin> {
   const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
@@ -44,8 +47,9 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const log = createLog({ level: "warn", now: Date.now, write });
-  const origin = await startOrigin({ config, log });
+  const { now = Date.now, fileSystem } = options;
+  const log = createLog({ level: "warn", now, write });
+  const origin = await startOrigin({ config, log, now, ...(fileSystem && { fileSystem }) });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
   return {
     origin,

@@ -84,10 +84,15 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     const { deviceId } = change;
     matrix.transactions.forgetDevice(userId, deviceId);
     matrix.toDevice.removeDevice(userId, deviceId);
+    matrix.slidingConnections.removeDevice(transaction, userId, deviceId);
     matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
     for (const prefix of notificationSettings) {
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
     }
+  }
+  if (change.kind === "deactivated") {
+    matrix.dehydratedDevices.remove(transaction, userId);
+    matrix.keyBackups.removeAll(transaction, userId);
   }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));

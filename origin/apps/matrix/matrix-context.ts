@@ -3,8 +3,10 @@ import type { Log } from "../../host/log.ts";
 import type { Members } from "../../members/members.ts";
 import type { Database } from "../../storage/database.ts";
 import type { CrossSigning } from "./e2ee/cross-signing.ts";
+import type { DehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
+import type { KeyBackups } from "./e2ee/key-backups.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
@@ -16,6 +18,7 @@ import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
 import type { ThreadStore } from "./rooms/thread-store.ts";
 import type { SearchIndex } from "./search/search-index.ts";
+import type { Connections } from "./sliding-sync/connections.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
 import type { Typing } from "./sync/typing.ts";
@@ -52,10 +55,13 @@ export interface MatrixContext {
   readonly receipts: Receipts;
   readonly filters: Filters;
   readonly typing: Typing;
+  readonly slidingConnections: Connections;
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;
   readonly toDevice: ToDevice;
+  readonly dehydratedDevices: DehydratedDevices;
+  readonly keyBackups: KeyBackups;
 }
 
 /** `@name:server`, the user id of a member. */

@@ -28,3 +28,7 @@ export const invalidParam = (message: string): MatrixError =>
 export const missingParam = (message: string): MatrixError =>
   new MatrixError(400, "M_MISSING_PARAM", message);
 export const tooLarge = (message: string): MatrixError => new MatrixError(413, "M_TOO_LARGE", message);
+
+/** A path that this server does not have (specification §Standard error response). */
+export const unrecognised = (): MatrixError =>
+  new MatrixError(404, "M_UNRECOGNIZED", "Unrecognised request.");

@@ -1,9 +1,12 @@
 import type { App, AppContext } from "../../app.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
 import { createCrossSigning } from "./e2ee/cross-signing.ts";
+import { createDehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import { createDeviceKeys } from "./e2ee/device-keys.ts";
 import { createDeviceLists } from "./e2ee/device-lists.ts";
+import { createKeyBackups } from "./e2ee/key-backups.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
+import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
 import { createPushCounter } from "./push/push-counter.ts";
@@ -18,6 +21,7 @@ import { createRoomStore } from "./rooms/room-store.ts";
 import { createThreadStore } from "./rooms/thread-store.ts";
 import { buildRoutes } from "./route.ts";
 import { createSearchIndex } from "./search/search-index.ts";
+import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
@@ -41,11 +45,15 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   const following = followMembers(matrix);
   const expire = (): void => {
     matrix.transactions
-      .expire(now())
+      .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.slidingConnections
+      .expire()
+      .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
   };
   expire();
+  matrix.keyBackups.resume();
   const daily = setInterval(expire, day).unref();
 
   return {
@@ -62,6 +70,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       matrix.searchIndex.close();
       matrix.waiters.close();
       await following.close();
+      await matrix.keyBackups.close();
     },
   };
 }
@@ -95,6 +104,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     now,
   });
 
+  const slidingConnections = createConnections({ database, stream, log, now });
+
   const accountData = createAccountData({ database, stream, waiters });
   const userRules = createUserRules({ accountData, members, serverName });
   const filters = createFilters(database);
@@ -120,9 +131,12 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
-  const deviceKeys = createDeviceKeys({ database, deviceLists, members, serverName });
-  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, members, serverName });
-  const toDevice = createToDevice({ database, stream, waiters, members, serverName });
+  const userDevices = createUserDevices({ database, members, serverName });
+  const deviceKeys = createDeviceKeys({ database, deviceLists, userDevices });
+  const crossSigning = createCrossSigning({ database, deviceLists, deviceKeys, userDevices });
+  const toDevice = createToDevice({ database, stream, waiters, userDevices });
+  const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
+  const keyBackups = createKeyBackups({ database, stream, log });
 
   return {
     config,
@@ -149,9 +163,12 @@ function createMatrixContext(context: AppContext): MatrixContext {
     receipts,
     filters,
     typing,
+    slidingConnections,
     deviceKeys,
     crossSigning,
     deviceLists,
     toDevice,
+    dehydratedDevices,
+    keyBackups,
   };
 }

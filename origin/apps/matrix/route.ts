@@ -1,12 +1,14 @@
 import { Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { readBody } from "../../http/read-body.ts";
+import { createRefusedWrites, type RefusedWrite } from "../../http/refused-write.ts";
 import type { HttpEnv, RequestContext } from "../../http/request-context.ts";
 import type { Log } from "../../host/log.ts";
 import type { Members, Session } from "../../members/members.ts";
 import { MembersError } from "../../members/members.ts";
 import { maximumDepth } from "./events/canonical-json.ts";
 import type { Json, JsonObject } from "./events/event.ts";
-import { MatrixError, tooLarge } from "./matrix-error.ts";
+import { MatrixError, tooLarge, unrecognised } from "./matrix-error.ts";
 
 /** Who makes an authenticated request. */
 export interface Requester {
@@ -57,6 +59,11 @@ const corsHeaders: Readonly<Record<string, string>> = {
 };
 const jsonHeaders: Readonly<Record<string, string>> = { ...corsHeaders, "content-type": "application/json" };
 
+/** What every route is built with. */
+interface ServingParts extends RoutingParts {
+  readonly refusedWrite: (error: unknown) => RefusedWrite | undefined;
+}
+
 export interface RoutingParts {
   readonly serverName: string;
   readonly members: Members;
@@ -68,7 +75,8 @@ export interface RoutingParts {
  * Makes Hono routes of the table. What every operation shares is here and nowhere else: CORS, authentication,
  * JSON in and out, errors. Unknown paths are 404 M_UNRECOGNIZED, known ones with another method 405.
  */
-export function buildRoutes(routes: readonly Route[], parts: RoutingParts): Hono<HttpEnv> {
+export function buildRoutes(routes: readonly Route[], options: RoutingParts): Hono<HttpEnv> {
+  const parts: ServingParts = { ...options, refusedWrite: createRefusedWrites(options.log) };
   const app = new Hono<HttpEnv>();
   const paths = new Set<string>();
   app.options("/_matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
@@ -91,8 +99,7 @@ export function buildRoutes(routes: readonly Route[], parts: RoutingParts): Hono
       errorResponse(new MatrixError(405, "M_UNRECOGNIZED", "This path does not take that method.")),
     );
   }
-  const unknown = (): Response =>
-    errorResponse(new MatrixError(404, "M_UNRECOGNIZED", "Unrecognised request."));
+  const unknown = (): Response => errorResponse(unrecognised());
   app.all("/_matrix/*", unknown);
   app.all("/_matrix", unknown);
   return app;
@@ -111,7 +118,7 @@ interface Incoming {
   context: RequestContext;
 }
 
-async function serve(route: Route, parts: RoutingParts, incoming: Incoming): Promise<Response> {
+async function serve(route: Route, parts: ServingParts, incoming: Incoming): Promise<Response> {
   try {
     const answer = await route.handle(new IncomingCall(route, parts, incoming));
     if (answer instanceof Response) return withCors(answer);
@@ -121,11 +128,27 @@ async function serve(route: Route, parts: RoutingParts, incoming: Incoming): Pro
     if (error instanceof MembersError && error.code === "busy") {
       return errorResponse(tooBusy(error.message));
     }
+    const refused = parts.refusedWrite(error);
+    if (refused) return errorResponse(refusedWriteError(refused, route, parts));
     parts.log.error("matrix.request.failed", { route: route.path, method: route.method, error });
     return errorResponse(
       new MatrixError(500, "M_UNKNOWN", "Something went wrong here; it has been logged. Try again."),
     );
   }
+}
+
+/**
+ * Specification §Other error codes: M_RESOURCE_LIMIT_EXCEEDED is the homeserver's own limit, disk space for one, and
+ * names whom to ask: the owner, to those who have an account here.
+ */
+function refusedWriteError(refused: RefusedWrite, route: Route, parts: ServingParts): MatrixError {
+  const { status, errcode, message, fault } = refused;
+  const owner = parts.members.list().find((member) => member.role === "owner");
+  if (fault !== "full" || route.access === "public" || !owner) {
+    return new MatrixError(status as ContentfulStatusCode, errcode, message);
+  }
+  const contact = `https://matrix.to/#/@${owner.name}:${parts.serverName}`;
+  return new MatrixError(507, "M_RESOURCE_LIMIT_EXCEEDED", message, { admin_contact: contact });
 }
 
 class IncomingCall implements Call {

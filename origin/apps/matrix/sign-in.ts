@@ -63,6 +63,12 @@ export async function openSession(
 ): Promise<object> {
   // If this device was ended a moment ago, what belonged to it goes first, and not what the new one will bring.
   if (device.deviceId !== undefined) await following.settle();
+  const dehydrated = matrix.dehydratedDevices.find(userIdOf(matrix, member.name));
+  if (dehydrated && dehydrated.deviceId === device.deviceId) {
+    throw invalidParam(
+      "This is the id of your dehydrated device: sign in without device_id, or with another.",
+    );
+  }
   const opened = await matrix.members.openSession(member.id, device);
   return {
     user_id: userIdOf(matrix, member.name),

@@ -19,7 +19,7 @@ export function checkAlerts(config: Config, database: Database): Check[] {
     ...open.map(({ id, title, detail }) =>
       warning(`alert ${id}`, `${title}.`, {
         why: detail,
-        mend: "It ends by itself once it is well: burrow alerts list",
+        mend: "See to what it tells of: it ends when that is mended. burrow alerts list",
       }),
     ),
   ];

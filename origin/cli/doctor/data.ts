@@ -18,12 +18,12 @@ export function checkFolder(dataDir: string): Check {
   }
 }
 
-/** One check a database file. A fresh folder has none yet. */
-export function checkDatabases(dataDir: string): Check[] {
+/** One check a database file. A fresh folder has none yet. `schemas`: how far this version knows each. */
+export function checkDatabases(dataDir: string, schemas: ReadonlyMap<string, number>): Check[] {
   const folder = databaseFolder(dataDir);
   if (!existsSync(folder)) return [ok("databases", "None yet: the first start makes them.")];
   const files = readdirSync(folder).filter((file) => file.endsWith(".db"));
-  return files.map((file) => checkDatabase(join(folder, file), file.slice(0, -3)));
+  return files.map((file) => checkDatabase(join(folder, file), file.slice(0, -3), schemas));
 }
 
 const restore = {
@@ -31,7 +31,7 @@ const restore = {
   mend: "Stop Burrow and restore a backup: burrow backup restore ARCHIVE --identity FILE",
 };
 
-function checkDatabase(path: string, name: string): Check {
+function checkDatabase(path: string, name: string, schemas: ReadonlyMap<string, number>): Check {
   const label = `database ${name}`;
   try {
     const driver = chooseDriver()(path);
@@ -40,7 +40,7 @@ function checkDatabase(path: string, name: string): Check {
       const version =
         driver.prepare<{ user_version: number }>("PRAGMA user_version").get()?.user_version ?? 0;
       if (result !== "ok") return failed(label, `It is damaged (${result}).`, restore);
-      if (name === "members" && version > membersMigrations.length) {
+      if (version > (schemas.get(name) ?? Number.POSITIVE_INFINITY)) {
         return failed(label, `A newer Burrow wrote it (schema ${version}).`, {
           why: "This version does not know how to read it, and does not start.",
           mend: "Install the newer version again.",

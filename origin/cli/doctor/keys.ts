@@ -28,7 +28,11 @@ export function checkSecrets(dataDir: string, now: number): Check[] {
       checks.push(...checkAge(dataDir, name, now));
     } catch (error) {
       checks.push(
-        failedBy("secrets", error, "Burrow does not start: what others may have read is no secret."),
+        failedBy(
+          "secrets",
+          error,
+          "Burrow does not start: a secret that is not there, or that others may have read, is none.",
+        ),
       );
     }
   }

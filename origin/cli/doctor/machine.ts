@@ -1,18 +1,9 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { statfsSync } from "node:fs";
 import type { Check } from "../../app.ts";
 import { exhaustedBytes, scarceBytes } from "../../host/alerts/judge-host.ts";
+import { probeFileSystem } from "../../host/file-system.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
-import { failed, messageOf, ok, warning } from "./check.ts";
-
-/** statfs(2) magic numbers of file systems on which modes, locks or renames do not hold what Burrow needs. */
-const weakFileSystems = new Map([
-  [0x65735546, "FUSE"],
-  [0x2011bab0, "exFAT"],
-  [0x4d44, "FAT"],
-  [0x5dca2df5, "sdcardfs"],
-  [0x6969, "NFS"],
-]);
+import { failed, ok, warning } from "./check.ts";
 
 export function checkNode(version: string): Check {
   const [major = 0, minor = 0] = version.replace("v", "").split(".").map(Number);
@@ -40,45 +31,14 @@ const move = {
   mend: "Stop Burrow, move the data folder to the device's own storage, and name it with --data or BURROW_DATA.",
 };
 
-/** What SQLite and the blobs rely on, tried out: a lock that excludes, a rename that replaces, an fsync. */
+/** What SQLite, the blobs and the secrets rely on, tried out. */
 export function checkFileSystem(dataDir: string): Check {
-  const weak = weakFileSystems.get(statfsSync(dataDir).type);
-  const from = join(dataDir, `.probe-${process.pid}`);
-  const to = `${from}-renamed`;
-  try {
-    const file = openSync(from, "wx", 0o600);
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(from, to);
-    if (!excludes(to)) throw new Error("locks do not exclude");
-  } catch (error) {
-    return failed("file-system", `${dataDir} cannot keep databases safely (${messageOf(error)}).`, move);
-  } finally {
-    for (const path of [from, to]) rmSync(path, { force: true });
+  const { weak, fault } = probeFileSystem(dataDir);
+  if (fault !== undefined) {
+    return failed("file-system", `${dataDir} cannot keep databases safely (${fault}).`, move);
   }
-  if (weak !== undefined) {
-    return failed("file-system", `${dataDir} lies on ${weak}.`, move);
-  }
-  return ok("file-system", "Locks, renames and fsync work.");
-}
-
-function excludes(path: string): boolean {
-  const open = chooseDriver();
-  const holder = open(path);
-  const other = open(path);
-  try {
-    holder.exec("BEGIN EXCLUSIVE");
-    other.exec("PRAGMA busy_timeout = 0");
-    try {
-      other.exec("BEGIN IMMEDIATE");
-      return false;
-    } catch {
-      return true;
-    }
-  } finally {
-    other.close();
-    holder.close();
-  }
+  if (weak !== undefined) return failed("file-system", `${dataDir} lies on ${weak}.`, move);
+  return ok("file-system", "Locks, renames, modes and fsync work.");
 }
 
 export function checkDiskSpace(dataDir: string): Check {

@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from "../../config/read-config.ts";
 import { findRunning } from "../../host/data-lock.ts";
 import { openHostDatabase } from "../../host/host-database.ts";
 import { isAndroid } from "../../host/supervisor/watch-processes.ts";
+import { knownDatabases } from "../../known-databases.ts";
 import { openDatabases } from "../../storage/databases.ts";
 import { checkAlerts } from "./alerts.ts";
 import { readAppChecks } from "./apps.ts";
@@ -27,7 +28,7 @@ export async function runChecks(dataDir: string, environment: NodeJS.ProcessEnv)
     checkDiskSpace(dataDir),
     checkModes(dataDir),
     ...checkSecrets(dataDir, Date.now()),
-    ...checkDatabases(dataDir),
+    ...checkDatabases(dataDir, new Map(knownDatabases.map((known) => [known.name, known.migrations.length]))),
   );
   const running = findRunning(dataDir);
   let config: Config;

@@ -3,7 +3,7 @@ import type { Secrets } from "../../config/secrets.ts";
 import type { Database } from "../../storage/database.ts";
 import type { Log } from "../log.ts";
 import type { Alert, AlertRecord } from "./alert.ts";
-import { openAlertStore } from "./alert-store.ts";
+import { openAlertStore, quietMs } from "./alert-store.ts";
 import { startDelivery } from "./delivery.ts";
 import { type AlertOutbound, type AlertPort, createPorts } from "./ports.ts";
 
@@ -46,31 +46,55 @@ export function createAlerts(options: {
 
   /** Notes on their way to the disk: until they are there, what the store tells is a moment old. */
   let pending = 0;
-  async function note(work: () => Promise<void>): Promise<void> {
+  async function note(id: string, work: () => Promise<void>, instead?: () => void): Promise<void> {
     pending += 1;
     try {
       await work();
+      unkept.delete(id);
       delivery.wake();
     } catch (error) {
-      // Keeping an alert must not break what raised it.
-      log.error("alert.not-kept", { error });
+      // Keeping an alert must not break what raised it; what watches raises it again each minute.
+      if (isQuiet(id)) return;
+      unkept.set(id, performance.now());
+      log.error("alert.not-kept", { id, error: String(error) });
+      instead?.();
     } finally {
       pending -= 1;
     }
   }
 
+  /** When the alert was last sent without having been kept. */
+  const unkept = new Map<string, number>();
+  const isQuiet = (id: string): boolean =>
+    performance.now() - (unkept.get(id) ?? Number.NEGATIVE_INFINITY) < quietMs;
+
+  /** That the disk is full is what the owner most needs to hear, and the one thing that cannot be queued on it. */
+  function sendUnkept(alert: Alert): void {
+    const at = now();
+    const title = log.redact(alert.title);
+    const detail = log.redact(alert.detail);
+    for (const port of ports) {
+      port
+        .send({ ...alert, title, detail, state: "raised", raisedAt: at, clearedAt: null })
+        .catch((error: unknown) =>
+          log.warn("alert.not-sent", { id: alert.id, port: port.name, reason: String(error) }),
+        );
+    }
+  }
+
   return {
     raise(alert) {
-      void note(async () => {
+      const work = async (): Promise<void> => {
         if (pending === 1 && store.isFresh(alert)) return;
         if (!(await store.raise(alert))) return;
         const fields = { id: alert.id, title: alert.title, detail: alert.detail };
         if (alert.severity === "critical") log.error("alert.raised", fields);
         else log.warn("alert.raised", fields);
-      });
+      };
+      void note(alert.id, work, () => sendUnkept(alert));
     },
     clear(id) {
-      void note(async () => {
+      void note(id, async () => {
         if (pending === 1 && !store.isOpen(id)) return;
         if (await store.clear(id)) log.info("alert.cleared", { id });
       });

@@ -11,8 +11,9 @@ export interface DeliveryLoop {
 
 const firstRetryMs = 30_000;
 const longestRetryMs = 3_600_000;
-/** After this long a message is of no use any more. */
+/** After this long, and so many attempts, a message is of no use any more: a clock set forward alone proves nothing. */
 const giveUpMs = 3 * 24 * 3_600_000;
+const leastAttempts = 10;
 /** Timers beyond this are set anew: a sleeping phone's clock jumps. */
 const longestTimerMs = 600_000;
 const atOnce = 20;
@@ -58,7 +59,7 @@ export function startDelivery(options: {
   }
 
   async function postpone(delivery: Delivery): Promise<void> {
-    if (now() - delivery.queuedAt > giveUpMs) {
+    if (now() - delivery.queuedAt > giveUpMs && delivery.attempts + 1 >= leastAttempts) {
       log.error("alert.given-up", { id: delivery.alert.id, port: delivery.port });
       await store.delivered(delivery.seq);
       return;

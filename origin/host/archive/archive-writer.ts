@@ -6,7 +6,7 @@ import { createTarWriter } from "./tar-writer.ts";
 import type { ArchiveFormat } from "./visit-archive.ts";
 import { createZipWriter } from "./zip-writer.ts";
 
-/** Content of a file: at once, or as it comes. */
+/** Content of a file: at once, or as it comes. In a compressed tar a piece is done with when the next is asked for. */
 export type ArchiveContent = Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface EntryTimes {

@@ -1,4 +1,4 @@
-import { PassThrough, Readable, type Writable } from "node:stream";
+import { PassThrough, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip, createZstdCompress } from "node:zlib";
 import { createTarPacker } from "modern-tar";
@@ -15,9 +15,29 @@ export function createTarWriter(format: "tar" | "tar.gz" | "tar.zst", sink: Writ
   const { readable, controller } = createTarPacker();
   const compressor =
     format === "tar" ? new PassThrough() : format === "tar.gz" ? createGzip() : createZstdCompress();
-  const flowing = pipeline(Readable.fromWeb(readable), compressor, sink);
+  const flowing = pipeline(compressor, sink);
   // Heard by whoever adds or finishes; until then a failing sink must not end the process.
-  flowing.catch(() => undefined);
+  flowing.catch((error: unknown) => controller.error(error));
+  let taken = (_chunk: Uint8Array): void => undefined;
+  const feed = async (): Promise<void> => {
+    for await (const chunk of readable) {
+      await write(compressor, chunk);
+      taken(chunk);
+    }
+    compressor.end();
+  };
+  feed().catch((error: Error) => compressor.destroy(error));
+
+  /** Resolves once it is compressed. The packer itself would let 8 MB wait, and each piece is its own memory then. */
+  const put = async (body: WritableStreamDefaultWriter<Uint8Array>, piece: Uint8Array): Promise<void> => {
+    const done = new Promise<void>((resolve) => {
+      taken = (chunk) => {
+        if (chunk === piece) resolve();
+      };
+    });
+    await body.write(piece);
+    await Promise.race([done, flowing]);
+  };
 
   const add = async (
     header: { name: string; type: "file" | "directory"; size: number; mode: number; mtime: Date },
@@ -28,7 +48,7 @@ export function createTarWriter(format: "tar" | "tar.gz" | "tar.zst", sink: Writ
       const body = controller.add({ ...header, mtime }).getWriter();
       body.closed.catch(() => undefined);
       for await (const piece of content instanceof Uint8Array ? [content] : content) {
-        if (piece.byteLength > 0) await body.write(piece);
+        if (piece.byteLength > 0) await put(body, piece);
       }
       await body.close();
     } catch (error) {
@@ -49,4 +69,11 @@ export function createTarWriter(format: "tar" | "tar.gz" | "tar.zst", sink: Writ
       await flowing;
     },
   };
+}
+
+/** Resolves once the stream is done with the chunk. */
+function write(stream: Writable, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
 }

@@ -4,8 +4,9 @@ import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { BackupError } from "./backup-error.ts";
+import { BackupError, noRoom } from "./backup-error.ts";
 import { openFileReader, readPieces, writeNewFile } from "./file-reader.ts";
+import { giveBack, givingBack } from "./give-back.ts";
 
 /** What opens an age file. */
 export interface OpeningIdentity {
@@ -15,7 +16,10 @@ export interface OpeningIdentity {
   readonly file: string | undefined;
 }
 
-/** Encrypts and decrypts age files (age-encryption.org/v1, X25519) as they stream. */
+/**
+ * Encrypts and decrypts age files (age-encryption.org/v1, X25519) as they stream. The pieces that come out are the
+ * caller's, to give back when he is done with each.
+ */
 export interface Age {
   /** `library`, or `program`: several times as fast. They read each other's files. */
   readonly name: "library" | "program";
@@ -25,7 +29,7 @@ export interface Age {
    * again.
    */
   encryptToFile(source: AsyncIterable<Uint8Array>, out: string, recipients: readonly string[]): Promise<void>;
-  /** Throws BackupError `wrong-identity` when the identity is none of the file's. */
+  /** Gives the source's pieces back. Throws BackupError `wrong-identity` when the identity is none of the file's. */
   decrypt(source: AsyncIterable<Uint8Array>, identity: OpeningIdentity): AsyncIterable<Uint8Array>;
   decryptFile(path: string, identity: OpeningIdentity): AsyncIterable<Uint8Array>;
 }
@@ -48,19 +52,25 @@ export const ageLibrary: Age = {
     yield* await encrypter.encrypt(ReadableStream.from<Uint8Array>(source));
   },
   async encryptToFile(source, out, recipients) {
-    await writeNewFile(out, ageLibrary.encrypt(source, recipients));
+    await writeNewFile(out, givingBack(ageLibrary.encrypt(source, recipients)));
   },
   async *decrypt(source, identity) {
     const { Decrypter } = await loadLibrary();
     const decrypter = new Decrypter();
     decrypter.addIdentity(identity.text);
+    const held = holdPieces(source);
     let plain: ReadableStream<Uint8Array>;
     try {
-      plain = await decrypter.decrypt(ReadableStream.from<Uint8Array>(source));
+      plain = await decrypter.decrypt(ReadableStream.from<Uint8Array>(held.pieces()));
     } catch (error) {
       throw (error as Error).message.startsWith("no identity matched") ? wrongIdentity() : error;
     }
-    yield* plain;
+    let decrypted = 0;
+    for await (const piece of plain) {
+      decrypted += piece.byteLength + tagBytes;
+      held.giveBackUpTo(decrypted);
+      yield piece;
+    }
   },
   async *decryptFile(path, identity) {
     const reader = await openFileReader(path);
@@ -71,6 +81,31 @@ export const ageLibrary: Age = {
     }
   },
 };
+
+/** Of the Poly1305 tag behind each chunk of an age file. */
+const tagBytes = 16;
+
+/** Pieces that may wait in the library's queues: what comes out at its end tells which of them it has read. */
+function holdPieces(source: AsyncIterable<Uint8Array>): {
+  pieces(): AsyncGenerator<Uint8Array>;
+  /** Those that lie in the first `bytes` of the source. */
+  giveBackUpTo(bytes: number): void;
+} {
+  const held: { piece: Uint8Array; end: number }[] = [];
+  let end = 0;
+  return {
+    async *pieces() {
+      for await (const piece of source) {
+        end += piece.byteLength;
+        held.push({ piece, end });
+        yield piece;
+      }
+    },
+    giveBackUpTo(bytes) {
+      while (held[0] && held[0].end <= bytes) giveBack(held.shift()!.piece);
+    },
+  };
+}
 
 /** The `age` program on the PATH; undefined where none is installed. */
 export function findAgeProgram(path = process.env["PATH"] ?? ""): Age | undefined {
@@ -111,7 +146,7 @@ function ageProgram(program: string): Age {
     },
     async *decrypt(source, identity) {
       if (identity.file === undefined) yield* ageLibrary.decrypt(source, identity);
-      else yield* start(["--decrypt", "-i", identity.file], "pipe").outputOf(source);
+      else yield* start(["--decrypt", "-i", identity.file], "pipe").outputOf(givingBack(source));
     },
     async *decryptFile(path, identity) {
       if (identity.file === undefined) {
@@ -136,6 +171,12 @@ interface Running {
   end(source: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
+/** It ended before it had read everything: why, it says itself. */
+function isClosedPipe(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
+}
+
 function run(child: ChildProcess): Running {
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 2000)));
@@ -158,9 +199,11 @@ function run(child: ChildProcess): Running {
   async function settle(fed: Promise<unknown>): Promise<void> {
     const failure = await fed;
     // A source that broke off looks to age like one that ended: its answer is good for nothing then.
-    if (failure !== undefined && (failure as NodeJS.ErrnoException).code !== "EPIPE") throw failure;
+    if (failure !== undefined && !isClosedPipe(failure)) throw failure;
     const [code] = await ended;
     if (said.includes("no identity matched")) throw wrongIdentity();
+    // Go's own words for ENOSPC and EDQUOT, the same on every system.
+    if (/no space left on device|disk quota exceeded/.test(said)) throw noRoom();
     if (code !== 0 || failure !== undefined) {
       throw new BackupError("damaged", `age ended with ${code}: ${said.trim()}`);
     }

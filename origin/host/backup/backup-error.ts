@@ -1,3 +1,5 @@
+import { diskFaultMessages, diskFaultOf } from "../../storage/disk-fault.ts";
+
 /** What kept a backup or a restore from being done. */
 export type BackupFault =
   /** Bytes are not those that were signed, or the key is another server's. */
@@ -18,8 +20,8 @@ export type BackupFault =
   | "refused"
   /** The bucket does not answer. */
   | "unreachable"
-  /** The disk has not enough room. */
-  | "no-space"
+  /** There is no room at the target or in the data folder. */
+  | "full"
   /** The target or the data folder cannot be used. */
   | "unusable";
 
@@ -32,6 +34,23 @@ export class BackupError extends Error {
     super(message, options);
     this.fault = fault;
   }
+}
+
+/** What a full or failing disk did, as a BackupError; any other error as it is. */
+export function explainDisk(error: unknown): unknown {
+  if (error instanceof BackupError) return error;
+  const fault = diskFaultOf(error);
+  if (fault === undefined) return error;
+  if (fault === "full") return noRoom(error);
+  return new BackupError("unusable", diskFaultMessages[fault], { cause: error });
+}
+
+export function noRoom(cause?: unknown): BackupError {
+  return new BackupError(
+    "full",
+    "There is no room on the disk: no backup was made, and the earlier ones are as they were. Make room, or choose another place with [backup] folder or --to.",
+    { cause },
+  );
 }
 
 /** Packs of a backup are not where they belong. */

@@ -5,18 +5,11 @@ import {
   type KeyObject,
   randomBytes,
 } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { readOptionalSecret, writeSecret } from "../../config/secrets.ts";
+import { diskFaultOf } from "../../storage/disk-fault.ts";
+import { writeNewFile } from "../../storage/new-file.ts";
 import { BackupError } from "./backup-error.ts";
 
 /** What the device keeps: it can make backups and check them, and open none. */
@@ -40,6 +33,15 @@ export interface BackupIdentity {
 /** Where the first backup leaves the identity, for its owner to take away. */
 export function identityFile(dataDir: string): string {
   return join(dataDir, "backup-identity.txt");
+}
+
+/** The identity, as long as it waits on this device to be taken away: no log may show it. */
+export function readWaitingIdentity(dataDir: string): string | undefined {
+  try {
+    return /^AGE-SECRET-KEY-1[0-9A-Z]{58}$/m.exec(readFileSync(identityFile(dataDir), "utf8"))?.[0];
+  } catch {
+    return undefined;
+  }
 }
 
 /** The keys; undefined before the first backup. Throws SecretError, or BackupError when the file is damaged. */
@@ -81,7 +83,12 @@ export function createBackupKeys(
   const key = privateKey.export({ format: "der", type: "pkcs8" }).toString("base64url");
   // The identity first: keys whose identity was never written would make backups that nobody can open.
   writeIdentity(file, identityText({ ...pair, instance, publicKey, ...about }));
-  writeSecret(dataDir, "backup-signing-key", `${instance}\n${pair.recipient}\n${key}`);
+  try {
+    writeSecret(dataDir, "backup-signing-key", `${instance}\n${pair.recipient}\n${key}`);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  }
   const keys = readBackupKeys(dataDir);
   if (!keys) throw new BackupError("unusable", "The backup keys could not be written.");
   return keys;
@@ -164,16 +171,10 @@ export function exportIdentity(dataDir: string, destination: string): { path: st
 }
 
 function writeIdentity(path: string, text: string): void {
-  let file: number;
   try {
-    file = openSync(path, "wx", 0o600);
+    writeNewFile(path, text);
   } catch (error) {
+    if (diskFaultOf(error)) throw error;
     throw new BackupError("unusable", `${path} cannot be made: ${(error as Error).message}.`);
-  }
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }

@@ -1,7 +1,7 @@
 /** The thread that packs, encrypts and hashes: the daemon's own stays free to answer. */
 import { parentPort } from "node:worker_threads";
 import { type Age, ageLibrary, findAgeProgram, newIdentity } from "./age.ts";
-import { BackupError } from "./backup-error.ts";
+import { BackupError, explainDisk } from "./backup-error.ts";
 import { hashFile } from "./file-reader.ts";
 import { packBlobs } from "./pack-blobs.ts";
 import { prepareDatabases } from "./prepare-databases.ts";
@@ -60,7 +60,8 @@ port.on("message", ({ id, job, input }: JobRequest) => {
   const handler = handlers[job] as (input: unknown, onProgress: Progress) => Promise<unknown>;
   handler(input, onProgress).then(
     (result) => send({ id, kind: "done", result }),
-    (error: unknown) => {
+    (thrown: unknown) => {
+      const error = explainDisk(thrown);
       const fault = error instanceof BackupError ? error.fault : undefined;
       const message = error instanceof Error ? error.message : String(error);
       send({ id, kind: "failed", fault, message });

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
-import { readSecret, secretFile } from "../../config/secrets.ts";
+import { partsToHide, readSecret, secretFile } from "../../config/secrets.ts";
 import type { Database } from "../../storage/database.ts";
 import type { Alerts } from "../alerts/alerts.ts";
 import type { Log } from "../log.ts";
@@ -14,8 +14,9 @@ import {
   identityFile,
   readBackupKeys,
   readIdentity,
+  readWaitingIdentity,
 } from "./backup-keys.ts";
-import { BackupError } from "./backup-error.ts";
+import { BackupError, explainDisk } from "./backup-error.ts";
 import {
   type BackupProgress,
   type CreatedArchive,
@@ -79,6 +80,7 @@ export function createBackups(options: {
   const { dataDir, serverName } = config;
   const history = openBackupHistory(options.database);
   const underWay = new Set<BackupWorker>();
+  hideIdentity();
   let closeSchedule = (): void => {};
 
   async function openTarget(to: string | undefined): Promise<BackupTarget> {
@@ -108,7 +110,15 @@ export function createBackups(options: {
     const known = readBackupKeys(dataDir);
     if (known) return known;
     const pair = await worker.run("newIdentity", null);
-    return createBackupKeys(dataDir, pair, { serverName, now: now() });
+    const made = createBackupKeys(dataDir, pair, { serverName, now: now() });
+    hideIdentity();
+    for (const part of partsToHide(readSecret(dataDir, "backup-signing-key"))) log.hide(part);
+    return made;
+  }
+
+  function hideIdentity(): void {
+    const identity = readWaitingIdentity(dataDir);
+    if (identity !== undefined) log.hide(identity);
   }
 
   /** One run of either kind: the lock, the keys, the history, and what is past its time. */
@@ -166,11 +176,14 @@ export function createBackups(options: {
           for (const damaged of archive.damaged) log.error("backup.damaged-blob", { path: damaged });
           return { result, pruned };
         });
-      } catch (error) {
+      } catch (thrown) {
+        const error = explainDisk(thrown);
         const detail = error instanceof Error ? error.message : String(error);
         await history.end(seq, { ok: false, detail, endedAt: now() }).catch(() => {});
         throw error;
       }
+    } catch (error) {
+      throw explainDisk(error);
     } finally {
       lock.release();
     }

@@ -65,7 +65,7 @@ export async function createArchive(options: CreateOptions): Promise<CreatedArch
   await clearWork(dataDir);
   await mkdir(scratch, { recursive: true, mode: 0o700 });
   await mkdir(target.incoming, { recursive: true, mode: 0o700 });
-  for (const left of await readdir(target.incoming)) await rm(join(target.incoming, left), { force: true });
+  await clearIncoming(target);
   try {
     const createdAt = options.now();
     const schemas: Record<string, number> = {};
@@ -127,6 +127,12 @@ export async function createArchive(options: CreateOptions): Promise<CreatedArch
       databases: plan.databases.length,
     };
   } finally {
+    // At once, and not only by the next run: half an archive may be what fills the disk.
+    await clearIncoming(target);
     await clearWork(dataDir);
   }
+}
+
+async function clearIncoming({ incoming }: BackupTarget): Promise<void> {
+  for (const left of await readdir(incoming)) await rm(join(incoming, left), { force: true });
 }

@@ -4,7 +4,15 @@ import { PassThrough } from "node:stream";
 import { createArchiveWriter } from "../archive/archive.ts";
 import type { Age } from "./age.ts";
 import { chunkBytes, closingBytes, openingBytes } from "./envelope.ts";
-import { hashFile, openFileReader, readPieces, writeNewFile } from "./file-reader.ts";
+import { givingBack } from "./give-back.ts";
+import {
+  hashFile,
+  openFileReader,
+  pieceBytes,
+  readFilePieces,
+  readPieces,
+  writeNewFile,
+} from "./file-reader.ts";
 import { type ContentFile, type Contents, type Manifest, manifestFormat } from "./manifest.ts";
 
 export interface PackJob {
@@ -48,7 +56,7 @@ export async function packArchive(
   async function* pieces(): AsyncGenerator<Uint8Array> {
     yield openingBytes();
     const hashes = createChunkHashes();
-    for await (const piece of age.encrypt(tar, job.recipients)) {
+    for await (const piece of givingBack(age.encrypt(givingBack(tar), job.recipients))) {
       payload.bytes += piece.byteLength;
       hashes.update(piece);
       yield piece;
@@ -80,21 +88,17 @@ export async function packArchive(
 async function fillTar(job: PackJob, tar: PassThrough, onBytes: (done: number) => void): Promise<void> {
   const writer = createArchiveWriter("tar.zst", tar);
   const files: ContentFile[] = [];
+  const buffer = Buffer.allocUnsafeSlow(pieceBytes);
   let done = 0;
   const add = async (path: string, file: string): Promise<void> => {
     const hash = createHash("sha256");
     const { size } = await stat(file);
     const counted = async function* (): AsyncGenerator<Uint8Array> {
-      const reader = await openFileReader(file);
-      try {
-        for await (const piece of readPieces(reader)) {
-          hash.update(piece);
-          done += piece.byteLength;
-          onBytes(done);
-          yield piece;
-        }
-      } finally {
-        await reader.close();
+      for await (const piece of readFilePieces(file, buffer)) {
+        hash.update(piece);
+        done += piece.byteLength;
+        onBytes(done);
+        yield piece;
       }
     };
     await writer.addFile(`data/${path}`, counted(), size, { mtime: new Date(job.manifest.createdAt) });

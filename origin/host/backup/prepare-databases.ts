@@ -4,6 +4,7 @@ import { type Migration, openDatabase } from "../../storage/database.ts";
 import { databaseFolder } from "../../storage/databases.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
 import { BackupError } from "./backup-error.ts";
+import { cacheSize } from "./snapshot.ts";
 
 /** What is done to one restored database before it is used. */
 export interface DatabaseStep {
@@ -33,6 +34,7 @@ export async function prepareDatabases({
     if (!existsSync(file)) throw damaged(name, "it is not in the archive");
     const driver = chooseDriver()(file);
     try {
+      driver.exec(`PRAGMA cache_size = ${cacheSize}`);
       const found = driver.prepare<{ integrity_check: string }>("PRAGMA integrity_check(1)").get();
       if (found?.integrity_check !== "ok") throw damaged(name, found?.integrity_check ?? "unreadable");
       const version = driver.prepare<{ user_version: number }>("PRAGMA user_version").get()?.user_version;

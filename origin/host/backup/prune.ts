@@ -53,6 +53,7 @@ export async function prune(options: {
   }
   // Forgotten before they are gone: a run killed here encrypts them again, and never names what is not there.
   await history.forgetPacks(placeOf(keys, target), unused);
+  await options.onStep?.("forgot packs");
   for (const hash of unused) await target.removePack(keys.instance, hash);
   await options.onStep?.("pruned packs");
   return { archives: old.length, packs: unused.length, note: undefined };

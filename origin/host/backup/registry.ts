@@ -46,6 +46,7 @@ export const neverBackedUp: readonly { readonly name: RegExp; readonly reason: s
   { name: /^backup-identity\.txt$/, reason: "opens the backups: it must not be in them" },
   { name: /^backups$/, reason: "the backups themselves" },
   { name: /^backup-work$/, reason: "what a backup or a restore under way needs" },
+  { name: /^\.probe-/, reason: "of the trial of the file system" },
   { name: /^before-restore-/, reason: "what a restore replaced" },
 ];
 

@@ -29,7 +29,7 @@ export interface BucketRestoreOptions extends Omit<RestoreOptions, "archive" | "
 /**
  * Restores from a bucket: fetches what is needed into the data folder's work folder, then does as `restoreArchive`
  * does with it. What was fetched stays after a trial, and after a failure too, for the run that follows; it goes once
- * the restore is done, or with the next backup that is made here. Throws what `restoreArchive` throws; `no-space`
+ * the restore is done, or with the next backup that is made here. Throws what `restoreArchive` throws; `full`
  * before anything is fetched.
  */
 export async function restoreFromBucket(
@@ -61,7 +61,7 @@ export async function restoreFromBucket(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
     throw new BackupError(
-      "no-space",
+      "full",
       `The disk of ${dataDir} is full. Nothing was changed; what was fetched stays for the next try. Make room, and run the same command again.`,
       { cause: error },
     );
@@ -83,7 +83,7 @@ function checkRoom(manifest: Manifest, bytesToCome: number, free: number): void 
   if (free >= needed) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
   throw new BackupError(
-    "no-space",
+    "full",
     `There is too little space: the restore needs ${megabytes(needed)} (what is fetched, and what it unpacks to), and ${megabytes(free)} are free. Nothing was fetched now. Make room, or choose a data folder on a larger disk with --data.`,
   );
 }

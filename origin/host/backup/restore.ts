@@ -3,6 +3,7 @@ import { mkdir, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { makeDataFolder } from "../../config/data-folder.ts";
 import type { Migration } from "../../storage/database.ts";
+import { diskFaultOf } from "../../storage/disk-fault.ts";
 import { lockDataFolder } from "../data-lock.ts";
 import { readIdentity } from "./backup-keys.ts";
 import { BackupError } from "./backup-error.ts";
@@ -105,7 +106,8 @@ export async function restoreArchive(options: RestoreOptions): Promise<RestoreRe
     if (!replaced) await rm(join(dataDir, kept), { recursive: true, force: true });
     return { written: true, manifest, files: read.files, blobs: read.blobs, bytes: read.bytes, replaced };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw noSpace(error);
+    const isFull = diskFaultOf(error) === "full" || (error instanceof BackupError && error.fault === "full");
+    if (isFull && !swapUnderWay(dataDir)) throw noSpace(error);
     throw error;
   } finally {
     if (!swapUnderWay(dataDir)) await clear();
@@ -178,7 +180,7 @@ export function bytesToRestore(manifest: Manifest): number {
 
 function noSpace(cause?: unknown): BackupError {
   return new BackupError(
-    "no-space",
+    "full",
     "There is too little space: the old data stay until you remove them, so the restore needs the backup's size once more. Nothing was changed.",
     { cause },
   );

@@ -1,5 +1,6 @@
 import type { Alerts } from "../alerts/alerts.ts";
 import type { Log } from "../log.ts";
+import { BackupError } from "./backup-error.ts";
 import type { BackupHistory } from "./backup-history.ts";
 
 /** What the schedule does at this moment. */
@@ -54,8 +55,11 @@ export function startSchedule(options: {
   now: () => number;
 }): { tick(): Promise<void>; close(): void } {
   const { time, history, alerts, log, now } = options;
-  const startedAt = now();
+  let startedAt = now();
   let running = false;
+  /** In memory as well: on a full disk the history cannot note a failure, and would be asked again each minute. */
+  let failedAt: number | undefined;
+  let failures = 0;
 
   function watch(): void {
     const succeeded = history.last("backup", true)?.startedAt;
@@ -68,18 +72,45 @@ export function startSchedule(options: {
         detail: `${history.last("backup")?.detail || "None was tried."} "burrow backup create" makes one now and says what is wrong.`,
       });
     } else if (succeeded !== undefined) alerts.clear("backup-late");
+    // Made by hand meanwhile, or by this schedule.
+    if (succeeded !== undefined && failedAt !== undefined && succeeded > failedAt) {
+      failedAt = undefined;
+      failures = 0;
+    }
+    if (failures === 0 && history.last("backup")?.ok) alerts.clear("backup-failed");
+  }
+
+  /** One failure may be the network's; a second an hour later, or a full disk, needs a person. */
+  function noteFailure(error: unknown): void {
+    failedAt = now();
+    failures += 1;
+    const isFull = error instanceof BackupError && error.fault === "full";
+    if (failures < 2 && !isFull) return;
+    alerts.raise({
+      id: "backup-failed",
+      severity: "warning",
+      title: isFull ? "No backup was made: the disk is full" : "The backup fails",
+      detail: `${error instanceof Error ? error.message : String(error)} "burrow backup create" tries again.`,
+    });
   }
 
   async function tick(): Promise<void> {
     if (running) return;
-    const due = whatIsDue({ time, now: now(), startedAt, history });
+    const moment = now();
+    // A clock set back: waiting for it to come by these again could take days.
+    startedAt = Math.min(startedAt, moment);
+    failedAt = failedAt === undefined ? undefined : Math.min(failedAt, moment);
+    const waits = failedAt !== undefined && moment - failedAt < retryAfter;
+    const due = waits ? "nothing" : whatIsDue({ time, now: moment, startedAt, history });
     if (due !== "nothing") {
       running = true;
       try {
         await options.run(due);
+        failures = 0;
         if (due === "drill") alerts.clear("backup-drill-failed");
       } catch (error) {
         log.error("backup.failed", { what: due, error });
+        noteFailure(error);
         if (due === "drill") {
           alerts.raise({
             id: "backup-drill-failed",

@@ -7,9 +7,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { writeNewFile } from "../../storage/new-file.ts";
 import { lockDataFolder } from "../data-lock.ts";
 import { workFolder } from "./work-lock.ts";
 
@@ -37,9 +37,10 @@ export function swapUnderWay(dataDir: string): boolean {
  * folder next moves what is left to move. Before it, nothing has changed.
  */
 export function decideSwap(dataDir: string, swap: Swap): void {
-  mkdirSync(join(dataDir, swap.kept), { recursive: true, mode: 0o700 });
   const path = journalFile(dataDir);
-  writeFileSync(`${path}.new`, JSON.stringify(swap), { mode: 0o600, flush: true });
+  rmSync(`${path}.new`, { force: true });
+  writeNewFile(`${path}.new`, JSON.stringify(swap));
+  mkdirSync(join(dataDir, swap.kept), { recursive: true, mode: 0o700 });
   renameSync(`${path}.new`, path);
   flush(workFolder(dataDir));
 }

@@ -6,6 +6,7 @@ import { ArchiveError, extractArchive, ownBackup, readArchive } from "../archive
 import type { Age, OpeningIdentity } from "./age.ts";
 import { BackupError } from "./backup-error.ts";
 import { linesOf, type RandomReader, readPackList, readManifest, readPayload } from "./envelope.ts";
+import { giveBack } from "./give-back.ts";
 import { flushPath, hashFile, openFileReader } from "./file-reader.ts";
 import {
   type Contents,
@@ -43,6 +44,7 @@ export async function verifyArchive(
     for await (const chunk of readPayload(reader, manifest)) {
       done += chunk.byteLength;
       onBytes(done, total);
+      giveBack(chunk);
     }
     let missing = 0;
     for await (const line of packLines(reader, manifest)) {

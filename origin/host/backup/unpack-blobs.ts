@@ -4,8 +4,13 @@ import { dirname, join } from "node:path";
 import type { Age, OpeningIdentity } from "./age.ts";
 import { BackupError, missingPacks } from "./backup-error.ts";
 import { hashFile, writeWhole } from "./file-reader.ts";
+import { giveBack } from "./give-back.ts";
+import { inParallel } from "./in-parallel.ts";
 import type { BlobPlace, Manifest, PackLine } from "./manifest.ts";
 import { packPath } from "./target.ts";
+
+/** One is compared and decrypted while the blobs of another are flushed. */
+const atOnce = 2;
 
 /** The pack's file, in the first of the folders that has it. */
 export async function findPack(
@@ -47,7 +52,7 @@ export async function unpackBlobs(options: {
   const found = { count: 0, bytes: 0 };
   const seen = new Set<string>();
   let done = 0;
-  for await (const line of options.packs) {
+  await inParallel(options.packs, atOnce, async (line) => {
     const path = await findPack(line, manifest, folders);
     if (path === undefined) throw missingPacks(1, manifest.packs.count);
     // Compared as a whole before age reads its first byte.
@@ -58,12 +63,13 @@ export async function unpackBlobs(options: {
       const plain = age.decryptFile(path, identity);
       for (const place of inside)
         await mkdir(dirname(join(destination, place.path)), { recursive: true, mode: 0o700 });
-      found.bytes += await cutOut(plain, inside, destination);
+      const bytes = await cutOut(plain, inside, destination);
+      found.bytes += bytes;
     }
     found.count += inside.length;
     done += line.bytes;
     options.onBytes(done);
-  }
+  });
   for (const pack of places.keys()) if (!seen.has(pack)) throw damaged();
   return found;
 }
@@ -111,6 +117,7 @@ async function cutOut(
         rest = rest.subarray(taken.byteLength);
         await settle();
       }
+      giveBack(piece);
     }
     if (next < places.length) throw damaged();
     return total;

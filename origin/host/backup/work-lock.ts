@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { diskFaultOf } from "../../storage/disk-fault.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
 import { BackupError } from "./backup-error.ts";
 
@@ -32,6 +33,7 @@ export function lockWork(dataDir: string): { release(): void } {
     driver.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     driver.close();
+    if (diskFaultOf(error)) throw error;
     throw new BackupError("busy", "Another backup is under way. Wait for it, or look at the log.", {
       cause: error,
     });

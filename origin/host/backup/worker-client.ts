@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { BackupError } from "./backup-error.ts";
 import type { JobName, JobReply, JobRequest, WorkerJobs } from "./worker-jobs.ts";
@@ -23,9 +24,11 @@ interface Waiting {
 export function startBackupWorker(): BackupWorker {
   // Sources run as they are (.ts), the built form beside its own (.js).
   const file = import.meta.url.endsWith(".ts") ? "./backup-worker.ts" : "./backup-worker.js";
+  // Bytes lie outside the heap: what is on it is small, and each collection of it frees much more. For new threads
+  // alone; the limit of a Worker for the same is not heard where bin/burrow has given the process one.
+  setFlagsFromString("--max-semi-space-size=1");
   const worker = new Worker(new URL(file, import.meta.url), {
-    // Bytes lie outside the heap: what is on it is small, and must not be let grow before it is collected.
-    resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
+    resourceLimits: { maxOldGenerationSizeMb: 128 },
   });
   worker.unref();
   const waiting = new Map<number, Waiting>();

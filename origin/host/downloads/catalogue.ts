@@ -50,7 +50,7 @@ export function findPin(
   return release && file && { ...file, ...kinds[name], name, version: release.version, by: "release" };
 }
 
-/** Where a pinned file goes: below the data folder, by its version, so that the old one stays until it is replaced. */
+/** A pinned file's name, with its version, so that the old one stays until the new one is named in its place. */
 export function fileNameOf(pin: Pin): string {
   const ending = pin.executable === true ? "" : endingOf(pin.url);
   return `${pin.name.replaceAll("_", "-")}-${pin.version}${ending}`;

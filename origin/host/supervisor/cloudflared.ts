@@ -17,7 +17,7 @@ export function cloudflaredService(
   const program = binary ?? findProgram("cloudflared", environment, config.dataDir);
   if (program === undefined) {
     throw new ServicesFileError([
-      'cloudflared is not installed. Install it to ~/.local/bin or another folder of PATH (never run it from the data folder: copy what "burrow download cloudflared" has fetched), or name it in the services file: [cloudflared] binary = "/path/to/cloudflared".',
+      'cloudflared is not installed. Install it to ~/.local/bin or another folder of PATH, or name it in the services file: [cloudflared] binary = "/path/to/cloudflared". "burrow download cloudflared" fetches a pinned one and tells that line. Never run it from the data folder.',
     ]);
   }
   const listen = { kind: "tcp", host: "127.0.0.1", port: config.tunnel.metricsPort } as const;

@@ -79,6 +79,8 @@ export function createRunner(options: {
   let sockets: readonly string[] = [];
   let auditMethod: "kernel" | "sweep" | null = null;
   let closed = false;
+  /** What is wrong with a child that runs and is of no use, from then on until it has ended. */
+  let unhealthy: string | undefined;
   /** Why the child is being stopped, when that is our doing. */
   let stopping: Promise<void> | undefined;
   const timers = new Map<string, () => void>();
@@ -164,6 +166,7 @@ export function createRunner(options: {
     log.warn("service.unhealthy", { service: name, fault });
     cancelTimers();
     become("stopping", `Stopped because ${fault}.`);
+    unhealthy = fault;
     await of.stop(graceMs);
   }
 
@@ -173,19 +176,22 @@ export function createRunner(options: {
     processes = 0;
     sockets = [];
     cancelTimers();
+    // How it was ended is then our own doing and tells nobody anything.
+    const what = unhealthy === undefined ? how : `was ended because ${unhealthy}`;
+    unhealthy = undefined;
     if (stopping) return;
     failures += 1;
     const delay = Math.min(shortestDelayMs * 2 ** Math.min(failures - 1, 20), longestDelayMs);
-    log.warn("service.ended", { service: name, how, failures, retryInMs: delay });
+    log.warn("service.ended", { service: name, how: what, failures, retryInMs: delay });
     if (failures >= failuresUntilDegraded) {
       alerts.raise({
         id: degradedAlert,
         severity: "critical",
         title: `${name} keeps failing`,
-        detail: `It ${how}, for the ${failures}th time within a minute of its start. It is tried again, at most every ${longestDelayMs / 60_000} minutes. Its last lines are in logs/${name}.log.`,
+        detail: `It ${what}, for the ${failures}th time without a minute of health in between. It is tried again, at most every ${longestDelayMs / 60_000} minutes. Its last lines are in logs/${name}.log.`,
       });
     }
-    become("backing-off", `It ${how}; the next try comes in ${delay / 1_000} s.`);
+    become("backing-off", `It ${what}; the next try comes in ${delay / 1_000} s.`);
     after("start", delay, () => void start());
   }
 

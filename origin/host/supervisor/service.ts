@@ -40,7 +40,7 @@ export type ServiceState =
 export interface ServiceStatus {
   readonly name: string;
   readonly state: ServiceState;
-  /** It failed five times in a row, each time within a minute. It is still tried again. */
+  /** It failed five times without a minute of health in between. It is still tried again. */
   readonly degraded: boolean;
   /** One sentence: what it does now, or why not. */
   readonly detail: string;

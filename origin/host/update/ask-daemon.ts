@@ -1,5 +1,4 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
-import { request } from "node:http";
 import { formatEdgeClient } from "../../../shared/edge-client.ts";
 import { EDGE_KEY_DERIVATION, parseEdgeKey } from "../../../shared/edge-key.ts";
 import { CLIENT_HEADER, formatProof, proofBase, proofParameters } from "../../../shared/edge-proof.ts";
@@ -46,7 +45,7 @@ export async function askDaemon(question: Question): Promise<number | undefined>
   return timingSafeEqual(expected, Buffer.from(reply.mac, "base64")) ? answer.status : undefined;
 }
 
-function get(
+async function get(
   { listen, path, timeoutMs }: Question,
   headers: Record<string, string>,
 ): Promise<{ status: number; reply: string } | undefined> {
@@ -56,7 +55,9 @@ function get(
         host: new URL(`http://${listen}`).hostname.replace(/^\[|\]$/g, ""),
         port: new URL(`http://${listen}`).port,
       };
-  return new Promise((resolve) => {
+  // As a module it brings fetch and WebSocket along, 14 MB that every command would have.
+  const { request } = await import("node:http");
+  return await new Promise((resolve) => {
     const signal = AbortSignal.timeout(timeoutMs);
     const asking = request({ ...where, path, headers, agent: false, signal }, (response) => {
       response.resume();

@@ -294,3 +294,50 @@ test("the test message tells what became of it on every way", async (t) => {
   server.status = 200;
   assert.equal((await sendTest(ports, 0))[0]?.error, null);
 });
+
+test("what a full disk does not let be kept is sent all the same, once an hour, and kept when there is room", async (t) => {
+  const world = await openWorld(t);
+  // Its own write may share the transaction that fails.
+  const settled = (): Promise<void> => world.settled().catch(() => {});
+  const pages = world.database.prepare<{ page_count: number }>("PRAGMA page_count").get()?.page_count ?? 0;
+  world.database.prepare(`PRAGMA max_page_count = ${pages}`).get();
+  // The pages that there are have room for some.
+  for (let at = 0; world.log.every((line) => !line.includes("alert.not-kept")); at += 1) {
+    world.alerts.raise({ ...disk, id: `other:${at}`, detail: "x".repeat(2000) });
+    await settled();
+  }
+  const full: Alert = { ...disk, severity: "critical", title: "The disk is full", detail: "x".repeat(2000) };
+  for (let round = 0; round < 3; round += 1) {
+    world.alerts.raise(full);
+    await settled();
+  }
+  assert.equal(states(world.server).filter((state) => state === "raised disk-low").length, 1);
+  assert.ok(
+    world.log.filter((line) => line.includes("alert.not-kept")).length <= 2,
+    "a line for each, not each time",
+  );
+  world.database.prepare("PRAGMA max_page_count = 1000000").get();
+  world.alerts.raise(full);
+  await settled();
+  assert.ok(world.alerts.open().some(({ id }) => id === "disk-low"));
+});
+
+test("a clock set forward by a month gives no waiting message up", async (t) => {
+  const world = await openWorld(t);
+  world.server.status = 503;
+  world.alerts.raise(disk);
+  await world.settled();
+  world.time += 30 * 24 * hour;
+  await world.restart();
+  await world.settled();
+  world.server.status = 200;
+  world.time += 2 * hour;
+  await world.restart();
+  await world.settled();
+  assert.equal(
+    world.log.some((line) => line.includes("alert.given-up")),
+    false,
+  );
+  const sent = world.log.filter((line) => line.includes("alert.sent"));
+  assert.equal(sent.length, 1);
+});

@@ -264,6 +264,28 @@ test("a sink or a content that fails is the writer's failure", async () => {
   }
 });
 
+test("a compressed tar is done with a piece when it asks for the next", async () => {
+  const plain = noise(3_000_000);
+  async function* reusing() {
+    const piece = Buffer.alloc(100_000);
+    for (let offset = 0; offset < plain.length; offset += piece.length) {
+      plain.copy(piece, 0, offset);
+      yield piece;
+      piece.fill(0);
+    }
+  }
+  for (const format of ["tar.gz", "tar.zst"] as const) {
+    const sink = new PassThrough();
+    const writer = createArchiveWriter(format, sink);
+    const read = readArchive(sink, ownBackup, async ({ stream }) => {
+      assert.ok((await buffer(stream)).equals(plain));
+    });
+    await writer.addFile("a", reusing(), plain.length, { mtime });
+    await writer.finish();
+    assert.equal((await read).files, 1);
+  }
+});
+
 test("any time of a file can be packed and read again", async () => {
   for (const format of ["tar", "zip"] as const) {
     for (const odd of [new Date(-1e13), new Date(Number.NaN), new Date(8e15), new Date(0)]) {

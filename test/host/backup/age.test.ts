@@ -6,11 +6,12 @@ import { test } from "node:test";
 
 import { type Age, ageLibrary, findAgeProgram, newIdentity } from "../../../origin/host/backup/age.ts";
 import { BackupError } from "../../../origin/host/backup/backup-error.ts";
+import { giveBack } from "../../../origin/host/backup/give-back.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const program = findAgeProgram();
-/** The program's tests are there where it is installed. */
 const both: readonly Age[] = program ? [ageLibrary, program] : [ageLibrary];
+if (!program) test("age's own program, beside the library", { skip: "no age" }, () => {});
 
 async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let offset = 0; offset < bytes.length; offset += size) yield bytes.subarray(offset, offset + size);
@@ -95,6 +96,37 @@ for (const age of both) {
     }
   });
 }
+
+for (const age of both) {
+  test(`the ${age.name} gives the pieces back that it has decrypted, and none before`, async (t) => {
+    const folder = temporaryFolder(t);
+    const ada = await makeIdentity(folder, "ada.txt");
+    const plain = randomBytes(1_000_000);
+    const cipher = await collect(age.encrypt(pieces(plain, 50_000), [ada.recipient]));
+    for (const size of [1000, 65_552, 300_000]) {
+      const given: Uint8Array[] = [];
+      async function* whole(): AsyncGenerator<Uint8Array> {
+        for await (const piece of pieces(cipher, size)) {
+          given.push(Uint8Array.from(piece));
+          yield given.at(-1) ?? piece;
+        }
+      }
+      assert.ok((await collect(age.decrypt(whole(), ada.identity))).equals(plain), `${size}`);
+      const kept = given.reduce((sum, piece) => sum + piece.byteLength, 0);
+      // The library cannot tell of those that end behind the header's length before the end.
+      assert.ok(kept <= size + 1000, `${kept} bytes of pieces of ${size} are still held`);
+    }
+  });
+}
+
+test("what is part of something larger is nobody's to give back", () => {
+  const whole = new Uint8Array(1000);
+  const part = whole.subarray(0, 500);
+  giveBack(part);
+  assert.deepEqual([part.byteLength, whole.byteLength], [500, 1000]);
+  giveBack(whole);
+  assert.deepEqual([part.byteLength, whole.byteLength], [0, 0]);
+});
 
 test("the same content is another file each time", async () => {
   const { recipient } = await newIdentity();

@@ -15,7 +15,7 @@ import type { BackupOutbound } from "../../../origin/host/backup/target-s3.ts";
 import { type BackupWorker, startBackupWorker } from "../../../origin/host/backup/worker-client.ts";
 import { openHostDatabase } from "../../../origin/host/host-database.ts";
 import { createLog } from "../../../origin/host/log.ts";
-import { knownDatabases } from "../../../origin/main.ts";
+import { knownDatabases } from "../../../origin/known-databases.ts";
 import { membersMigrations } from "../../../origin/members/migrations.ts";
 import { type BlobStore, openBlobStore } from "../../../origin/storage/blobs.ts";
 import type { Database } from "../../../origin/storage/database.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Alert } from "../../../origin/host/alerts/alert.ts";
+import { BackupError } from "../../../origin/host/backup/backup-error.ts";
 import { type BackupHistory, openBackupHistory } from "../../../origin/host/backup/backup-history.ts";
 import { lastTime, startSchedule, whatIsDue } from "../../../origin/host/backup/schedule.ts";
 import { openHostDatabase } from "../../../origin/host/host-database.ts";
@@ -97,6 +98,45 @@ test("backups that fail for days raise an alert, a failed practice at once; a su
   assert.ok(open.has("backup-late"));
   works = true;
   now += 2 * hour;
+  await schedule.tick();
+  assert.deepEqual([...open.keys()], []);
+});
+
+test("a full disk is told at the first failure, another fault at the second, and a success ends it", async (t) => {
+  const history = openHistory(t);
+  const open = new Map<string, Alert>();
+  let now = started;
+  let failure: Error | undefined = new Error("the network");
+  const schedule = startSchedule({
+    time: "03:30",
+    history,
+    async run(what) {
+      if (failure) throw failure;
+      await note(history, what, now);
+      if (what === "drill") await note(history, "backup", now);
+    },
+    alerts: { raise: (alert) => void open.set(alert.id, alert), clear: (id) => void open.delete(id) },
+    log: createLog({ level: "error", now: () => now, write: () => {} }),
+    now: () => now,
+  });
+  t.after(() => schedule.close());
+  now += hour;
+  await schedule.tick();
+  assert.equal(open.has("backup-failed"), false);
+  now += hour;
+  await schedule.tick();
+  assert.match(open.get("backup-failed")?.detail ?? "", /the network.*burrow backup create/);
+  // By hand, as the alert says.
+  await note(history, "backup", now + 60_000);
+  now += hour;
+  await schedule.tick();
+  assert.equal(open.has("backup-failed"), false);
+  failure = new BackupError("full", "There is no room.");
+  now += day;
+  await schedule.tick();
+  assert.match(open.get("backup-failed")?.title ?? "", /the disk is full/);
+  failure = undefined;
+  now += hour;
   await schedule.tick();
   assert.deepEqual([...open.keys()], []);
 });

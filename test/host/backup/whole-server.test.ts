@@ -9,7 +9,7 @@ import { createBackups } from "../../../origin/host/backup/backup.ts";
 import { coreArea, findUncovered } from "../../../origin/host/backup/registry.ts";
 import { openHostDatabase } from "../../../origin/host/host-database.ts";
 import { createLog } from "../../../origin/host/log.ts";
-import { knownDatabases } from "../../../origin/main.ts";
+import { knownDatabases } from "../../../origin/known-databases.ts";
 import { openDatabases } from "../../../origin/storage/databases.ts";
 import { memberPassword, ownerPassword } from "../../members/open-members.ts";
 import { type Answer, createSignedClient, type SignedClient } from "../../support/signed-client.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
 import { ConfigError, readConfig } from "../../../origin/config/read-config.ts";
-import { secretFile, writeSecret } from "../../../origin/config/secrets.ts";
+import { secretFile } from "../../../origin/config/secrets.ts";
 import { cloudflaredService } from "../../../origin/host/supervisor/cloudflared.ts";
 import { ServicesFileError } from "../../../origin/host/supervisor/trusted-file.ts";
 import {
@@ -99,16 +99,19 @@ test("cloudflared runs with its token in a file, and nobody else learns it", asy
   );
 });
 
-test("a token that others may read keeps it from starting, until that is mended", async (t) => {
+test("a token that others may read by now keeps it from starting again, until that is mended", async (t) => {
   const beacon = await lightBeacon(t);
   const { folders } = await tunnelFolders(t);
-  writeSecret(folders.dataDir, "tunnel-token", token);
-  chmodSync(secretFile(folders.dataDir, "tunnel-token"), 0o644);
   const { supervisor, logged } = await supervise(t, {
     folders,
+    token,
     cloudflared: standIn(folders.folder, beacon),
     services: [],
   });
+  const { gone } = await beacon.next();
+  chmodSync(secretFile(folders.dataDir, "tunnel-token"), 0o644);
+  await supervisor.restart("cloudflared");
+  await gone;
   assert.match(String((await logged("service.refused", "cloudflared"))["why"]), /can be read by other users/);
   assert.equal(supervisor.status()[0]?.pid, null);
   chmodSync(secretFile(folders.dataDir, "tunnel-token"), 0o600);

@@ -149,6 +149,8 @@ test("a service whose health check fails three times is ended and started anew",
   await turnUntil(clock, logged("service.unhealthy", "store"), 30_000);
   assert.match(String((await logged("service.unhealthy", "store"))["fault"]), /answers 500/);
   const ended = await logged("service.ended", "store");
+  // What was wrong, not that we ended it.
+  assert.match(String(ended["how"]), /^was ended because .*answers 500/);
   clock.advance(Number(ended["retryInMs"]));
   await logged("service.started", "store", 2);
   assert.notEqual(supervisor.status()[0]?.pid, first);

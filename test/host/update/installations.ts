@@ -165,7 +165,9 @@ export async function keepUp(
     for (let left = 10; left > 0; left -= 1) {
       await daemon.ended;
       if (!isKept) return;
-      daemon = await startDaemon(command, dataDir);
+      // One that ends before it is ready has ended all the same, and is started once more.
+      const next = await startDaemon(command, dataDir).catch(() => undefined);
+      if (next) daemon = next;
       if (!isKept) await daemon.stop();
     }
   })();

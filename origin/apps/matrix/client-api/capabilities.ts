@@ -7,7 +7,9 @@ export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
     "m.change_password": { enabled: true },
     "m.room_versions": {
       default: matrix.config.matrix.defaultRoomVersion,
-      available: Object.fromEntries([...roomVersions.keys()].map((version) => [version, "stable"])),
+      available: Object.fromEntries(
+        [...roomVersions.values()].map(({ id, isStable }) => [id, isStable ? "stable" : "unstable"]),
+      ),
     },
     "m.profile_fields": { enabled: true },
     // Absent means true for these five: what is not possible must be said.

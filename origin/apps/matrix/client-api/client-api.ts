@@ -9,6 +9,7 @@ import { banningRoutes } from "./banning.ts";
 import { capabilitiesRoutes } from "./capabilities.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
+import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
 import { deviceManagementRoutes } from "./device-management.ts";
 import { directoryRoutes } from "./directory.ts";
 import { eventContextRoutes } from "./event-context.ts";
@@ -43,6 +44,7 @@ import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
 import { searchRoutes } from "./search.ts";
+import { slidingSyncRoutes } from "./sliding-sync.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
@@ -98,6 +100,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...syncRoutes(matrix),
     ...oldSyncRoutes(matrix),
     ...roomInitialSyncRoutes(matrix),
+    ...slidingSyncRoutes(matrix),
     ...filterRoutes(matrix),
     ...typingRoutes(matrix),
     ...receiptsRoutes(matrix),
@@ -112,8 +115,9 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     // End-to-end encryption
     ...keysRoutes(matrix),
     ...crossSigningRoutes(matrix, uia),
-    ...keyBackupRoutes(),
+    ...keyBackupRoutes(matrix),
     ...toDeviceRoutes(matrix),
+    ...dehydratedDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),
     ...voipRoutes(),

@@ -1,3 +1,4 @@
+import type { KeyUpload } from "../e2ee/device-keys.ts";
 import type { NamedKey } from "../e2ee/one-time-keys.ts";
 import type { Json, JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
@@ -10,16 +11,11 @@ import { isObject, optionalObject, requireObject } from "./read-body.ts";
 const mostAsked = 1000;
 
 export function keysRoutes(matrix: MatrixContext): Route[] {
-  const { crossSigning, database, deviceKeys, deviceLists } = matrix;
+  const { crossSigning, database, deviceKeys, deviceLists, memberships, stream } = matrix;
 
   async function upload(call: Call): Promise<Answer> {
     const { userId, deviceId } = call.requester;
-    const body = await call.json({ mayBeEmpty: true });
-    const wanted = {
-      deviceKeys: readDeviceKeys(optionalObject(body, "device_keys")),
-      oneTimeKeys: readKeys(body, "one_time_keys"),
-      fallbackKeys: readKeys(body, "fallback_keys"),
-    };
+    const wanted = readKeyUpload(await call.json({ mayBeEmpty: true }));
     if (wanted.deviceKeys || wanted.oneTimeKeys.length > 0 || wanted.fallbackKeys.length > 0) {
       await database.write((transaction) => deviceKeys.upload(transaction, userId, deviceId, wanted));
     }
@@ -81,7 +77,12 @@ export function keysRoutes(matrix: MatrixContext): Route[] {
     if (from === null || to === null) throw missingParam("from and to are both needed.");
     // §keys/changes lets `to` be a hint: the answer goes up to now.
     parseToken(to);
-    return deviceLists.changes(call.requester.userId, parseToken(from).so);
+    const { userId } = call.requester;
+    const { so } = parseToken(from);
+    // Given out after a backup that has since been restored: what happened then is not known, so all is to be asked anew.
+    if (so > stream.current() || stream.isLost(so))
+      return { changed: [...memberships.sharers(userId)], left: [] };
+    return deviceLists.changes(userId, so);
   }
 
   const path = "/_matrix/client/v3/keys";
@@ -92,6 +93,13 @@ export function keysRoutes(matrix: MatrixContext): Route[] {
     { method: "GET", path: `${path}/changes`, access: "member", handle: changes },
   ];
 }
+
+/** The three kinds of keys that a device publishes. */
+export const readKeyUpload = (body: JsonObject): KeyUpload => ({
+  deviceKeys: readDeviceKeys(optionalObject(body, "device_keys")),
+  oneTimeKeys: readKeys(body, "one_time_keys"),
+  fallbackKeys: readKeys(body, "fallback_keys"),
+});
 
 /** `signatures` is user id → key id → text, nothing else: it is merged with others later. */
 export function checkSignatures(key: JsonObject): void {

@@ -76,9 +76,10 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     for (const userId of found.joined) {
       const { displayname, avatar_url: avatarUrl } =
         stateOf(found, "m.room.member", userId)?.pdu.content ?? {};
+      // Null and not left out: so every peer answers, and suites ask for the keys.
       joined[userId] = {
-        ...(typeof displayname === "string" && { display_name: displayname }),
-        ...(typeof avatarUrl === "string" && { avatar_url: avatarUrl }),
+        display_name: typeof displayname === "string" ? displayname : null,
+        avatar_url: typeof avatarUrl === "string" ? avatarUrl : null,
       };
     }
     return { joined };

@@ -1,3 +1,4 @@
+import { unrecognised } from "../matrix-error.ts";
 import type { Route } from "../route.ts";
 
 /**
@@ -6,14 +7,18 @@ import type { Route } from "../route.ts";
  */
 const versions = Array.from({ length: 12 }, (_, index) => `v1.${index + 1}`);
 
-/** Later parts of the specification that are here already, under the names that clients look for. */
+/** Parts that are later than that and here already, under the names that clients look for. */
 const unstableFeatures = {
+  // Simplified sliding sync: Element X signs in to no server without it
+  "org.matrix.simplified_msc3575": true,
   // state_after in /sync, stable since 1.16
   "org.matrix.msc4222": true,
   // rel_types in filters
   "org.matrix.msc3874": true,
   // Profile fields of one's own on the stable path, since 1.16
   "uk.tcpip.msc4133.stable": true,
+  // Dehydrated devices, not stable yet
+  "org.matrix.msc3814": true,
 };
 
 export function versionsRoutes(): Route[] {
@@ -31,5 +36,16 @@ export function versionsRoutes(): Route[] {
       access: "public",
       handle: () => ({ server: { name: "Burrow", version: "0.1.0" } }),
     },
+    // There are no keys of servers (M1). In the table so that another method is told from another path.
+    ...(["GET", "POST"] as const).map(
+      (method): Route => ({
+        method,
+        path: "/_matrix/key/v2/query",
+        access: "public",
+        handle: () => {
+          throw unrecognised();
+        },
+      }),
+    ),
   ];
 }

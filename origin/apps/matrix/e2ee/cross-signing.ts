@@ -2,11 +2,11 @@ import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Json, JsonObject } from "../events/event.ts";
 import { forbidden, MatrixError, missingParam } from "../matrix-error.ts";
-import { type LocalMembers, localDevices } from "../users/local-member.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import type { DeviceLists } from "./device-lists.ts";
 import { createKeySignatures, withSignatures } from "./key-signatures.ts";
 import { isSignature, signatureBy, signedText } from "./signed-json.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 /** A person's own keys, which vouch for their devices and for other people (specification §Cross-signing). */
 export interface CrossSigning {
@@ -35,10 +35,13 @@ export interface CrossSigningKey {
 export type CrossSigningUpload = ReadonlyMap<KeyUsage, CrossSigningKey>;
 export type SignedKeys = ReadonlyMap<string, ReadonlyMap<string, JsonObject>>;
 
-export function createCrossSigning(
-  parts: { database: Database; deviceLists: DeviceLists; deviceKeys: DeviceKeys } & LocalMembers,
-): CrossSigning {
-  const { database, deviceLists, deviceKeys } = parts;
+export function createCrossSigning(parts: {
+  database: Database;
+  deviceLists: DeviceLists;
+  deviceKeys: DeviceKeys;
+  userDevices: UserDevices;
+}): CrossSigning {
+  const { database, deviceLists, deviceKeys, userDevices } = parts;
   const keySignatures = createKeySignatures(database);
   const ofUser = database.prepare<{ usage: KeyUsage; public_key: string; key: string }>(
     "SELECT usage, public_key, key FROM cross_signing_keys WHERE user = ?",
@@ -66,7 +69,7 @@ export function createCrossSigning(
   /** The user's own devices among those that have signed the master key. */
   function deviceSigners(key: JsonObject, userId: string): Signers {
     const signers = new Map<string, string>();
-    for (const { deviceId } of localDevices(parts, userId)) {
+    for (const { deviceId } of userDevices.of(userId)) {
       const name = `ed25519:${deviceId}`;
       if (signatureBy(key, userId, name) === undefined) continue;
       const keys = deviceKeys.published(userId, deviceId)?.["keys"];
@@ -79,7 +82,7 @@ export function createCrossSigning(
   function check(userId: string, upload: CrossSigningUpload): void {
     const master = upload.get("master") ?? stored(userId).get("master");
     if (!master) throw missingParam("Upload a master key first: there is none yet.");
-    const devices = new Set(localDevices(parts, userId).map((device) => device.deviceId));
+    const devices = new Set(userDevices.of(userId).map((device) => device.deviceId));
     for (const [usage, { publicKey, key }] of upload) {
       if (devices.has(publicKey)) throw forbidden("A cross-signing key must not be named like a device.");
       if (usage === "master") continue;

@@ -3,10 +3,10 @@ import type { Transaction } from "../../../storage/writer.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { Json, JsonObject } from "../events/event.ts";
 import { invalidParam, MatrixError } from "../matrix-error.ts";
-import { type LocalMembers, localDevices } from "../users/local-member.ts";
 import type { DeviceLists } from "./device-lists.ts";
 import { createKeySignatures, withSignatures } from "./key-signatures.ts";
 import { createOneTimeKeys, type NamedKey } from "./one-time-keys.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 /** The public keys of devices (specification §Key management API): what encrypted rooms are built on. */
 export interface DeviceKeys {
@@ -21,7 +21,7 @@ export interface DeviceKeys {
    * signatures are those that `reader` may see.
    */
   query(asked: ReadonlyMap<string, readonly string[]>, reader: string): JsonObject;
-  /** What a signed-in device has published. */
+  /** What a device has published; undefined once it is gone. */
   published(userId: string, deviceId: string): JsonObject | undefined;
   /** User id → device id → `<algorithm>:<key id>` → key. Each one-time key is given out once, oldest first. */
   claim(transaction: Transaction, asked: ReadonlyMap<string, ReadonlyMap<string, string>>): JsonObject;
@@ -35,10 +35,12 @@ export interface KeyUpload {
   readonly fallbackKeys: readonly NamedKey[];
 }
 
-export function createDeviceKeys(
-  parts: { database: Database; deviceLists: DeviceLists } & LocalMembers,
-): DeviceKeys {
-  const { database, deviceLists } = parts;
+export function createDeviceKeys(parts: {
+  database: Database;
+  deviceLists: DeviceLists;
+  userDevices: UserDevices;
+}): DeviceKeys {
+  const { database, deviceLists, userDevices } = parts;
   const find = database.prepare<{ keys: string }>(
     "SELECT keys FROM device_keys WHERE user = ? AND device = ?",
   );
@@ -53,12 +55,9 @@ export function createDeviceKeys(
   const oneTime = createOneTimeKeys(database);
   const keySignatures = createKeySignatures(database);
 
-  const exists = (userId: string, deviceId: string): boolean =>
-    localDevices(parts, userId).some((device) => device.deviceId === deviceId);
-
-  /** Signed-in devices only: an ended session's keys must not be encrypted to, even before they are swept away. */
+  /** Devices that are there: an ended session's keys must not be encrypted to, even before they are swept away. */
   function devicesOf(userId: string, wanted: readonly string[], reader: string): [string, Json][] {
-    const names = new Map(localDevices(parts, userId).map((device) => [device.deviceId, device.displayName]));
+    const names = new Map(userDevices.of(userId).map((device) => [device.deviceId, device.displayName]));
     const signatures = keySignatures.on(userId, reader);
     const found: [string, Json][] = [];
     for (const { device, keys } of ofUser.all(userId)) {
@@ -74,7 +73,7 @@ export function createDeviceKeys(
   return {
     upload(transaction, userId, deviceId, { deviceKeys, oneTimeKeys, fallbackKeys }) {
       // The session may have ended while the body was on its way.
-      if (!exists(userId, deviceId)) {
+      if (!userDevices.has(userId, deviceId)) {
         throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This device has been signed out.", {
           soft_logout: false,
         });
@@ -105,7 +104,7 @@ export function createDeviceKeys(
       return Object.fromEntries(answer);
     },
     published(userId, deviceId) {
-      const row = exists(userId, deviceId) ? find.get(userId, deviceId) : undefined;
+      const row = userDevices.has(userId, deviceId) ? find.get(userId, deviceId) : undefined;
       return row && (JSON.parse(row.keys) as JsonObject);
     },
     claim(transaction, asked) {
@@ -113,7 +112,7 @@ export function createDeviceKeys(
       for (const [userId, byDevice] of asked) {
         const claimed: [string, Json][] = [];
         for (const [deviceId, algorithm] of byDevice) {
-          if (!exists(userId, deviceId)) continue;
+          if (!userDevices.has(userId, deviceId)) continue;
           const found = oneTime.claim(transaction, userId, deviceId, algorithm);
           if (found) claimed.push([deviceId, { [`${found.algorithm}:${found.keyId}`]: found.key }]);
         }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
@@ -19,6 +20,10 @@ export interface KeySupply {
 
 /** One-time and fallback keys (specification §One-time and fallback keys). All but `supply` only inside a write. */
 export interface OneTimeKeys {
+  /**
+   * Keys that are here already are left out, and so are those that were given out: a client that did not get the answer uploads
+   * the same again, and by then somebody may have one.
+   */
   add(transaction: Transaction, userId: string, deviceId: string, keys: readonly NamedKey[]): void;
   setFallback(transaction: Transaction, userId: string, deviceId: string, keys: readonly NamedKey[]): void;
   /** Takes the oldest key of the algorithm, else the fallback key. */
@@ -31,6 +36,9 @@ interface KeyRow {
   key_id: string;
   key: string;
 }
+
+/** Of a device's keys that were given out: many more than a client offers at a time, which is 50 or 100. */
+const mostRemembered = 500;
 
 export function createOneTimeKeys(database: Database): OneTimeKeys {
   const find = database.prepare<KeyRow>(
@@ -47,6 +55,16 @@ export function createOneTimeKeys(database: Database): OneTimeKeys {
   const countKeys = database.prepare<{ algorithm: string; count: number }>(
     "SELECT algorithm, count(*) AS count FROM one_time_keys WHERE user = ? AND device = ? GROUP BY algorithm",
   );
+  const noteClaimed = database.prepare(
+    "INSERT INTO claimed_keys (user, device, digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const wasClaimed = database.prepare(
+    "SELECT 1 FROM claimed_keys WHERE user = ? AND device = ? AND digest = ?",
+  );
+  const forgetClaimed = database.prepare(
+    `DELETE FROM claimed_keys WHERE user = ?1 AND device = ?2 AND ordinal NOT IN
+       (SELECT ordinal FROM claimed_keys WHERE user = ?1 AND device = ?2 ORDER BY ordinal DESC LIMIT ?3)`,
+  );
   // The same key again is a repeated request, not a new key: it stays used.
   const saveFallback = database.prepare(
     `INSERT INTO fallback_keys (user, device, algorithm, key_id, key, used) VALUES (?, ?, ?, ?, ?, 0)
@@ -60,6 +78,7 @@ export function createOneTimeKeys(database: Database): OneTimeKeys {
     "SELECT algorithm FROM fallback_keys WHERE user = ? AND device = ? AND used = 0",
   );
   const removeKeys = database.prepare("DELETE FROM one_time_keys WHERE user = ? AND device = ?");
+  const removeClaimed = database.prepare("DELETE FROM claimed_keys WHERE user = ? AND device = ?");
   const removeFallback = database.prepare("DELETE FROM fallback_keys WHERE user = ? AND device = ?");
   // Every /sync answer bears it, and it changes rarely.
   const supplies = new Map<string, KeySupply>();
@@ -74,12 +93,16 @@ export function createOneTimeKeys(database: Database): OneTimeKeys {
     add(transaction, userId, deviceId, keys) {
       for (const { algorithm, keyId, key } of keys) {
         const known = find.get(userId, deviceId, algorithm, keyId);
-        if (!known) insert.run(userId, deviceId, algorithm, keyId, JSON.stringify(key));
-        else if (unsignedText(JSON.parse(known.key) as Json) !== unsignedText(key)) {
+        if (known) {
+          if (unsignedText(JSON.parse(known.key) as Json) === unsignedText(key)) continue;
           throw invalidParam(`One-time key ${algorithm}:${keyId} already exists with another value.`);
         }
+        if (wasClaimed.get(userId, deviceId, digestOf({ algorithm, keyId, key })) !== undefined) continue;
+        insert.run(userId, deviceId, algorithm, keyId, JSON.stringify(key));
       }
-      if (keys.length > 0) changed(transaction, userId, deviceId);
+      if (keys.length === 0) return;
+      forgetClaimed.run(userId, deviceId, mostRemembered);
+      changed(transaction, userId, deviceId);
     },
     setFallback(transaction, userId, deviceId, keys) {
       for (const { algorithm, keyId, key } of keys) {
@@ -88,13 +111,20 @@ export function createOneTimeKeys(database: Database): OneTimeKeys {
       if (keys.length > 0) changed(transaction, userId, deviceId);
     },
     claim(transaction, userId, deviceId, algorithm) {
-      const row = take.all(userId, deviceId, algorithm)[0] ?? useFallback.all(userId, deviceId, algorithm)[0];
-      if (!row) return undefined;
-      changed(transaction, userId, deviceId);
-      return { algorithm, keyId: row.key_id, key: JSON.parse(row.key) as Json };
+      const named = (row: KeyRow): NamedKey => ({
+        algorithm,
+        keyId: row.key_id,
+        key: JSON.parse(row.key) as Json,
+      });
+      const [oneTime] = take.all(userId, deviceId, algorithm).map(named);
+      if (oneTime) noteClaimed.run(userId, deviceId, digestOf(oneTime));
+      const claimed = oneTime ?? useFallback.all(userId, deviceId, algorithm).map(named)[0];
+      if (claimed) changed(transaction, userId, deviceId);
+      return claimed;
     },
     removeDevice(transaction, userId, deviceId) {
       removeKeys.run(userId, deviceId);
+      removeClaimed.run(userId, deviceId);
       removeFallback.run(userId, deviceId);
       changed(transaction, userId, deviceId);
     },
@@ -118,3 +148,8 @@ function unsignedText(key: Json): string {
   const { signatures: _, unsigned: __, ...rest } = key;
   return canonicalJson(rest);
 }
+
+const digestOf = ({ algorithm, keyId, key }: NamedKey): string =>
+  createHash("sha256")
+    .update(canonicalJson([algorithm, keyId, unsignedText(key)]))
+    .digest("base64");

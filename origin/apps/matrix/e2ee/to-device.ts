@@ -4,7 +4,7 @@ import type { JsonObject } from "../events/event.ts";
 import { tooLarge } from "../matrix-error.ts";
 import type { Stream } from "../store/stream.ts";
 import type { Waiters } from "../sync/waiters.ts";
-import { type LocalMembers, localDevices } from "../users/local-member.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 /** Messages to single devices, kept until the device has proved that it got them (specification §Send-to-Device). */
 export interface ToDevice {
@@ -34,10 +34,13 @@ export interface PendingMessage {
 /** Bytes of JSON: what an event may have. One message is stored once for each device of `*`. */
 const largestMessage = 65_536;
 
-export function createToDevice(
-  parts: { database: Database; stream: Stream; waiters: Waiters } & LocalMembers,
-): ToDevice {
-  const { database, stream, waiters } = parts;
+export function createToDevice(parts: {
+  database: Database;
+  stream: Stream;
+  waiters: Waiters;
+  userDevices: UserDevices;
+}): ToDevice {
+  const { database, stream, waiters, userDevices } = parts;
   const insert = database.prepare(
     "INSERT INTO to_device (so, user, device, sender, type, content) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -56,7 +59,7 @@ export function createToDevice(
       const reached: string[] = [];
       let last = 0;
       for (const [userId, byDevice] of messages) {
-        const devices = localDevices(parts, userId);
+        const devices = userDevices.of(userId);
         for (const [target, content] of byDevice) {
           const text = JSON.stringify(content);
           if (Buffer.byteLength(text) > largestMessage)

@@ -18,7 +18,7 @@ export interface AuthFacts {
 export type AuthorisedPdu = Omit<Pdu, "hashes">;
 
 /**
- * The authorisation rules of room versions 10, 11 and 12 (their §Authorisation rules, in their order) for an event
+ * The authorisation rules of room versions 1 to 12 (their §Authorisation rules, in the order of 10) for an event
  * made on this server, against the state just before it. Throws M_FORBIDDEN with the reason, M_BAD_JSON for what could
  * never be right.
  * The rules on `auth_events` do not appear: this server selects them itself.
@@ -34,6 +34,10 @@ export function authorise(pdu: AuthorisedPdu, state: AuthState, facts: AuthFacts
     throw forbidden("This room is closed to users of other servers.");
   }
   if (pdu.type === "m.room.member") return authoriseMember(pdu, state, facts);
+  if (state.version.aliasEvents && pdu.type === "m.room.aliases") {
+    if (pdu.state_key === domainOf(pdu.sender)) return;
+    throw forbidden("The state key of m.room.aliases must be the sender's server.");
+  }
 
   if (membershipOf(state, pdu.sender) !== "join") throw forbidden("You are not in this room.");
   const level = userLevel(state, pdu.sender);
@@ -46,9 +50,21 @@ export function authorise(pdu: AuthorisedPdu, state: AuthState, facts: AuthFacts
     throw forbidden(`Sending ${pdu.type} takes power level ${required} in this room; yours is ${level}.`);
   }
   if (pdu.state_key?.startsWith("@") && pdu.state_key !== pdu.sender) {
-    throw forbidden("A state key that is a user id must be your own.");
+    authoriseOwnedKey(pdu.state_key, pdu.sender, state);
   }
   if (pdu.type === "m.room.power_levels") authorisePowerLevels(pdu, state, level);
+}
+
+/** MSC3757, where the version has it: an owner's own keys, and for those above the owner everyone's. */
+function authoriseOwnedKey(key: string, sender: string, state: AuthState): void {
+  if (!state.version.ownedState) throw forbidden("A state key that is a user id must be your own.");
+  const end = key.indexOf("_", key.indexOf(":") + 1);
+  const owner = end === -1 ? key : key.slice(0, end);
+  if (!isUserId(owner)) {
+    throw badJson("A state key that begins with @ must be a user id, or one with _ and more behind it.");
+  }
+  if (owner === sender || userLevel(state, sender) > userLevel(state, owner)) return;
+  throw forbidden("This state key belongs to somebody who does not stand below you.");
 }
 
 /**
@@ -135,7 +151,7 @@ function authoriseJoin(pdu: AuthorisedPdu, target: string, state: AuthState, fac
   if (current === "ban") throw forbidden("You are banned from this room.");
   const rule = joinRuleOf(state);
   if (rule === "public") return;
-  if (!["invite", "knock", "restricted", "knock_restricted"].includes(rule)) {
+  if (rule === "private" || !isRuleOf(state, rule)) {
     throw forbidden("Nobody may join this room.");
   }
   if (current === "join" || current === "invite") return;
@@ -190,7 +206,9 @@ function authoriseBan(pdu: AuthorisedPdu, target: string, state: AuthState): voi
 
 function authoriseKnock(pdu: AuthorisedPdu, target: string, state: AuthState): void {
   const rule = joinRuleOf(state);
-  if (rule !== "knock" && rule !== "knock_restricted") throw forbidden("This room takes no knocks.");
+  if (!isRuleOf(state, rule) || (rule !== "knock" && rule !== "knock_restricted")) {
+    throw forbidden("This room takes no knocks.");
+  }
   if (pdu.sender !== target) throw forbidden("You cannot knock on behalf of someone else.");
   const current = membershipOf(state, target);
   if (current === "ban") throw forbidden("You are banned from this room.");
@@ -201,4 +219,20 @@ function authoriseKnock(pdu: AuthorisedPdu, target: string, state: AuthState): v
 function joinRuleOf(state: AuthState): string {
   const rule = state.get("m.room.join_rules", "")?.content["join_rule"];
   return typeof rule === "string" ? rule : "invite";
+}
+
+/** Whether the room's version knows the join rule: of one that it does not know, nobody may make use. */
+function isRuleOf({ version }: AuthState, rule: string): boolean {
+  switch (rule) {
+    case "public":
+    case "invite":
+    case "private":
+      return true;
+    case "knock":
+      return version.knocking;
+    case "restricted":
+      return version.restrictedJoins;
+    default:
+      return rule === "knock_restricted" && version.knockRestricted;
+  }
 }

@@ -4,7 +4,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type JsonObject = { [key: string]: Json };
 
 /**
- * An event as it is hashed and kept: the federation format of room versions 10 to 12, without signatures, which
+ * An event as it is hashed and kept: the federation format of the room versions from 3 on, without signatures, which
  * only other servers would read (M1).
  */
 export interface Pdu {
@@ -15,7 +15,7 @@ export interface Pdu {
   sender: string;
   origin_server_ts: number;
   content: JsonObject;
-  /** Top level in version 10; from 11 on it stands in the content. */
+  /** Top level up to version 10; from 11 on it stands in the content. */
   redacts?: string;
   prev_events: string[];
   auth_events: string[];

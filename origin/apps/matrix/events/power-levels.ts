@@ -51,7 +51,7 @@ export function actionLevel(state: AuthState, action: GovernedAction): number {
 
 /**
  * Whether the user is one of the room's creators: the sender of the create event and, from version 12 on, its
- * `additional_creators`; in version 10 `content.creator`.
+ * `additional_creators`; up to version 10 `content.creator`.
  */
 export function isCreator(state: AuthState, userId: string): boolean {
   const create = state.get("m.room.create", "");

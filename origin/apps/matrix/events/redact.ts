@@ -48,8 +48,8 @@ const contentFrom11: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * What a redaction leaves of an event, and what its id is the hash of (Room Versions 10, 11 §Redactions; 12 keeps
- * 11's). A new object; the event itself is unchanged. Redacting twice changes nothing more.
+ * What a redaction leaves of an event, and what its id is the hash of (Room Versions 1, 6, 8, 9 and 11 §Redactions; the
+ * others keep what the one before has). A new object; the event itself is unchanged. Redacting twice changes nothing more.
  */
 export function redactPdu(pdu: Pdu, version: RoomVersion): Pdu {
   const source: Readonly<Record<string, unknown>> = { ...pdu };
@@ -67,7 +67,9 @@ export function redactContent(type: string, content: JsonObject, version: RoomVe
   if (version.redactsInContent && type === "m.room.create") return content;
   const allowed = (version.redactsInContent ? contentFrom11 : contentOf10).get(type);
   const kept: JsonObject = {};
-  for (const key of allowed ?? []) {
+  for (const key of (version.aliasEvents && type === "m.room.aliases" ? ["aliases"] : allowed) ?? []) {
+    if (key === "allow" && !version.restrictedJoins) continue;
+    if (key === "join_authorised_via_users_server" && !version.keepsVoucher) continue;
     const value = content[key];
     if (value !== undefined) kept[key] = value;
   }

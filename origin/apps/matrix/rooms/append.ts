@@ -146,7 +146,7 @@ export function createAppend(parts: {
     if (!mayRedact(pdu.sender, target.pdu.sender, room)) {
       throw forbidden("You need the redact power level to remove someone else's message.");
     }
-    // In version 10 it would take the room's type and links with it.
+    // Up to version 10 it would take the room's type and links with it.
     if (target.pdu.type === "m.room.create")
       throw forbidden("The create event of a room cannot be redacted.");
     return target;

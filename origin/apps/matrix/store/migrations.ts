@@ -1,9 +1,13 @@
 import type { Migration } from "../../../storage/database.ts";
 import { eventsByTime } from "./migrations/events-by-time.ts";
+import { claimedKeys } from "./migrations/claimed-keys.ts";
+import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
+import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { searchIndex } from "./migrations/search-index.ts";
+import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 import { threads } from "./migrations/threads.ts";
 
 /**
@@ -16,6 +20,10 @@ export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
   publishedRooms,
+  keyBackups,
+  dehydratedDevices,
+  claimedKeys,
+  slidingSyncConnections,
   threads,
   eventsByTime,
   searchIndex,

@@ -9,10 +9,15 @@ import type { Call, Requester } from "../route.ts";
 export interface Transactions {
   /** Runs `work` in one write with the note of its answer, or gives the noted answer. Concurrent repeats wait in line. */
   once<T extends object>(call: Call, endpoint: string, work: (transaction: Transaction) => T): Promise<T>;
-  /** Drops notes older than a day; a client does not repeat later. */
-  expire(now: number): Promise<void>;
+  /**
+   * To be called daily. Drops notes that are a day old by the clock, and were there a call ago: a clock set forward
+   * ages nothing. The first call after a start can tell only those of a week ago.
+   */
+  expire(): Promise<void>;
   forgetDevice(userId: string, deviceId: string): void;
 }
+
+const day = 24 * 60 * 60 * 1000;
 
 export function createTransactions(database: Database, now: () => number): Transactions {
   const find = database.prepare<{ answer: string }>(
@@ -22,6 +27,8 @@ export function createTransactions(database: Database, now: () => number): Trans
     "INSERT INTO transactions (user, device, endpoint, txn_id, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const expire = database.prepare("DELETE FROM transactions WHERE created_at < ?");
+  const redate = database.prepare("UPDATE transactions SET created_at = ?1 WHERE created_at > ?1");
+  let calledAt: number | undefined;
   const forget = database.prepare("DELETE FROM transactions WHERE user = ? AND device = ?");
 
   return {
@@ -37,7 +44,16 @@ export function createTransactions(database: Database, now: () => number): Trans
         return answer;
       });
     },
-    expire: (at) => database.write(() => void expire.run(at - 24 * 60 * 60 * 1000)),
+    expire() {
+      const at = now();
+      const limit = calledAt === undefined ? at - 7 * day : Math.min(at - day, calledAt);
+      calledAt = at;
+      return database.write(() => {
+        expire.run(limit);
+        // Noted by a clock that ran ahead: how old they are is not known, and they would stay for as long.
+        redate.run(at);
+      });
+    },
     forgetDevice: (userId, deviceId) => void forget.run(userId, deviceId),
   };
 }

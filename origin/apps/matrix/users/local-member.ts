@@ -1,4 +1,4 @@
-import type { Device, Member, Members } from "../../../members/members.ts";
+import type { Member, Members } from "../../../members/members.ts";
 
 /** What it takes to tell whether a user id belongs to an account of this server. */
 export interface LocalMembers {
@@ -16,10 +16,4 @@ export function localMember(local: LocalMembers, userId: string): Member | undef
   const name = userId.slice(1, -suffix.length);
   const member = local.members.find(name);
   return member?.name === name ? member : undefined;
-}
-
-/** The signed-in devices behind a user id, none for someone without an account here. */
-export function localDevices(local: LocalMembers, userId: string): readonly Device[] {
-  const member = localMember(local, userId);
-  return member ? local.members.devices(member.id) : [];
 }

@@ -151,6 +151,21 @@ test("a key id keeps its key: the same again is fine, another is refused and not
   }
 });
 
+test("a key that was given out does not come back when its upload is repeated; another key of its name does", async () => {
+  const ada = await fixture.user("ada");
+  const ben = await fixture.user("ben");
+  await upload(ada, { one_time_keys: oneTime("a", "b") });
+  assert.deepEqual(Object.keys(await claim(ben, ada)), ["signed_curve25519:a"]);
+  // The answer to the first one did not arrive.
+  const again = await upload(ada, { one_time_keys: oneTime("a", "b") });
+  assert.deepEqual([again.status, again.body.one_time_key_counts], [200, { signed_curve25519: 1 }]);
+  assert.deepEqual(Object.keys(await claim(ben, ada)), ["signed_curve25519:b"]);
+  assert.equal(await claim(ben, ada), undefined);
+  // A client that lost its memory counts from the beginning.
+  await upload(ada, { one_time_keys: { "signed_curve25519:a": { key: "another", signatures: {} } } });
+  assert.equal((await claim(ben, ada))["signed_curve25519:a"].key, "another");
+});
+
 test("a device that signs out takes its keys with it, at once; signing in again keeps them", async () => {
   const ada = await fixture.user("ada", { deviceId: "OLD" });
   const ben = await fixture.user("ben");

@@ -111,6 +111,35 @@ test("leaving and coming back between two looks is neither, unless keys changed 
   assert.deepEqual(changes(ada, since), { changed: [ben.userId], left: [] });
 });
 
+test("an invitation alone tells nobody of devices; a kick and a ban end what a join began", async () => {
+  const [ada, ben, cleo] = await people();
+  const call = (user: User, method: string, path: string, body: object) =>
+    fixture.request(method, `/v3${path}`, { token: user.token, body });
+  const made = await call(ada, "POST", "/createRoom", { invite: [ben.userId] });
+  const room = `/rooms/${encodeURIComponent(made.body.room_id)}`;
+  let since = position();
+  await publish(ada);
+  await publish(ben);
+  assert.deepEqual(changes(ben, since), { changed: [ben.userId], left: [] });
+  assert.deepEqual(changes(ada, since), { changed: [ada.userId], left: [] });
+  for (const end of ["kick", "ban"]) {
+    since = position();
+    assert.equal((await call(ben, "POST", `${room}/join`, {})).status, 200);
+    assert.deepEqual(changes(ada, since), { changed: [ben.userId], left: [] });
+    assert.deepEqual(changes(ben, since), { changed: [ada.userId], left: [] });
+    since = position();
+    assert.equal((await call(ada, "POST", `${room}/${end}`, { user_id: ben.userId })).status, 200);
+    assert.deepEqual(changes(ada, since), { changed: [], left: [ben.userId] });
+    assert.deepEqual(changes(ben, since), { changed: [], left: [ada.userId] });
+    since = position();
+    await publish(ben, end);
+    assert.deepEqual(changes(ada, since), nothing, "and nothing is heard from outside");
+    await call(ada, "POST", `${room}/invite`, { user_id: ben.userId });
+    assert.deepEqual(changes(ada, since), nothing);
+  }
+  assert.deepEqual(changes(cleo, since), nothing);
+});
+
 test("messages and new names are no news about devices", async () => {
   const [ada, ben] = await people();
   const roomId = await makeRoom(fixture, ada, ben);
@@ -140,6 +169,13 @@ test("/keys/changes answers between two sync tokens, and refuses what is none", 
   const reply = await ask(`?from=${from}&to=${to}`);
   assert.deepEqual(reply.body, { changed: [ada.userId], left: [] });
   assert.equal((await ask(`?from=${from}`)).body.errcode, "M_MISSING_PARAM");
+  const lost = await ask(`?from=${formatToken({ so: position() + 100 })}&to=${to}`);
+  const everybody = { changed: [ada.userId, ben.userId], left: [] };
+  assert.deepEqual(
+    { ...lost.body, changed: lost.body.changed.toSorted() },
+    everybody,
+    "a position that a restore took away",
+  );
   for (const query of [`?from=s84_td1&to=${to}`, `?from=${from}&to=now`]) {
     const refused = await ask(query);
     assert.equal(refused.status, 400);

@@ -70,7 +70,7 @@ test("bad events are told what is wrong, and change nothing", async () => {
   accepted(await send(ada, room, "bad", text(64_000)));
 });
 
-for (const version of ["10", "11", "12"]) {
+for (const version of ["1", "3", "10", "11", "12"]) {
   test(`version ${version}: a redaction really removes the text, and says so in both places`, async () => {
     const { ada, ben, cleo } = house;
     const room = await house.make(ada, { preset: "public_chat", room_version: version });

@@ -117,7 +117,9 @@ test("wrong values are refused and change nothing", async () => {
     body: '{"displayname":"\\ud800"}',
   });
   assert.equal(halfCharacter.status, 400);
-  assert.equal((await put(ben, "avatar_url", "https://example.org/track.gif")).status, 400);
+  for (const elsewhere of ["https://example.org/track.gif", "//example.org/track.gif", "HTTP://x"]) {
+    assert.equal((await put(ben, "avatar_url", elsewhere)).status, 400);
+  }
   assert.deepEqual((await get(ben, "displayname")).body, { displayname: "Ben" });
 });
 

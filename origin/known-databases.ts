@@ -1,0 +1,16 @@
+import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
+import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
+import type { RestorableDatabase } from "./host/backup/restore.ts";
+import { hostMigrations } from "./host/host-database.ts";
+import { membersAfterRestore } from "./members/after-restore.ts";
+import { membersMigrations } from "./members/migrations.ts";
+
+/**
+ * Every database, and what a restore does to it; apps before the members whose changes they follow. Apart from main.ts:
+ * a restore needs no server, which takes as much memory as the restore itself.
+ */
+export const knownDatabases: readonly RestorableDatabase[] = [
+  { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
+  { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
+  { name: "host", migrations: hostMigrations },
+];
