@@ -39,12 +39,12 @@ async function timeInTurns(work: () => Promise<unknown>): Promise<{ whole: numbe
   const stretches: number[] = [];
   await work();
   for (let round = 0; round < 5; round += 1) {
-    let done = false;
+    const state = { done: false };
     let stretch = 0;
     const start = performance.now();
     let last = ownTime();
-    const working = work().finally(() => (done = true));
-    while (!done) {
+    const working = work().finally(() => (state.done = true));
+    while (!state.done) {
       await turn();
       const now = ownTime();
       stretch = Math.max(stretch, now - last);
