@@ -11,6 +11,7 @@ import { openSpecification, type Specification } from "../../support/openapi.ts"
 import { createFixture, type Fixture, password, type User } from "../../apps/matrix/fixture.ts";
 import { createDevice } from "./device.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
+import { driveHistory } from "./drive-history.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/matrix-spec", import.meta.url));
@@ -252,45 +253,7 @@ for (const version of ["10", "11", "12"]) {
     });
     assert.ok(page.body.chunk.length > 15, "the whole history");
     checkEvents([...page.body.chunk, ...page.body.state]);
-    const parent = { ...room, eventId: first, relType: "m.thread", eventType: "m.room.message" };
-    const relations = "/v1/rooms/{roomId}/relations/{eventId}";
-    checkEvents((await drive("GET", relations, parent, { as: ada })).body.chunk);
-    await drive("GET", `${relations}/{relType}`, parent, { as: ada, query: { recurse: "true" } });
-    await drive("GET", `${relations}/{relType}/{eventType}`, parent, { as: ada, query: { limit: "1" } });
-
-    const threads = await drive("GET", "/v1/rooms/{roomId}/threads", room, {
-      as: ada,
-      query: { include: "participated", limit: "1" },
-    });
-    checkEvents(threads.body.chunk);
-    await drive("GET", "/v1/rooms/{roomId}/threads", room, { as: ada, status: 400, query: { from: "x" } });
-    const near = "/v1/rooms/{roomId}/timestamp_to_event";
-    await drive("GET", near, room, { as: ada, query: { ts: "1", dir: "f" } });
-    await drive("GET", near, room, { as: ada, status: 404, query: { ts: "1", dir: "b" } });
-    const found = await drive(
-      "POST",
-      "/v3/search",
-      {},
-      { as: ada, body: searchFor("dinner which", room.roomId) },
-    );
-    const { results, state: states } = found.body.search_categories.room_events;
-    assert.deepEqual(results, []);
-    assert.deepEqual(states, {});
-    const both = await drive("POST", "/v3/search", {}, { as: ada, body: searchFor("dinner", room.roomId) });
-    for (const { result, context } of both.body.search_categories.room_events.results) {
-      checkEvents([result, ...context.events_before, ...context.events_after]);
-    }
-    const glance = await drive("GET", "/v3/rooms/{roomId}/initialSync", room, { as: cleo });
-    checkEvents([...glance.body.messages.chunk, ...glance.body.state]);
-    await drive("GET", "/v3/events/{eventId}", { eventId: first }, { as: cleo });
-    await drive("GET", "/v3/events/{eventId}", { eventId: "$none" }, { as: cleo, status: 404 });
-    await drive(
-      "GET",
-      "/v3/events",
-      {},
-      { as: cleo, query: { room_id: room.roomId, from: glance.body.messages.end } },
-    );
-    await drive("GET", "/v3/initialSync", {}, { as: cleo, query: { archived: "true" } });
+    await driveHistory(driver, { ada, cleo, roomId: room.roomId, eventId: first });
 
     await drive(
       "PUT",
@@ -374,18 +337,6 @@ for (const version of ["10", "11", "12"]) {
     await drive("POST", "/v3/publicRooms", {}, { as: ada, body: {} });
   });
 }
-
-const searchFor = (term: string, roomId: string) => ({
-  search_categories: {
-    room_events: {
-      search_term: term,
-      filter: { rooms: [roomId] },
-      event_context: { include_profile: true },
-      groupings: { group_by: [{ key: "room_id" }, { key: "sender" }] },
-      include_state: true,
-    },
-  },
-});
 
 async function checkSync(user: User, roomId: string): Promise<void> {
   const filter = {
