@@ -191,6 +191,22 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   ],
   [`POST ${client}/user_directory/search`, () => ({ search_term: "a", limit: 1 })],
   [
+    `POST ${client}/search`,
+    ({ roomId }) => ({
+      search_categories: {
+        room_events: {
+          search_term: "hello",
+          keys: ["content.body"],
+          order_by: "recent",
+          filter: { rooms: [roomId], limit: 5 },
+          event_context: { before_limit: 1, after_limit: 1, include_profile: true },
+          groupings: { group_by: [{ key: "sender" }] },
+          include_state: true,
+        },
+      },
+    }),
+  ],
+  [
     `PUT ${client}/user/:userId/account_data/:type`,
     ({ other }) => ({ ignored_users: { [other]: {} }, x: [1] }),
   ],

@@ -21,6 +21,8 @@ import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
 import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
+import type { ThreadStore } from "./rooms/thread-store.ts";
+import type { SearchIndex } from "./search/search-index.ts";
 import type { Connections } from "./sliding-sync/connections.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
@@ -45,6 +47,8 @@ export interface MatrixContext {
   readonly events: EventStore;
   readonly memberships: MembershipStore;
   readonly relations: RelationStore;
+  readonly threads: ThreadStore;
+  readonly searchIndex: SearchIndex;
   readonly aliases: AliasStore;
   readonly roomDirectory: RoomDirectory;
   readonly append: Append;

@@ -24,7 +24,9 @@ import { createMembershipStore } from "./rooms/membership-store.ts";
 import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
+import { createThreadStore } from "./rooms/thread-store.ts";
 import { buildRoutes } from "./route.ts";
+import { createSearchIndex } from "./search/search-index.ts";
 import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
@@ -77,6 +79,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
+      matrix.searchIndex.close();
       matrix.waiters.close();
       await matrix.delivery.close();
       await matrix.media.close();
@@ -104,6 +107,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const events = createEventStore(database);
   const memberships = createMembershipStore(database);
   const relations = createRelationStore(database);
+  const threads = createThreadStore(database);
+  const searchIndex = createSearchIndex({ database, events, relations, log });
   const aliases = createAliasStore(database);
   const roomDirectory = createRoomDirectory({ database, rooms });
   const typing = createTyping({
@@ -145,7 +150,17 @@ function createMatrixContext(context: AppContext): MatrixContext {
     subscribers: (room, root) => threadSubscriptions.subscribers(room, root),
     ring: (transaction, userIds, so) => delivery.ring(transaction, userIds, so),
   });
-  const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
+  const append = createAppend({
+    database,
+    stream,
+    rooms,
+    events,
+    threads,
+    searchIndex,
+    waiters,
+    pushCounter,
+    now,
+  });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
@@ -177,6 +192,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     events,
     memberships,
     relations,
+    threads,
+    searchIndex,
     aliases,
     roomDirectory,
     append,

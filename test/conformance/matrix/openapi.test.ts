@@ -14,6 +14,7 @@ import { beyondTheDocuments } from "./beyond-the-documents.ts";
 import { driveMedia } from "./drive-media.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
 import { replaceRoom } from "./replace-room.ts";
+import { driveHistory } from "./drive-history.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
 import { drivePush } from "./drive-push.ts";
 
@@ -235,11 +236,7 @@ for (const version of ["7", "10", "11", "12"]) {
     });
     assert.ok(page.body.chunk.length > 15, "the whole history");
     checkEvents([...page.body.chunk, ...page.body.state]);
-    const parent = { ...room, eventId: first, relType: "m.thread", eventType: "m.room.message" };
-    const relations = "/v1/rooms/{roomId}/relations/{eventId}";
-    checkEvents((await drive("GET", relations, parent, { as: ada })).body.chunk);
-    await drive("GET", `${relations}/{relType}`, parent, { as: ada, query: { recurse: "true" } });
-    await drive("GET", `${relations}/{relType}/{eventType}`, parent, { as: ada, query: { limit: "1" } });
+    await driveHistory(driver, { ada, cleo, roomId: room.roomId, eventId: first });
 
     await drive(
       "PUT",

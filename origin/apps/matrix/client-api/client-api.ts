@@ -30,6 +30,7 @@ import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
 import { notificationsRoutes } from "./notifications.ts";
 import { mutualRoomsRoutes } from "./mutual-rooms.ts";
+import { oldSyncRoutes } from "./old-sync.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
@@ -42,17 +43,21 @@ import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
 import { resumableUploadRoutes } from "./resumable-upload.ts";
+import { roomEventByTimestampRoutes } from "./room-event-by-timestamp.ts";
+import { roomInitialSyncRoutes } from "./room-initial-sync.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomSummaryRoutes } from "./room-summary.ts";
 import { roomUpgradesRoutes } from "./room-upgrades.ts";
 import { roomsRoutes } from "./rooms.ts";
+import { searchRoutes } from "./search.ts";
 import { slidingSyncRoutes } from "./sliding-sync.ts";
 import { spaceHierarchyRoutes } from "./space-hierarchy.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
 import { threadSubscriptionsRoutes } from "./thread-subscriptions.ts";
+import { threadsListRoutes } from "./threads-list.ts";
 import { toDeviceRoutes } from "./to-device.ts";
 import { typingRoutes } from "./typing.ts";
 import { usersRoutes } from "./users.ts";
@@ -101,8 +106,13 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...eventContextRoutes(matrix),
     ...messagePaginationRoutes(matrix),
     ...relationsRoutes(matrix),
+    ...threadsListRoutes(matrix),
+    ...roomEventByTimestampRoutes(matrix),
+    ...searchRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
+    ...oldSyncRoutes(matrix),
+    ...roomInitialSyncRoutes(matrix),
     ...slidingSyncRoutes(matrix),
     ...filterRoutes(matrix),
     ...typingRoutes(matrix),

@@ -8,6 +8,10 @@ export interface EventStore {
   byId(eventId: string): RoomEvent | undefined;
   /** Those of the events that there are, by id, in one query. */
   byIds(eventIds: readonly string[]): Map<string, RoomEvent>;
+  /** The events at these positions, in the order of the line; where there is none, none. */
+  at(positions: readonly number[]): RoomEvent[];
+  /** The positions of the room's events at the time (ms) and on from it in the direction, at most so many. */
+  positionsByTime(room: Room, time: number, direction: "b" | "f", most: number): Iterable<number>;
   /** The newest `limit` events of the range, oldest first. */
   newest(room: Room, after: number, upTo: number, limit: number): RoomEvent[];
   /** The oldest `limit` events of the range, oldest first. */
@@ -45,6 +49,11 @@ interface EventRow {
   txn_id: string | null;
 }
 
+interface TimeRow {
+  so: number;
+  time: number;
+}
+
 /** A message wakes everyone in its room at once: parse it once for all of them. */
 const recentCapacity = 2048;
 
@@ -57,6 +66,18 @@ export function createEventStore(database: Database): EventStore {
   const byIds = prepare(
     `SELECT r.room_id, ${columns} FROM json_each(?) wanted JOIN events e ON e.event_id = wanted.value
      JOIN rooms r ON r.nid = e.room`,
+  );
+  const at = prepare(
+    `SELECT r.room_id, ${columns} FROM json_each(?) wanted CROSS JOIN events e ON e.so = wanted.value
+     CROSS JOIN rooms r ON r.nid = e.room ORDER BY e.so`,
+  );
+  const later = prepare<TimeRow>(
+    `SELECT so, origin_ts AS time FROM events INDEXED BY events_by_time
+     WHERE room = ? AND (origin_ts, so) > (?, ?) ORDER BY origin_ts, so LIMIT ?`,
+  );
+  const earlier = prepare<TimeRow>(
+    `SELECT so, origin_ts AS time FROM events INDEXED BY events_by_time
+     WHERE room = ? AND (origin_ts, so) < (?, ?) ORDER BY origin_ts DESC, so DESC LIMIT ?`,
   );
   const replaced = prepare<EventRow & { replacing: number }>(
     `SELECT wanted.value AS replacing, r.room_id, ${columns} FROM json_each(?) wanted
@@ -120,6 +141,18 @@ export function createEventStore(database: Database): EventStore {
       return new Map(
         byIds.all(JSON.stringify(eventIds)).map((row) => [row.event_id, toEvent(row, row.room_id)]),
       );
+    },
+    at: (positions) => at.all(JSON.stringify(positions)).map((row) => toEvent(row, row.room_id)),
+    *positionsByTime(room, time, direction, most) {
+      const statement = direction === "f" ? later : earlier;
+      let last: TimeRow = { time, so: direction === "f" ? 0 : Number.MAX_SAFE_INTEGER };
+      // The first one nearly always does.
+      for (let batch = 10, seen = 0; seen < most; seen += batch, batch = 1000) {
+        const rows = statement.all(room.nid, last.time, last.so, batch);
+        for (const row of rows) yield row.so;
+        if (rows.length < batch) return;
+        last = rows.at(-1) ?? last;
+      }
     },
     replacedBy(events) {
       const wanted = events.filter((event) => event.pdu.state_key !== undefined).map((event) => event.so);

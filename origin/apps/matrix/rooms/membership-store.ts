@@ -9,6 +9,8 @@ export interface MembershipStore {
   joinedRooms(userId: string): number[];
   /** The same by room id, without loading the rooms. */
   joinedRoomIds(userId: string): string[];
+  /** The rooms the user is in, or may have been, the one with the newest event first; forgotten ones left out. */
+  searchableRooms(userId: string): SearchableRoom[];
   /** Everyone who is now joined to a room that the user is joined to, the user included. */
   sharers(userId: string): Set<string>;
   shareRoom(userA: string, userB: string): boolean;
@@ -29,6 +31,13 @@ export interface RoomMembership {
   readonly so: number;
 }
 
+export interface SearchableRoom {
+  readonly nid: number;
+  readonly roomId: string;
+  /** The position of its newest event. */
+  readonly last: number;
+}
+
 export function createMembershipStore(database: Database): MembershipStore {
   const roomsOf = database.prepare<RoomMembership>(
     "SELECT room, membership, so FROM memberships WHERE user = ? AND forgotten = 0",
@@ -39,6 +48,11 @@ export function createMembershipStore(database: Database): MembershipStore {
   const joinedIds = database.prepare<{ id: string }>(
     `SELECT r.room_id AS id FROM memberships m JOIN rooms r ON r.nid = m.room
      WHERE m.user = ? AND m.membership = 'join'`,
+  );
+  const searchable = database.prepare<SearchableRoom>(
+    `SELECT m.room AS nid, r.room_id AS roomId, (SELECT MAX(so) FROM events e WHERE e.room = m.room) AS last
+     FROM memberships m CROSS JOIN rooms r ON r.nid = m.room
+     WHERE m.user = ? AND m.membership IN ('join', 'leave', 'ban') AND m.forgotten = 0 ORDER BY last DESC`,
   );
   const sharers = database.prepare<{ user: string }>(
     `SELECT DISTINCT other.user FROM memberships mine
@@ -71,6 +85,7 @@ export function createMembershipStore(database: Database): MembershipStore {
     roomsOf: (userId) => roomsOf.all(userId),
     joinedRooms: (userId) => joined.all(userId).map((row) => row.room),
     joinedRoomIds: (userId) => joinedIds.all(userId).map((row) => row.id),
+    searchableRooms: (userId) => searchable.all(userId),
     sharers: (userId) => new Set(sharers.all(userId).map((row) => row.user)),
     shareRoom: (userA, userB) => share.get(userB, userA) !== undefined,
     mutualRooms: (userA, userB, after, limit) => mutual.all(userB, userA, after, limit),

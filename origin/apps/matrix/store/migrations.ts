@@ -1,4 +1,5 @@
 import type { Migration } from "../../../storage/database.ts";
+import { eventsByTime } from "./migrations/events-by-time.ts";
 import { claimedKeys } from "./migrations/claimed-keys.ts";
 import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
@@ -7,7 +8,9 @@ import { lostPositions } from "./migrations/lost-positions.ts";
 import { media } from "./migrations/media.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { push } from "./migrations/push.ts";
+import { searchIndex } from "./migrations/search-index.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
+import { threads } from "./migrations/threads.ts";
 
 /**
  * The Matrix database, in the order in which its schema grew: a file each. Every fact that /sync can report bears a
@@ -25,4 +28,7 @@ export const matrixMigrations: readonly Migration[] = [
   claimedKeys,
   slidingSyncConnections,
   push,
+  threads,
+  eventsByTime,
+  searchIndex,
 ];

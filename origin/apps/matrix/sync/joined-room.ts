@@ -48,7 +48,7 @@ export function joinedRoom(
   const { userId, filter } = request;
   const plan: HistoryPlan = {
     request,
-    stretch: { room, after, upTo: now, whole, current: true },
+    stretch: { room, after, upTo: now, whole, current: (room.last?.so ?? 0) <= now },
     reader: createJoinedReader(matrix.events, room, userId, scope.joinedFrom),
     gap: scope.gap,
   };
