@@ -75,6 +75,8 @@ export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
   readonly maxUploadSize?: number;
+  /** Further ones, by their variables: `BURROW_MATRIX_PRESENCE`. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Call `close` in `after`. */
@@ -224,6 +226,7 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
       BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
+      ...overrides.environment,
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });
