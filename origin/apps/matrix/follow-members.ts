@@ -93,6 +93,7 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
   if (change.kind === "deactivated") {
     matrix.dehydratedDevices.remove(transaction, userId);
     matrix.keyBackups.removeAll(transaction, userId);
+    matrix.delayedEvents.forget(userId);
   }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));

@@ -12,6 +12,7 @@ import type { Media } from "./media/media.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
 import type { Append } from "./rooms/append.ts";
+import type { DelayedEvents } from "./rooms/delayed-events.ts";
 import type { EventStore } from "./rooms/event-store.ts";
 import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
@@ -53,6 +54,7 @@ export interface MatrixContext {
   readonly filters: Filters;
   readonly typing: Typing;
   readonly slidingConnections: Connections;
+  readonly delayedEvents: DelayedEvents;
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;

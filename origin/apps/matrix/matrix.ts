@@ -14,11 +14,13 @@ import { createPushCounter } from "./push/push-counter.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
 import { createAppend } from "./rooms/append.ts";
+import { createDelayedEvents } from "./rooms/delayed-events.ts";
 import { createEventStore } from "./rooms/event-store.ts";
 import { createMembershipStore } from "./rooms/membership-store.ts";
 import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
+import { startDelayedEvents } from "./rooms/send-delayed-events.ts";
 import { buildRoutes } from "./route.ts";
 import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
@@ -46,6 +48,9 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     matrix.transactions
       .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
+    matrix.delayedEvents
+      .expire()
+      .catch((error: unknown) => log.error("matrix.delayed-events.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
     matrix.slidingConnections
@@ -54,6 +59,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   };
   expire();
   matrix.keyBackups.resume();
+  const delayed = startDelayedEvents(matrix);
   const daily = setInterval(expire, day).unref();
 
   return {
@@ -70,6 +76,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       matrix.waiters.close();
       await matrix.media.close();
       await following.close();
+      await delayed.close();
       await matrix.keyBackups.close();
     },
   };
@@ -115,7 +122,17 @@ function createMatrixContext(context: AppContext): MatrixContext {
     evaluatorOf: (userId) => userRules.evaluatorOf(userId),
     ignores: (userId, sender) => accountData.ignored(userId).has(sender),
   });
-  const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
+  const delayedEvents = createDelayedEvents(database, now);
+  const append = createAppend({
+    database,
+    stream,
+    rooms,
+    events,
+    waiters,
+    pushCounter,
+    delayedEvents,
+    now,
+  });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
@@ -159,6 +176,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     filters,
     typing,
     slidingConnections,
+    delayedEvents,
     deviceKeys,
     crossSigning,
     deviceLists,

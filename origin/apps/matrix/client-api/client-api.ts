@@ -12,6 +12,7 @@ import { contentRepoRoutes } from "./content-repo.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
 import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
+import { delayedEventsRoutes } from "./delayed-events.ts";
 import { deviceManagementRoutes } from "./device-management.ts";
 import { directoryRoutes } from "./directory.ts";
 import { eventContextRoutes } from "./event-context.ts";
@@ -96,6 +97,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...roomStateRoutes(matrix),
     ...roomSendRoutes(matrix),
     ...redactionRoutes(matrix),
+    ...delayedEventsRoutes(matrix),
     ...eventContextRoutes(matrix),
     ...messagePaginationRoutes(matrix),
     ...relationsRoutes(matrix),

@@ -17,6 +17,10 @@ const unstableFeatures = {
   "org.matrix.msc3874": true,
   // Profile fields of one's own on the stable path, since 1.16
   "uk.tcpip.msc4133.stable": true,
+  // DELETE of account data
+  "org.matrix.msc3391": true,
+  // Delayed events
+  "org.matrix.msc4140": true,
   // Dehydrated devices, not stable yet
   "org.matrix.msc3814": true,
   // GET /v1/room_summary, stable since 1.15

@@ -1,6 +1,7 @@
 import type { Migration } from "../../../storage/database.ts";
 import { claimedKeys } from "./migrations/claimed-keys.ts";
 import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
+import { delayedEvents } from "./migrations/delayed-events.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
@@ -23,4 +24,5 @@ export const matrixMigrations: readonly Migration[] = [
   dehydratedDevices,
   claimedKeys,
   slidingSyncConnections,
+  delayedEvents,
 ];
