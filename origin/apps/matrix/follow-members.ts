@@ -86,6 +86,7 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     matrix.toDevice.removeDevice(userId, deviceId);
     matrix.slidingConnections.removeDevice(transaction, userId, deviceId);
     matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
+    transaction.afterCommit(() => matrix.presence.forgetDevice(userId, deviceId));
     for (const prefix of notificationSettings) {
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
     }
@@ -93,6 +94,7 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
   if (change.kind === "deactivated") {
     matrix.dehydratedDevices.remove(transaction, userId);
     matrix.keyBackups.removeAll(transaction, userId);
+    matrix.presence.forget(userId);
     matrix.delayedEvents.forget(userId);
   }
   // A long-poll under a session that is not good any more looks again, and ends.

@@ -25,6 +25,7 @@ import type { Typing } from "./sync/typing.ts";
 import type { Waiters } from "./sync/waiters.ts";
 import type { AccountData } from "./users/account-data.ts";
 import type { Filters } from "./users/filters.ts";
+import type { Presence } from "./users/presence.ts";
 import type { Profiles } from "./users/profiles.ts";
 import type { Receipts } from "./users/receipts.ts";
 import type { UserRules } from "./users/user-rules.ts";
@@ -54,6 +55,7 @@ export interface MatrixContext {
   readonly filters: Filters;
   readonly typing: Typing;
   readonly slidingConnections: Connections;
+  readonly presence: Presence;
   readonly delayedEvents: DelayedEvents;
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;

@@ -26,12 +26,14 @@ import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
+import { createEphemeralSerial } from "./sync/ephemeral-serial.ts";
 import { createTyping } from "./sync/typing.ts";
 import { createWaiters } from "./sync/waiters.ts";
 import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
 import { createFilters } from "./users/filters.ts";
+import { createPresence, hiddenPresence } from "./users/presence.ts";
 import { createProfiles } from "./users/profiles.ts";
 import { createReceipts } from "./users/receipts.ts";
 import { createUserRules } from "./users/user-rules.ts";
@@ -77,6 +79,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       await matrix.media.close();
       await following.close();
       await delayed.close();
+      await matrix.presence.close();
       await matrix.keyBackups.close();
     },
   };
@@ -102,12 +105,15 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const relations = createRelationStore(database);
   const aliases = createAliasStore(database);
   const roomDirectory = createRoomDirectory({ database, rooms });
-  const typing = createTyping({
-    waiters,
-    position: () => stream.current(),
-    joinedTo: (room) => rooms.byNid(room)?.joined ?? nobody,
-    now,
-  });
+  const position = (): number => stream.current();
+  const serial = createEphemeralSerial(now);
+  const joinedTo = (room: number): ReadonlySet<string> => rooms.byNid(room)?.joined ?? nobody;
+  const typing = createTyping({ waiters, position, joinedTo, serial });
+  const sharers = (userId: string): ReadonlySet<string> => memberships.sharers(userId);
+  const presence =
+    config.matrix.presence === "on"
+      ? createPresence({ database, waiters, serial, sharers, log, now })
+      : hiddenPresence;
 
   const slidingConnections = createConnections({ database, stream, log, now });
 
@@ -176,6 +182,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     filters,
     typing,
     slidingConnections,
+    presence,
     delayedEvents,
     deviceKeys,
     crossSigning,

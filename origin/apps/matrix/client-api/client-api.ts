@@ -31,6 +31,7 @@ import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
 import { mutualRoomsRoutes } from "./mutual-rooms.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
+import { presenceRoutes } from "./presence.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
 import { pushrulesRoutes } from "./pushrules.ts";
@@ -110,6 +111,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...readMarkersRoutes(matrix),
     // People and their data
     ...profileRoutes(matrix),
+    ...presenceRoutes(matrix),
     ...usersRoutes(matrix),
     ...accountDataRoutes(matrix),
     ...tagsRoutes(matrix),

@@ -23,6 +23,7 @@ export function roomSendRoutes(matrix: MatrixContext): Route[] {
         const content = await call.json();
         // A redaction may come this way too; in every version its target then stands in the content.
         const redacts = type === "m.room.redaction" ? content["redacts"] : undefined;
+        matrix.presence.active(userId, deviceId);
         return matrix.transactions.once(call, `send/${roomId}/${type}`, (transaction) => ({
           event_id: matrix.append(transaction, requireJoined(matrix, roomId, userId), {
             type,

@@ -6,6 +6,7 @@ import { createLongPoll, longestWait } from "../sync/long-poll.ts";
 import { parseToken } from "../sync/position.ts";
 import type { StateKey } from "../sync/sync-request.ts";
 import { createSync } from "../sync/sync.ts";
+import { readPresenceState } from "./presence.ts";
 import { queryCount } from "./read-body.ts";
 
 const everything: Filter = parseFilter({});
@@ -24,6 +25,7 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
         const token = query.get("since");
         const since = token === null || token === "" ? undefined : parseToken(token);
         const timeout = queryCount(query, "timeout", 0, longestWait);
+        const presence = readPresenceState(query.get("set_presence") || "online", "set_presence");
         const sync = {
           userId,
           deviceId,
@@ -40,12 +42,17 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
               matrix.log.warn("matrix.to-device.acknowledge.failed", { error });
             });
         }
-        return longPoll({
-          sync,
-          timeout,
-          signal: call.signal,
-          checkSession: () => sessionOf(matrix.members, call.request),
-        });
+        const leave = matrix.presence.enter(userId, deviceId, presence);
+        try {
+          return await longPoll({
+            sync,
+            timeout,
+            signal: call.signal,
+            checkSession: () => sessionOf(matrix.members, call.request),
+          });
+        } finally {
+          leave();
+        }
       },
     },
   ];

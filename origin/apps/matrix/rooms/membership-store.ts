@@ -11,6 +11,8 @@ export interface MembershipStore {
   joinedRoomIds(userId: string): string[];
   /** Everyone who is now joined to a room that the user is joined to, the user included. */
   sharers(userId: string): Set<string>;
+  /** Who joined a room of the user's after the position, and whoever is in a room that the user joined since. */
+  joinedSince(userId: string, after: number): Set<string>;
   shareRoom(userA: string, userB: string): boolean;
   /** Rooms that both are joined to, in the order of `nid`, from beyond `after` on. */
   mutualRooms(userA: string, userB: string, after: number, limit: number): { nid: number; roomId: string }[];
@@ -63,6 +65,14 @@ export function createMembershipStore(database: Database): MembershipStore {
     `SELECT 1 AS found FROM rooms r JOIN memberships m ON m.user = ? AND m.room = r.nid AND m.membership = 'join'
      WHERE r.room_id = ?`,
   );
+  // By position and not by user: what happened since is little, the user's rooms may be many.
+  const joinedSince = database.prepare<{ user: string }>(
+    `SELECT CASE WHEN m.user = ?1 THEN other.user ELSE m.user END AS user
+     FROM memberships m INDEXED BY memberships_by_position
+     CROSS JOIN memberships other ON other.room = m.room AND other.membership = 'join'
+       AND (m.user = ?1 OR other.user = ?1)
+     WHERE m.so > ?2 AND m.membership = 'join'`,
+  );
   const forgotten = database.prepare<{ forgotten: number }>(
     "SELECT forgotten FROM memberships WHERE user = ? AND room = ?",
   );
@@ -72,6 +82,7 @@ export function createMembershipStore(database: Database): MembershipStore {
     joinedRooms: (userId) => joined.all(userId).map((row) => row.room),
     joinedRoomIds: (userId) => joinedIds.all(userId).map((row) => row.id),
     sharers: (userId) => new Set(sharers.all(userId).map((row) => row.user)),
+    joinedSince: (userId, after) => new Set(joinedSince.all(userId, after).map((row) => row.user)),
     shareRoom: (userA, userB) => share.get(userB, userA) !== undefined,
     mutualRooms: (userA, userB, after, limit) => mutual.all(userB, userA, after, limit),
     countMutualRooms: (userA, userB) => countMutual.get(userB, userA)?.count ?? 0,

@@ -6,6 +6,7 @@ import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { media } from "./migrations/media.ts";
+import { presence } from "./migrations/presence.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 
@@ -24,5 +25,6 @@ export const matrixMigrations: readonly Migration[] = [
   dehydratedDevices,
   claimedKeys,
   slidingSyncConnections,
+  presence,
   delayedEvents,
 ];
