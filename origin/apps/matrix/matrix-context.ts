@@ -25,9 +25,11 @@ import type { Typing } from "./sync/typing.ts";
 import type { Waiters } from "./sync/waiters.ts";
 import type { AccountData } from "./users/account-data.ts";
 import type { Filters } from "./users/filters.ts";
+import type { InvitePermission } from "./users/invite-permission.ts";
 import type { Presence } from "./users/presence.ts";
 import type { Profiles } from "./users/profiles.ts";
 import type { Receipts } from "./users/receipts.ts";
+import type { UserDirectory } from "./users/user-directory.ts";
 import type { UserRules } from "./users/user-rules.ts";
 
 /** Everything the Matrix operations share. Built in one place (matrix.ts) and handed to each group of routes. */
@@ -56,6 +58,8 @@ export interface MatrixContext {
   readonly typing: Typing;
   readonly slidingConnections: Connections;
   readonly presence: Presence;
+  readonly userDirectory: UserDirectory;
+  readonly invitePermission: InvitePermission;
   readonly delayedEvents: DelayedEvents;
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;

@@ -33,9 +33,11 @@ import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
 import { createFilters } from "./users/filters.ts";
+import { createInvitePermission } from "./users/invite-permission.ts";
 import { createPresence, hiddenPresence } from "./users/presence.ts";
 import { createProfiles } from "./users/profiles.ts";
 import { createReceipts } from "./users/receipts.ts";
+import { createUserDirectory } from "./users/user-directory.ts";
 import { createUserRules } from "./users/user-rules.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -118,6 +120,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const slidingConnections = createConnections({ database, stream, log, now });
 
   const accountData = createAccountData({ database, stream, waiters });
+  const invitePermission = createInvitePermission(accountData);
   const userRules = createUserRules({ accountData, members, serverName });
   const filters = createFilters(database);
   const unread = createUnreadMarks(database);
@@ -127,6 +130,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     unread,
     evaluatorOf: (userId) => userRules.evaluatorOf(userId),
     ignores: (userId, sender) => accountData.ignored(userId).has(sender),
+    hidesInvite: (userId, sender) => invitePermission.hides(userId, sender),
   });
   const delayedEvents = createDelayedEvents(database, now);
   const append = createAppend({
@@ -140,6 +144,14 @@ function createMatrixContext(context: AppContext): MatrixContext {
     now,
   });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
+  const userDirectory = createUserDirectory({
+    database,
+    memberships,
+    shownProfiles: () => profiles.shown(),
+    scope: config.matrix.userDirectory,
+    members,
+    serverName,
+  });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
   const userDevices = createUserDevices({ database, members, serverName });
@@ -183,6 +195,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     typing,
     slidingConnections,
     presence,
+    userDirectory,
+    invitePermission,
     delayedEvents,
     deviceKeys,
     crossSigning,

@@ -21,6 +21,9 @@ const unstableFeatures = {
   "org.matrix.msc3391": true,
   // Delayed events
   "org.matrix.msc4140": true,
+  // Whose invitations one wants, the second stable since 1.18
+  "org.matrix.msc4155": true,
+  "org.matrix.msc4380.stable": true,
   // Dehydrated devices, not stable yet
   "org.matrix.msc3814": true,
   // GET /v1/room_summary, stable since 1.15

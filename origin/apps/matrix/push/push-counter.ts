@@ -19,8 +19,10 @@ export function createPushCounter(parts: {
   /** The member's compiled rules; undefined for someone without an account here. */
   evaluatorOf: (userId: string) => Evaluator | undefined;
   ignores: (userId: string, sender: string) => boolean;
+  /** Whether the member is not to be shown an invitation from the sender. */
+  hidesInvite: (userId: string, sender: string) => boolean;
 }): PushCounter {
-  const { unread, evaluatorOf, ignores } = parts;
+  const { unread, evaluatorOf, ignores, hidesInvite } = parts;
 
   function followMember(transaction: Transaction, room: Room, { so, pdu }: RoomEvent, member: string): void {
     const membership = pdu.content["membership"];
@@ -61,7 +63,8 @@ export function createPushCounter(parts: {
       };
       for (const userId of room.joined) consider(userId);
       // An invitation notifies somebody who is not in the room yet.
-      if (member !== undefined && pdu.content["membership"] === "invite") consider(member);
+      const isInvite = member !== undefined && pdu.content["membership"] === "invite";
+      if (isInvite && !hidesInvite(member, sender)) consider(member);
       if (users.length > 0) unread.add(transaction, room.nid, { so, thread, users, highlighted });
     },
     uncount: (transaction, room, so) => unread.remove(transaction, room.nid, so),
