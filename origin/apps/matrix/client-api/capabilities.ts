@@ -17,7 +17,8 @@ export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
     "m.set_displayname": { enabled: true },
     "m.set_avatar_url": { enabled: true },
     "m.3pid_changes": { enabled: false },
-    "m.get_login_token": { enabled: false },
+    "m.get_login_token": { enabled: true },
+    "m.forget_forced_upon_leave": { enabled: false },
     "org.matrix.msc4140.delayed_events": { max_delay_ms: longestDelay, max_scheduled: mostWaiting },
   };
   return [

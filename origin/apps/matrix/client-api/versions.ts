@@ -19,8 +19,9 @@ const unstableFeatures = {
   "uk.tcpip.msc4133.stable": true,
   // DELETE of account data
   "org.matrix.msc3391": true,
-  // Delayed events
+  // Delayed events, and how calls travel
   "org.matrix.msc4140": true,
+  "org.matrix.msc4143": true,
   // Whose invitations one wants, the second stable since 1.18
   "org.matrix.msc4155": true,
   "org.matrix.msc4380.stable": true,
