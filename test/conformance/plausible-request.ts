@@ -189,6 +189,33 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
     `PUT ${client}/profile/:userId/:keyName`,
     () => ({ displayname: "Ben", avatar_url: "mxc://x/y", "m.tz": "UTC" }),
   ],
+  [`PUT ${client}/presence/:userId/status`, () => ({ presence: "online", status_msg: "Here" })],
+  [
+    "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:keyName",
+    () => ({ displayname: "Ben", avatar_url: "mxc://x/y", "m.tz": "UTC" }),
+  ],
+  [
+    "POST /_matrix/client/v1/login/get_token",
+    () => ({ auth: { type: "m.login.password", session: "x", identifier } }),
+  ],
+  ["POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId", () => ({ action: "restart" })],
+  ...["restart", "send", "cancel"].map((action): [string, Body] => [
+    `POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId/${action}`,
+    () => ({}),
+  ]),
+  ["POST /_matrix/client/v1/appservice/:appserviceId/ping", () => ({ transaction_id: "x" })],
+  [`POST ${client}/user/:userId/openid/request_token`, () => ({})],
+  ["POST /_matrix/key/v2/query", () => ({ server_keys: {} })],
+  ...["", "/add", "/bind", "/delete", "/unbind"].map((end): [string, Body] => [
+    `POST ${client}/account/3pid${end}`,
+    () => ({ id_server: "x" }),
+  ]),
+  ...["register", "account/password", "account/3pid"].flatMap((path) =>
+    ["email", "msisdn"].map((medium): [string, Body] => [
+      `POST ${client}/${path}/${medium}/requestToken`,
+      () => ({ id_server: "x" }),
+    ]),
+  ),
   [`POST ${client}/user_directory/search`, () => ({ search_term: "a", limit: 1 })],
   [
     `POST ${client}/search`,

@@ -16,6 +16,7 @@ import type { Pushers } from "./push/pushers.ts";
 import type { ThreadSubscriptions } from "./push/thread-subscriptions.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
 import type { Append } from "./rooms/append.ts";
+import type { DelayedEvents } from "./rooms/delayed-events.ts";
 import type { EventStore } from "./rooms/event-store.ts";
 import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
@@ -30,8 +31,11 @@ import type { Typing } from "./sync/typing.ts";
 import type { Waiters } from "./sync/waiters.ts";
 import type { AccountData } from "./users/account-data.ts";
 import type { Filters } from "./users/filters.ts";
+import type { InvitePermission } from "./users/invite-permission.ts";
+import type { Presence } from "./users/presence.ts";
 import type { Profiles } from "./users/profiles.ts";
 import type { Receipts } from "./users/receipts.ts";
+import type { UserDirectory } from "./users/user-directory.ts";
 import type { UserRules } from "./users/user-rules.ts";
 
 /** Everything the Matrix operations share. Built in one place (matrix.ts) and handed to each group of routes. */
@@ -65,6 +69,10 @@ export interface MatrixContext {
   readonly filters: Filters;
   readonly typing: Typing;
   readonly slidingConnections: Connections;
+  readonly presence: Presence;
+  readonly userDirectory: UserDirectory;
+  readonly invitePermission: InvitePermission;
+  readonly delayedEvents: DelayedEvents;
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;

@@ -78,6 +78,8 @@ export interface FixtureSettings {
   readonly maxUploadSize?: number;
   /** Where requests to others go; nothing can be reached without it. */
   readonly outbound?: Pick<Outbound, "fetch">;
+  /** Further ones, by their variables: `BURROW_MATRIX_PRESENCE`. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const nowhere: Pick<Outbound, "fetch"> = {
@@ -239,6 +241,7 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
       BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
+      ...overrides.environment,
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });

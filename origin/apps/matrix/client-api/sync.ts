@@ -7,6 +7,7 @@ import { createLongPoll, longestWait } from "../sync/long-poll.ts";
 import { parseToken } from "../sync/position.ts";
 import type { StateKey } from "../sync/sync-request.ts";
 import { createSync } from "../sync/sync.ts";
+import { readPresenceState } from "./presence.ts";
 import { queryCount, queryFlag } from "./read-body.ts";
 
 const everything: Filter = parseFilter({});
@@ -25,6 +26,7 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
         const token = query.get("since");
         const since = token === null || token === "" ? undefined : parseToken(token);
         const timeout = queryCount(query, "timeout", 0, longestWait);
+        const presence = readPresenceState(query.get("set_presence") || "online", "set_presence");
         const sync = {
           userId,
           deviceId,
@@ -41,16 +43,21 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
               matrix.log.warn("matrix.to-device.acknowledge.failed", { error });
             });
         }
-        const answer = await longPoll({
-          sync,
-          timeout,
-          signal: call.signal,
-          checkSession: () => sessionOf(matrix.members, call.request),
-        });
-        if (since && !sync.fullState) return answer;
-        // Some MB for whoever is in many rooms. Down to each room: { rooms: { join: { id: … } } }.
-        const text = await stringifyInTurns(answer, 3);
-        return new Response(text, { headers: { "content-type": "application/json" } });
+        const leave = matrix.presence.enter(userId, deviceId, presence);
+        try {
+          const answer = await longPoll({
+            sync,
+            timeout,
+            signal: call.signal,
+            checkSession: () => sessionOf(matrix.members, call.request),
+          });
+          if (since && !sync.fullState) return answer;
+          // Some MB for whoever is in many rooms. Down to each room: { rooms: { join: { id: … } } }.
+          const text = await stringifyInTurns(answer, 3);
+          return new Response(text, { headers: { "content-type": "application/json" } });
+        } finally {
+          leave();
+        }
       },
     },
   ];

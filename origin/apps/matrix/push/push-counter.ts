@@ -23,8 +23,10 @@ export function createPushCounter(parts: {
   subscribers: (room: number, root: string) => ReadonlySet<string>;
   /** The event at `so` notifies these members. */
   ring: (transaction: Transaction, userIds: readonly string[], so: number) => void;
+  /** Whether the member is not to be shown an invitation from the sender. */
+  hidesInvite: (userId: string, sender: string) => boolean;
 }): PushCounter {
-  const { unread, evaluatorOf, ignores, subscribers, ring } = parts;
+  const { unread, evaluatorOf, ignores, subscribers, ring, hidesInvite } = parts;
 
   function followMember(transaction: Transaction, room: Room, { so, pdu }: RoomEvent, member: string): void {
     const membership = pdu.content["membership"];
@@ -75,7 +77,8 @@ export function createPushCounter(parts: {
       };
       for (const userId of room.joined) consider(userId);
       // An invitation notifies somebody who is not in the room yet.
-      if (member !== undefined && pdu.content["membership"] === "invite") consider(member);
+      const isInvite = member !== undefined && pdu.content["membership"] === "invite";
+      if (isInvite && !hidesInvite(member, sender)) consider(member);
       if (users.length === 0) return;
       unread.add(transaction, room.nid, { so, thread, users, highlighted, tweaked });
       ring(transaction, users, so);

@@ -10,6 +10,7 @@ import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
 import type { PushCounter } from "../push/push-counter.ts";
 import type { Stream } from "../store/stream.ts";
 import type { Waiters } from "../sync/waiters.ts";
+import type { DelayedEvents } from "./delayed-events.ts";
 import type { EventStore } from "./event-store.ts";
 import { type Membership, type Room, stateKey } from "./room.ts";
 import { applyState, type RoomStore } from "./room-store.ts";
@@ -52,9 +53,11 @@ export function createAppend(parts: {
   searchIndex: SearchIndex;
   waiters: Waiters;
   pushCounter: PushCounter;
+  delayedEvents: Pick<DelayedEvents, "stateSet">;
   now: () => number;
 }): Append {
-  const { database, stream, rooms, events, threads, searchIndex, waiters, pushCounter, now } = parts;
+  const { database, stream, rooms, events, threads, searchIndex } = parts;
+  const { waiters, pushCounter, delayedEvents, now } = parts;
   const insertEvent = database.prepare(
     `INSERT INTO events (so, room, event_id, type, state_key, sender, origin_ts, pdu, rel_type, relates_to, sender_device, txn_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -121,6 +124,7 @@ export function createAppend(parts: {
       if (before) endState.run(so, room.nid, pdu.type, pdu.state_key, before.so);
       beginState.run(room.nid, pdu.type, pdu.state_key, so);
       applyState(room, event);
+      delayedEvents.stateSet(transaction, room.roomId, pdu.type, pdu.state_key, pdu.sender);
       if (pdu.type === "m.room.member") {
         saveMembership.run(pdu.state_key, room.nid, pdu.content["membership"] as Membership, so);
         concerned.add(pdu.state_key);

@@ -13,6 +13,7 @@ import type {
   SlidingSyncRequest,
 } from "./request.ts";
 import { compileRule, createSelector, type StatePattern, type StateRequest } from "./state-selector.ts";
+import { readPresenceState } from "../client-api/presence.ts";
 import {
   isObject,
   optionalArray,
@@ -54,10 +55,7 @@ export function parseRequest(
   body: JsonObject,
   envelope: Envelope,
 ): SlidingSyncRequest {
-  const { setPresence, pos } = envelope;
-  if (setPresence !== undefined && !["online", "offline", "unavailable"].includes(setPresence)) {
-    throw invalidParam("set_presence must be online, offline or unavailable.");
-  }
+  const { setPresence = "online", pos } = envelope;
   const connId = optionalString(body, "conn_id") ?? "";
   checkName(connId, "conn_id");
   const lists = optionalObject(body, "lists") ?? {};
@@ -72,6 +70,7 @@ export function parseRequest(
     connId,
     pos: pos === undefined || pos === "" ? undefined : parsePos(pos),
     timeout: envelope.timeout,
+    presence: readPresenceState(setPresence, "set_presence"),
     txnId: optionalString(body, "txn_id"),
     lists: new Map(
       entriesOf(lists, "lists", most.lists).map(([name, list]) => {

@@ -1,3 +1,4 @@
+import type { PresenceState } from "../users/presence.ts";
 import type { ListFilter } from "./list-filter.ts";
 import type { Pos } from "./pos.ts";
 import type { StateSelector } from "./state-selector.ts";
@@ -13,6 +14,8 @@ export interface SlidingSyncRequest {
   readonly pos: Pos | undefined;
   /** ms */
   readonly timeout: number;
+  /** How the user is to be shown while the client asks. */
+  readonly presence: PresenceState;
   readonly txnId: string | undefined;
   readonly lists: ReadonlyMap<string, ListRequest>;
   /** By room id. */

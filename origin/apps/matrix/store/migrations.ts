@@ -2,10 +2,12 @@ import type { Migration } from "../../../storage/database.ts";
 import { eventsByTime } from "./migrations/events-by-time.ts";
 import { claimedKeys } from "./migrations/claimed-keys.ts";
 import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
+import { delayedEvents } from "./migrations/delayed-events.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { media } from "./migrations/media.ts";
+import { presence } from "./migrations/presence.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { push } from "./migrations/push.ts";
 import { searchIndex } from "./migrations/search-index.ts";
@@ -31,4 +33,6 @@ export const matrixMigrations: readonly Migration[] = [
   threads,
   eventsByTime,
   searchIndex,
+  presence,
+  delayedEvents,
 ];

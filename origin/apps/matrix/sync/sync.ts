@@ -10,6 +10,7 @@ import { type JoinedRoom, joinedRoom } from "./joined-room.ts";
 import { createLazyMembers, type LazyMembers } from "./lazy-members.ts";
 import { type LeftRoom, leftRoom } from "./left-room.ts";
 import { formatToken, type Position } from "./position.ts";
+import { presenceEvents } from "./presence-section.ts";
 import { isNewlyJoined } from "./stay.ts";
 import { isUnwanted, strippedStateFor } from "./stripped-state.ts";
 import type { EventList, SyncRequest } from "./sync-request.ts";
@@ -98,17 +99,19 @@ function putTogether(matrix: MatrixContext, parts: Parts, rooms: Rooms): SyncRes
     : { changed: lost ? [...matrix.memberships.sharers(request.userId)] : [], left: [] };
   const listsChanged = lists.changed.length > 0 || lists.left.length > 0;
   const roomsChanged = Object.keys(rooms).length > 0;
+  const presence = presenceEvents(matrix, request);
   return {
     answer: {
       ...shell(matrix, request, next),
       ...(roomsChanged && { rooms }),
-      ...(!since && { presence: { events: [] } }),
+      ...((!since || presence.length > 0) && { presence: { events: presence } }),
       ...(global.length > 0 && { account_data: { events: global } }),
       ...(toDevice.length > 0 && { to_device: { events: toDevice } }),
       ...(listsChanged && { device_lists: lists }),
     },
     next,
-    empty: !roomsChanged && !listsChanged && global.length === 0 && toDevice.length === 0,
+    empty:
+      !roomsChanged && !listsChanged && global.length === 0 && toDevice.length === 0 && presence.length === 0,
   };
 }
 
