@@ -1,3 +1,5 @@
+import type { RatesPerMinute } from "../members/rate-limits.ts";
+
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
   readonly mode: Mode;
@@ -43,6 +45,10 @@ export interface MatrixConfig {
   readonly maxUploadSize: number;
   /** Whether members may publish rooms for each other to find. Without an account nobody ever sees one (M3). */
   readonly roomDirectory: "closed" | "members";
+  /** How the server itself is called and shown in the rooms of its notices; the avatar may be empty. */
+  readonly notices: { readonly name: string; readonly avatar: string };
+  /** Undefined: there are none. */
+  readonly rateLimits: RatesPerMinute | undefined;
 }
 
 export interface TunnelConfig {

@@ -33,6 +33,20 @@ export const settings = {
   "matrix.default_room_version": setting("11", oneOf("10", "11", "12")),
   "matrix.max_upload_size": setting(99_000_000, readBytes),
   "matrix.room_directory": setting<"closed" | "members">("closed", oneOf("closed", "members")),
+  "matrix.notices_name": setting("Server notices", readText),
+  "matrix.notices_avatar": setting("", readMediaAddress),
+  "matrix.rate_limits.enabled": setting(true, readBoolean),
+  "matrix.rate_limits.login": setting(30, readRate),
+  "matrix.rate_limits.registration": setting(30, readRate),
+  "matrix.rate_limits.uploads": setting(120, readRate),
+  "matrix.rate_limits.messages": setting(600, readRate),
+  "matrix.rate_limits.invites": setting(120, readRate),
+  "matrix.rate_limits.rooms": setting(60, readRate),
+  "matrix.rate_limits.joins": setting(120, readRate),
+  "matrix.rate_limits.keys": setting(600, readRate),
+  "matrix.rate_limits.reports": setting(20, readRate),
+  "matrix.rate_limits.profiles": setting(60, readRate),
+  "matrix.rate_limits.search": setting(120, readRate),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
@@ -242,6 +256,22 @@ function readCount(value: unknown): number {
     throw new SettingError("must be a whole number from 0 to 1000");
   }
   return value;
+}
+
+/** A minute's worth, for one device. */
+function readRate(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1 || value > 1_000_000) {
+    throw new SettingError("must be a whole number a minute, from 1 to 1000000");
+  }
+  return value;
+}
+
+function readMediaAddress(value: unknown): string {
+  const text = readText(value);
+  if (text !== "" && !/^mxc:\/\/[^/]{1,255}\/[\w.~-]{1,255}$/.test(text)) {
+    throw new SettingError('must be the address of an uploaded picture, such as "mxc://example.org/abc"');
+  }
+  return text;
 }
 
 function readWorkerName(value: unknown): string {
