@@ -59,7 +59,10 @@ after(async () => {
 
 /** The operations, and each path once more with a method that none of them has. */
 function allOperations(): Operation[] {
-  const operations = operationsOf(home.origin.apps.flatMap((app) => app.routes.routes));
+  // The owner's own are for owners: test/apps/matrix/admin-api/bad-input.test.ts.
+  const operations = operationsOf(home.origin.apps.flatMap((app) => app.routes.routes)).filter(
+    ({ path }) => !path.startsWith("/_burrow/"),
+  );
   const paths = new Set(operations.map((operation) => operation.path));
   return [...operations, ...[...paths].map((path) => ({ method: "PATCH", path }))];
 }
@@ -183,7 +186,7 @@ async function attackOperation(operation: Operation, stage: Stage): Promise<void
 const complaintsInLog = (): string[] => log.filter((line) => line.includes('"level":"error"'));
 
 test("no operation fails, tells of the inside, or does half of what it refuses", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const untouched = await setStage();
   for (const operation of allOperations()) {

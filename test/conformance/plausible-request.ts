@@ -58,6 +58,7 @@ const roomKey = {
 const client = "/_matrix/client/v3";
 const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
 const room = `${client}/rooms/:roomId`;
+const owners = "/_burrow/admin/v1";
 
 /** By method and path, as the operation is registered. */
 const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
@@ -144,6 +145,25 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   [`PUT ${room}/state/:eventType/`, event],
   [`PUT ${room}/state/:eventType/:stateKey`, event],
   [`PUT ${room}/send/:eventType/:txnId`, event],
+  [`POST ${room}/report`, reason],
+  [`POST ${room}/report/:eventId`, reason],
+  [`POST ${client}/users/:userId/report`, reason],
+  ["PUT /_matrix/client/v1/admin/suspend/:userId", () => ({ suspended: false })],
+  ["PUT /_matrix/client/v1/admin/lock/:userId", () => ({ locked: false })],
+  [`POST ${owners}/members`, () => ({ name: "dora", password: "violet anchor biscuit" })],
+  [`POST ${owners}/members/:name/password`, () => ({ password: "violet anchor biscuit" })],
+  [`PUT ${owners}/members/:name/suspended`, () => ({ suspended: false })],
+  [`PUT ${owners}/members/:name/locked`, () => ({ locked: false })],
+  [`POST ${owners}/members/:name/deactivate`, () => ({ erase: false })],
+  [`POST ${owners}/members/:name/redact`, ({ roomId }) => ({ room_id: roomId, reason: "because" })],
+  [`POST ${owners}/invites`, () => ({ name: "for dora", uses: 1, expires_in_seconds: 60 })],
+  [`DELETE ${owners}/rooms/:roomId`, reason],
+  [`POST ${owners}/rooms/:roomId/purge-history`, () => ({ before: "2020-01-01T00:00:00Z" })],
+  [
+    `POST ${owners}/notices`,
+    () => ({ members: ["ben"], text: "hello", content: { msgtype: "m.text", body: "hello" } }),
+  ],
+  [`POST ${owners}/reports/:id/resolve`, () => ({ note: "seen" })],
   [`PUT ${room}/redact/:eventId/:txnId`, reason],
   [
     `POST ${client}/user/:userId/filter`,

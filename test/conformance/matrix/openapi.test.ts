@@ -12,6 +12,7 @@ import { createFixture, type Fixture, password, type User } from "../../apps/mat
 import { createDevice } from "./device.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
+import { driveModeration } from "./drive-moderation.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/matrix-spec", import.meta.url));
 const skip = existsSync(folder) ? false : "skipped: not present: the specification's data beside the project";
@@ -481,13 +482,14 @@ test("keys and messages between devices", { skip }, async () => {
   await drive("GET", "/v3/keys/changes", {}, { as: ada, query: { from: start, to: body.next_batch } });
 });
 
+test("moderation", { skip }, () => driveModeration(driver, fixture, ada, ben));
 test("backups of room keys", { skip }, () => driveKeyBackups(driver, ada));
 
 test("no built operation was left out", { skip }, () => {
   const named = new Set([...specification.operations].map(unnamed));
   const built = fixture.routes
     .map(({ method, path }) => `${method} ${path}`)
-    .filter((route) => !/^(ALL|OPTIONS) /.test(route) && !route.includes("/client/r0/"))
+    .filter((route) => !/^(ALL|OPTIONS) /.test(route) && !/\/client\/r0\/| \/_burrow\//.test(route))
     .map(unnamed);
   assert.deepEqual(
     built.filter((route) => named.has(route) && !driver.driven.has(route)),

@@ -41,7 +41,7 @@ export function accountDataRoutes(matrix: MatrixContext): Route[] {
   return [`${user}/account_data/:type`, `${user}/rooms/:roomId/account_data/:type`].flatMap(
     (path): Route[] => [
       { method: "GET", path, access: "member", handle: get },
-      { method: "PUT", path, access: "member", handle: put },
+      { method: "PUT", path, access: "reading", handle: put },
     ],
   );
 }

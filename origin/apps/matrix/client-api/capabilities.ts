@@ -2,6 +2,9 @@ import { roomVersions } from "../events/room-version.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Route } from "../route.ts";
 
+/** §m.account_moderation: said to those who may. */
+const ownersCapabilities = { "m.account_moderation": { suspend: true, lock: true } };
+
 export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
   const capabilities = {
     "m.change_password": { enabled: true },
@@ -23,7 +26,9 @@ export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
       method: "GET",
       path: "/_matrix/client/v3/capabilities",
       access: "member",
-      handle: () => ({ capabilities }),
+      handle: ({ requester }) => ({
+        capabilities: requester.owner ? { ...capabilities, ...ownersCapabilities } : capabilities,
+      }),
     },
   ];
 }

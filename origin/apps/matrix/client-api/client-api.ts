@@ -4,6 +4,7 @@ import type { Route } from "../route.ts";
 import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";
 import { accountDeactivationRoutes } from "./account-deactivation.ts";
+import { adminRoutes } from "./admin.ts";
 import { administrativeContactRoutes } from "./administrative-contact.ts";
 import { banningRoutes } from "./banning.ts";
 import { capabilitiesRoutes } from "./capabilities.ts";
@@ -37,6 +38,7 @@ import { refreshRoutes } from "./refresh.ts";
 import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
+import { reportContentRoutes } from "./report-content.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
@@ -108,6 +110,9 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...keyBackupRoutes(matrix),
     ...toDeviceRoutes(matrix),
     ...dehydratedDeviceRoutes(matrix),
+    // Moderation
+    ...adminRoutes(matrix),
+    ...reportContentRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),
     ...voipRoutes(),

@@ -1,7 +1,7 @@
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden, MatrixError } from "../matrix-error.ts";
-import type { Answer, Call, Route } from "../route.ts";
+import { type Answer, type Call, lockedOut, type Route } from "../route.ts";
 import { openSession, readDevice, readName } from "../sign-in.ts";
 import { requireString } from "./read-body.ts";
 import { discovery } from "./wellknown.ts";
@@ -28,13 +28,8 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers): Ro
     const member = await members.verifyPassword(name, password);
     call.context.guess = member ? "ok" : "failed";
     if (!member) throw forbidden("The user name or the password is wrong.");
-    if (member.state === "suspended") {
-      throw new MatrixError(
-        403,
-        "M_USER_SUSPENDED",
-        "This account is suspended. Ask the owner of this server.",
-      );
-    }
+    // §Account suspension lets a suspended member sign in: the new session is as suspended.
+    if (member.lockedAt !== null) throw lockedOut();
     return { ...(await openSession(matrix, following, member, device)), well_known: discovery(matrix) };
   }
 
@@ -45,6 +40,6 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers): Ro
       access: "public",
       handle: () => ({ flows: [{ type: loginType }] }),
     },
-    { method: "POST", path: "/_matrix/client/v3/login", access: "public", handle: login },
+    { method: "POST", path: "/_matrix/client/v3/login", access: "public", limit: "login", handle: login },
   ];
 }
