@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import type { Config } from "./config/config.ts";
+import type { Alerts } from "./host/alerts/alerts.ts";
 import type { Log } from "./host/log.ts";
 import type { HttpEnv } from "./http/request-context.ts";
 import type { Members } from "./members/members.ts";
@@ -11,6 +12,8 @@ export interface AppContext {
   readonly config: Config;
   readonly log: Log;
   readonly members: Members;
+  /** Tells the owner. */
+  readonly alerts: Pick<Alerts, "raise" | "clear">;
   readonly blobs: BlobStore;
   /** Unix time in milliseconds. An argument, so that a test can hold it still. */
   readonly now: () => number;

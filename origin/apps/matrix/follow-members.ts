@@ -94,6 +94,10 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     matrix.dehydratedDevices.remove(transaction, userId);
     matrix.keyBackups.removeAll(transaction, userId);
   }
+  if (change.kind === "erased") {
+    matrix.profiles.erase(transaction, userId);
+    matrix.erasedUsers.add(transaction, userId, matrix.stream.next(transaction));
+  }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));
 }

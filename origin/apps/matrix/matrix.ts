@@ -1,4 +1,6 @@
 import type { App, AppContext } from "../../app.ts";
+import { createRateLimits } from "../../members/rate-limits.ts";
+import { adminApiRoutes } from "./admin-api/admin-api.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
 import { createCrossSigning } from "./e2ee/cross-signing.ts";
 import { createDehydratedDevices } from "./e2ee/dehydrated-devices.ts";
@@ -8,7 +10,15 @@ import { createKeyBackups } from "./e2ee/key-backups.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
 import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
+import { createJobs } from "./jobs/jobs.ts";
+import { runJobs } from "./jobs/run-jobs.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { deleteRoom } from "./moderation/delete-room.ts";
+import { purgeHistory } from "./moderation/purge-history.ts";
+import { redactMember } from "./moderation/redact-member.ts";
+import { createReports } from "./moderation/reports.ts";
+import { createRoomSummaries } from "./moderation/room-summaries.ts";
+import { sendNotices } from "./moderation/server-notices.ts";
 import { createPushCounter } from "./push/push-counter.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
@@ -25,9 +35,11 @@ import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
 import { createTyping } from "./sync/typing.ts";
 import { createWaiters } from "./sync/waiters.ts";
+import { serverNoticeRoutes } from "./testing/server-notice.ts";
 import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
+import { createErasedUsers } from "./users/erased-users.ts";
 import { createFilters } from "./users/filters.ts";
 import { createProfiles } from "./users/profiles.ts";
 import { createReceipts } from "./users/receipts.ts";
@@ -41,10 +53,17 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   const matrix = createMatrixContext(context);
   const { config, members, log, now } = matrix;
   const following = followMembers(matrix);
+  const jobs = runJobs(matrix, {
+    "delete-room": deleteRoom,
+    "purge-history": purgeHistory,
+    "redact-member": redactMember,
+    "send-notices": sendNotices,
+  });
   const expire = (): void => {
     matrix.transactions
       .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
+    matrix.jobs.expire().catch((error: unknown) => log.error("matrix.jobs.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
     matrix.slidingConnections
       .expire()
@@ -59,14 +78,26 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     host: "apex",
     matrix,
     routes: buildRoutes(
-      [...clientApiRoutes(matrix, createUia(now), following), ...sharedSecretRoutes(matrix, following)],
-      { serverName: config.serverName, members, log, now },
+      [
+        ...clientApiRoutes(matrix, createUia(now), following),
+        ...adminApiRoutes(matrix, following),
+        ...sharedSecretRoutes(matrix, following),
+        ...serverNoticeRoutes(matrix),
+      ],
+      {
+        serverName: config.serverName,
+        members,
+        limits: createRateLimits(config.matrix.rateLimits),
+        log,
+        now,
+      },
     ),
     backup: { databases: ["matrix"], blobs: [] },
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
       await following.close();
+      await jobs.close();
       await matrix.keyBackups.close();
     },
   };
@@ -122,6 +153,10 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const toDevice = createToDevice({ database, stream, waiters, userDevices });
   const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
   const keyBackups = createKeyBackups({ database, stream, log });
+  const erasedUsers = createErasedUsers(database);
+  const reports = createReports({ database, alerts: context.alerts, now });
+  const jobs = createJobs(database, now);
+  const roomSummaries = createRoomSummaries(database);
 
   return {
     config,
@@ -153,5 +188,9 @@ function createMatrixContext(context: AppContext): MatrixContext {
     toDevice,
     dehydratedDevices,
     keyBackups,
+    erasedUsers,
+    reports,
+    jobs,
+    roomSummaries,
   };
 }

@@ -5,6 +5,7 @@ import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
+import type { Alert } from "../../../origin/host/alerts/alert.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
@@ -64,6 +65,8 @@ export interface Fixture {
   restart(): Promise<void>;
   /** The same, and in between something happens to the members without the app's knowing. */
   whileMatrixIsDown(happens: (members: Members) => Promise<unknown>): Promise<void>;
+  /** The owner's alerts that are open, by id. */
+  readonly alerts: ReadonlyMap<string, Alert>;
   /** The lines of the log: an unexpected error shows here. */
   readonly log: readonly string[];
   close(): Promise<void>;
@@ -73,6 +76,8 @@ export interface Fixture {
 export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
+  /** Rates a minute by name, such as `messages`; without any there are no limits. */
+  readonly rateLimits?: Readonly<Record<string, number>>;
 }
 
 /** Call `close` in `after`. */
@@ -80,8 +85,9 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   const folder = await mkdtemp(join(tmpdir(), "burrow-matrix-"));
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
+  const alerts = new Map<string, Alert>();
   const config = makeConfig(folder, overrides);
-  let server = startServer(folder, config, clock, log);
+  let server = startServer(folder, config, clock, log, alerts);
 
   async function invite(uses = 1): Promise<string> {
     await claim(server.members);
@@ -101,6 +107,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
     },
     clock,
     log,
+    alerts,
     invite,
     async request(method, path, options = {}) {
       const url = `http://burrow.localhost${/^\/v\d/.test(path) ? `/_matrix/client${path}` : path}`;
@@ -149,7 +156,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
     },
     async restart() {
       await server.stop();
-      server = startServer(folder, config, clock, log);
+      server = startServer(folder, config, clock, log, alerts);
     },
     async whileMatrixIsDown(happens) {
       await server.app.close?.();
@@ -171,7 +178,13 @@ async function claim(members: Members): Promise<void> {
   if (!members.claimed()) await members.createOwner({ name: ownerName, password });
 }
 
-function startServer(folder: string, config: Config, clock: { now: number }, lines: string[]) {
+function startServer(
+  folder: string,
+  config: Config,
+  clock: { now: number },
+  lines: string[],
+  alerts: Map<string, Alert>,
+) {
   const now = (): number => clock.now;
   const databases: Database[] = [];
   const open = (name: string, migrations: readonly Migration[]): Database => {
@@ -195,6 +208,10 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
     config,
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
+    alerts: {
+      raise: (alert) => void alerts.set(alert.id, alert),
+      clear: (id) => void alerts.delete(id),
+    },
     blobs: openBlobStore(join(folder, "blobs")),
     now,
     openDatabase: open,
@@ -218,6 +235,13 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_SERVER_NAME: "burrow.localhost",
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
+      BURROW_MATRIX_RATE_LIMITS_ENABLED: String(overrides.rateLimits !== undefined),
+      ...Object.fromEntries(
+        Object.entries(overrides.rateLimits ?? {}).map(([name, rate]) => [
+          `BURROW_MATRIX_RATE_LIMITS_${name.toUpperCase()}`,
+          String(rate),
+        ]),
+      ),
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });

@@ -3,7 +3,7 @@ import { canonicalJson } from "../events/canonical-json.ts";
 import type { JsonObject, RoomEvent } from "../events/event.ts";
 import { actionLevel, userLevel } from "../events/power-levels.ts";
 import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
-import { localpartOf, type MatrixContext } from "../matrix-context.ts";
+import { localpartOf, type MatrixContext, serverUserOf } from "../matrix-context.ts";
 import { localMember } from "../users/local-member.ts";
 import { requireJoined } from "./access.ts";
 import { type Room, membershipOf, stateOf } from "./room.ts";
@@ -106,7 +106,8 @@ export function setMembership(
   const { join_authorised_via_users_server: _, ...given } = draft.content;
   const membership = given["membership"];
   const mayBring = membership === "join" || membership === "invite" || membership === "knock";
-  if (membership === "invite" && sender !== target) checkInvitable(matrix, target);
+  if (membership === "invite" && sender !== target) checkInvitable(matrix, sender, target);
+  if (membership === "leave" && sender === target) checkMayDecline(matrix, room, target);
   const voucher = membership === "join" && sender === target ? voucherFor(matrix, room, target) : undefined;
   const content: JsonObject = {
     ...(mayBring && profileOf(matrix, target)),
@@ -139,7 +140,7 @@ function profileOf(matrix: MatrixContext, userId: string): JsonObject {
 }
 
 /** There is no federation: only accounts of this server can be invited. §Invite permission: some want no invitations. */
-function checkInvitable(matrix: MatrixContext, target: string): void {
+function checkInvitable(matrix: MatrixContext, sender: string, target: string): void {
   if (localpartOf(matrix, target) === undefined) {
     throw forbidden(
       `${target} is not on this server, which does not talk to others: nobody there can be reached.`,
@@ -147,10 +148,23 @@ function checkInvitable(matrix: MatrixContext, target: string): void {
   }
   const member = localMember({ members: matrix.members, serverName: matrix.config.serverName }, target);
   if (!member || member.state === "deactivated") throw notFound(`There is no account ${target} here.`);
+  // What the server has to say reaches everyone.
+  if (sender === serverUserOf(matrix)) return;
   const permission = matrix.accountData.get(target, 0, "m.invite_permission_config");
   if (permission?.["default_action"] === "block") {
     throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations.`);
   }
+}
+
+/** §Server Notices: nobody turns them down unread. Who has been in may leave. */
+function checkMayDecline(matrix: MatrixContext, room: Room, target: string): void {
+  if (membershipOf(room, target) !== "invite") return;
+  if (room.get("m.room.create", "")?.sender !== serverUserOf(matrix)) return;
+  throw new MatrixError(
+    403,
+    "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM",
+    "This is where the server tells you what you should know. Look into it first.",
+  );
 }
 
 /**

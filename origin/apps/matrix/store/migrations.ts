@@ -4,6 +4,7 @@ import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
+import { moderation } from "./migrations/moderation.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 
@@ -21,4 +22,5 @@ export const matrixMigrations: readonly Migration[] = [
   dehydratedDevices,
   claimedKeys,
   slidingSyncConnections,
+  moderation,
 ];
