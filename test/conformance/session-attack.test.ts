@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { RESUMABLE_UPLOAD_PATH } from "../../shared/limits.ts";
 import { type House, openHouse } from "../apps/matrix/rooms/house.ts";
 import { type Operation, operationsOf } from "./plausible-request.ts";
 import { type Visit, walk, worldOf } from "./walk.ts";
@@ -19,7 +20,15 @@ const open = [
   "POST /_matrix/client/v3/register",
   "GET /_matrix/client/v3/register/available",
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
+  // Says of every alias that there is none.
+  "GET /_matrix/client/v3/directory/room/:roomAlias",
+  // Says of every room that it is not listed.
+  "GET /_matrix/client/v3/directory/list/room/:roomId",
   "GET /_matrix/federation/v1/version",
+  // Frozen: 404 to everyone.
+  "GET /_matrix/media/v3/download/:serverName/:mediaId",
+  "GET /_matrix/media/v3/download/:serverName/:mediaId/:fileName",
+  "GET /_matrix/media/v3/thumbnail/:serverName/:mediaId",
   "GET /_matrix/key/v2/query",
   "POST /_matrix/key/v2/query",
 ];
@@ -79,7 +88,16 @@ const forbiddenToSuspended = [
   "PUT directory/room/:roomAlias",
   "DELETE directory/room/:roomAlias",
   "PUT directory/list/room/:roomId",
-].map((operation) => operation.replace(" ", " /_matrix/client/v3/"));
+  "POST rooms/:roomId/upgrade",
+]
+  .map((operation) => operation.replace(" ", " /_matrix/client/v3/"))
+  .concat(
+    "POST /_matrix/media/v3/upload",
+    "PUT /_matrix/media/v3/upload/:serverName/:mediaId",
+    "POST /_matrix/media/v1/create",
+    `POST ${RESUMABLE_UPLOAD_PATH}`,
+    ...["PATCH", "DELETE"].map((method) => `${method} ${RESUMABLE_UPLOAD_PATH}/:uploadId`),
+  );
 
 test("a suspended member may read, leave and mind their own keys and devices, and nothing else", async () => {
   const { fixture, ada } = house;

@@ -11,6 +11,7 @@ import type { ToDevice } from "./e2ee/to-device.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Reports } from "./moderation/reports.ts";
 import type { RoomSummaries } from "./moderation/room-summaries.ts";
+import type { Media } from "./media/media.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
 import type { Append } from "./rooms/append.ts";
@@ -60,6 +61,7 @@ export interface MatrixContext {
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;
   readonly toDevice: ToDevice;
+  readonly media: Media;
   readonly dehydratedDevices: DehydratedDevices;
   readonly keyBackups: KeyBackups;
   readonly erasedUsers: ErasedUsers;

@@ -19,6 +19,7 @@ import { redactMember } from "./moderation/redact-member.ts";
 import { createReports } from "./moderation/reports.ts";
 import { createRoomSummaries } from "./moderation/room-summaries.ts";
 import { sendNotices } from "./moderation/server-notices.ts";
+import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
@@ -65,6 +66,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.jobs.expire().catch((error: unknown) => log.error("matrix.jobs.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
     matrix.slidingConnections
       .expire()
       .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
@@ -92,10 +94,11 @@ export function createMatrixApp(context: AppContext): MatrixApp {
         now,
       },
     ),
-    backup: { databases: ["matrix"], blobs: [] },
+    backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
+      await matrix.media.close();
       await following.close();
       await jobs.close();
       await matrix.keyBackups.close();
@@ -158,6 +161,15 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const jobs = createJobs(database, now);
   const roomSummaries = createRoomSummaries(database);
 
+  const media = createMedia({
+    config,
+    database,
+    blobs: context.blobs,
+    outbound: context.outbound,
+    log,
+    now,
+  });
+
   return {
     config,
     log,
@@ -186,6 +198,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     crossSigning,
     deviceLists,
     toDevice,
+    media,
     dehydratedDevices,
     keyBackups,
     erasedUsers,

@@ -7,6 +7,7 @@ import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import type { Alert } from "../../../origin/host/alerts/alert.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
 import { createKdf } from "../../../origin/members/kdf.ts";
@@ -30,7 +31,7 @@ export interface User {
 
 export interface Reply {
   readonly status: number;
-  /** The parsed body; undefined when it is empty. */
+  /** The body, parsed where it is JSON; undefined when it is empty. */
   // oxlint-disable-next-line typescript/no-explicit-any -- the server's word is what a test checks, not what it assumes
   readonly body: any;
   readonly headers: Headers;
@@ -78,6 +79,7 @@ export interface FixtureSettings {
   readonly roomDirectory?: string;
   /** Rates a minute by name, such as `messages`; without any there are no limits. */
   readonly rateLimits?: Readonly<Record<string, number>>;
+  readonly maxUploadSize?: number;
 }
 
 /** Call `close` in `after`. */
@@ -136,7 +138,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
       return {
         status: response.status,
         headers: response.headers,
-        body: answer === "" ? undefined : JSON.parse(answer),
+        body: answer === "" ? undefined : isJson(response) ? JSON.parse(answer) : answer,
         guess: context.guess,
       };
     },
@@ -170,6 +172,8 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   };
   return fixture;
 }
+
+const isJson = (response: Response): boolean => response.headers.get("content-type") === "application/json";
 
 /** The owner's name in the fixture; everyone else is a member. */
 export const ownerName = "keeper";
@@ -213,6 +217,7 @@ function startServer(
       clear: (id) => void alerts.delete(id),
     },
     blobs: openBlobStore(join(folder, "blobs")),
+    outbound: { fetch: () => Promise.reject(new OutboundError("unreachable")) },
     now,
     openDatabase: open,
   });
@@ -234,6 +239,7 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MODE: "development",
       BURROW_SERVER_NAME: "burrow.localhost",
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
+      BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
       BURROW_MATRIX_RATE_LIMITS_ENABLED: String(overrides.rateLimits !== undefined),
       ...Object.fromEntries(

@@ -2,12 +2,8 @@ import type { Fixture, User } from "../../apps/matrix/fixture.ts";
 import type { Driver } from "./drive.ts";
 
 /** Reports, whois, suspension and lock, by the owner and by members. */
-export async function driveModeration(
-  { drive }: Driver,
-  fixture: Fixture,
-  ada: User,
-  ben: User,
-): Promise<void> {
+export async function driveModeration(driver: Driver, fixture: Fixture, ada: User, ben: User): Promise<void> {
+  const drive: Driver["drive"] = (...request) => driver.drive(...request);
   const keeper = await fixture.user("keeper");
   const { room_id: roomId } = (await drive("POST", "/v3/createRoom", {}, { as: ada, body: {} })).body;
   const sent = await drive(

@@ -5,6 +5,7 @@ import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { moderation } from "./migrations/moderation.ts";
+import { media } from "./migrations/media.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 
@@ -17,6 +18,7 @@ import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts
 export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
+  media,
   publishedRooms,
   keyBackups,
   dehydratedDevices,

@@ -96,7 +96,7 @@ test("a deleted room is gone for everyone, in all tables, and stays so over a re
   assert.equal(job.done, job.total, "the progress ends where it said");
 
   for (const user of [ada, ben, cleo]) {
-    refused(await house.act(user, "join", room), 403, "M_FORBIDDEN");
+    refused(await house.act(user, "join", room), 404, "M_NOT_FOUND");
     assert.ok(!(await house.call(user, "GET", "/joined_rooms")).body.joined_rooms.includes(room));
   }
   refused(
@@ -115,7 +115,7 @@ test("a deleted room is gone for everyone, in all tables, and stays so over a re
   for (const table of tablesOfRooms()) assert.equal(rowsOf(table, room), kept[table] ?? 0, table);
 
   await fixture.restart();
-  refused(await house.act(ben, "join", room), 403, "M_FORBIDDEN");
+  refused(await house.act(ben, "join", room), 404, "M_NOT_FOUND");
   accepted(await house.act(ben, "forget", room));
 });
 
