@@ -10,7 +10,11 @@ const areas = ["members", "matrix", "host"] as const;
 
 /** Figures from counters that are kept as things happen: asking for them holds nobody up. */
 export function statisticsRoutes(matrix: MatrixContext): OwnersOperation[] {
-  const { members, roomSummaries, reports, config, now } = matrix;
+  const { members, roomSummaries, reports, config, database, now } = matrix;
+  // A row for each holder, not for each file.
+  const mediaBytes = database.prepare<{ bytes: number }>(
+    "SELECT coalesce(sum(bytes), 0) AS bytes FROM media_usage",
+  );
 
   async function statistics(): Promise<Answer> {
     const all = members.list();
@@ -32,6 +36,7 @@ export function statisticsRoutes(matrix: MatrixContext): OwnersOperation[] {
       rooms,
       events,
       event_bytes: bytes,
+      media_bytes: mediaBytes.get()?.bytes ?? 0,
       open_reports: reports.openCount(),
       database_bytes: await databaseBytes(config.dataDir),
     };

@@ -130,7 +130,10 @@ test("the statistics count what there is", async () => {
   const earlier = (await keeper.ask("GET", "/statistics")).body;
   const room = await house.make(ada);
   await house.say(ada, room, "one more");
+  const picture = { token: ada.token, body: "0123456789", headers: { "content-type": "text/plain" } };
+  accepted(await house.fixture.request("POST", "/_matrix/media/v3/upload", picture));
   const { body } = await keeper.ask("GET", "/statistics");
+  assert.equal(body.media_bytes, earlier.media_bytes + 10);
   assert.equal(body.rooms, earlier.rooms + 1);
   assert.ok(body.events > earlier.events && body.event_bytes > earlier.event_bytes);
   assert.ok(body.members.seen_today >= 2 && body.members.total >= 4);
