@@ -32,7 +32,7 @@ test("SIGKILL while delayed events come due: none is lost and none sent twice", 
     const answer = await client.request({ method, path: `/_matrix/client/${path}`, token, body });
     assert.equal(answer.status, 200, `${method} ${path}: ${answer.text}`);
     // oxlint-disable-next-line no-explicit-any -- as the server says it
-    return answer.json() as any;
+    return answer.json<any>();
   }
   const identifier = { type: "m.id.user", user: "dora" };
   const password = "the owner's long password";

@@ -143,7 +143,8 @@ test(`what was acknowledged is there after each of ${rounds} SIGKILLs, and nothi
     let isAlive = true;
     // An answer that does not come is no acknowledgement; a wrong one is a finding.
     const keepOn = async (work: () => Promise<void>): Promise<void> => {
-      while (isAlive) {
+      for (;;) {
+        if (!isAlive) return;
         await work().catch((error: unknown) => {
           if (error instanceof assert.AssertionError) throw error;
           isAlive = false;

@@ -264,29 +264,19 @@ function admit(
   const token = bearerToken(request);
   if (!token) throw new MatrixError(401, "M_MISSING_TOKEN", "Sign in first: the access token is missing.");
   const found = members.authenticate(token);
-  switch (found.kind) {
-    case "unknown":
-      throw new MatrixError(
-        401,
-        "M_UNKNOWN_TOKEN",
-        "This access token is not valid any more. Sign in again.",
-        {
-          soft_logout: false,
-        },
-      );
-    case "expired":
-      throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This access token has expired. Refresh it.", {
-        soft_logout: true,
-      });
-    case "locked":
-      if (allowed !== "locked") throw lockedOut();
-      return { session: found.session, suspended: true };
-    case "suspended":
-      if (allowed !== "nothing") return { session: found.session, suspended: true };
-      throw suspendedFromThis();
-    case "ok":
-      return { session: found.session, suspended: false };
+  if (found.kind === "unknown") {
+    throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This access token is not valid any more. Sign in again.", {
+      soft_logout: false,
+    });
   }
+  if (found.kind === "expired") {
+    throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This access token has expired. Refresh it.", {
+      soft_logout: true,
+    });
+  }
+  if (found.kind === "locked" && allowed !== "locked") throw lockedOut();
+  if (found.kind === "suspended" && allowed === "nothing") throw suspendedFromThis();
+  return { session: found.session, suspended: found.kind !== "ok" };
 }
 
 export const suspendedFromThis = (): MatrixError =>

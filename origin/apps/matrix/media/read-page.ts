@@ -57,7 +57,8 @@ export async function readPage(text: string): Promise<PageFacts> {
       if (name === "title") note("title", title ?? "");
     },
   });
-  for (let at = 0; at < text.length && !isOver; at += sliceLength) {
+  for (let at = 0; at < text.length; at += sliceLength) {
+    if (isOver) break;
     parser.write(text.slice(at, at + sliceLength));
     await turn();
   }

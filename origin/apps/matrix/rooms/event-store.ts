@@ -145,13 +145,13 @@ export function createEventStore(database: Database): EventStore {
     at: (positions) => at.all(JSON.stringify(positions)).map((row) => toEvent(row, row.room_id)),
     *positionsByTime(room, time, direction, most) {
       const statement = direction === "f" ? later : earlier;
-      let last: TimeRow = { time, so: direction === "f" ? 0 : Number.MAX_SAFE_INTEGER };
+      let reached: TimeRow = { time, so: direction === "f" ? 0 : Number.MAX_SAFE_INTEGER };
       // The first one nearly always does.
       for (let batch = 10, seen = 0; seen < most; seen += batch, batch = 1000) {
-        const rows = statement.all(room.nid, last.time, last.so, batch);
+        const rows = statement.all(room.nid, reached.time, reached.so, batch);
         for (const row of rows) yield row.so;
         if (rows.length < batch) return;
-        last = rows.at(-1) ?? last;
+        reached = rows.at(-1) ?? reached;
       }
     },
     replacedBy(events) {

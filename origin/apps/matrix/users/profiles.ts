@@ -109,8 +109,8 @@ export function createProfiles(
     },
     erase: (_transaction, userId) => void save.run(userId, "{}"),
     async set(userId, field, value) {
-      const shown = field === "displayname" || field === "avatar_url";
-      const joined = shown ? memberships.joinedRooms(userId) : [];
+      const isShown = field === "displayname" || field === "avatar_url";
+      const joined = isShown ? memberships.joinedRooms(userId) : [];
       for (let start = 0; start === 0 || start < joined.length; start += roomsPerWrite) {
         await database.write((transaction) => {
           if (start === 0) change(userId, field, value);

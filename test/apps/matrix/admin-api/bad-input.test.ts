@@ -33,7 +33,7 @@ test("no operation of the owner's fails or tells of the inside, whatever it is s
     const good = fillPath(path, known);
     const ask = async (at: string, body?: unknown): Promise<void> => {
       const { status, body: told } = await fixture.request(method, at, { token: user.token, body });
-      const what = `${method} ${at} ${String(JSON.stringify(body)).slice(0, 300)} → ${status} ${JSON.stringify(told)}`;
+      const what = `${method} ${at} ${(JSON.stringify(body) ?? "").slice(0, 300)} → ${status} ${JSON.stringify(told)}`;
       assert.ok(status < 500, what);
       if (status >= 400) assert.equal(typeof told.errcode, "string", what);
       assert.doesNotMatch(JSON.stringify(told), traces, what);
