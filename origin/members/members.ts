@@ -164,6 +164,7 @@ export interface Members {
   deactivate(memberId: number, options?: { erase?: boolean }): Promise<void>;
 
   // Sessions
+  /** Throws locked. A suspended member may, and the session is as suspended (specification §Account suspension). */
   openSession(memberId: number, request: DeviceRequest): Promise<OpenedSession>;
   /** Looked up at every request, so that a revocation holds on the next one. */
   authenticate(accessToken: string): Authentication;

@@ -114,7 +114,7 @@ export function createSessions(options: {
     endInside,
     open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, address }) =>
       database.write(() => {
-        accounts.require(memberId);
+        if (accounts.require(memberId).lockedAt !== null) throw lockedAccount();
         // Signing in again on a known device: its old tokens end, its keys (which hang on the device) stay.
         deleteTokensOf.run(memberId, deviceId);
         devices.add(memberId, deviceId, displayName ?? null, address);
@@ -137,9 +137,7 @@ export function createSessions(options: {
       return database.write(() => {
         const row = selectRefresh.get(hash);
         if (!row) throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
-        if (accounts.get(row.memberId)?.lockedAt != null) {
-          throw new MembersError("locked", "This account is locked. Ask the owner of this server.");
-        }
+        if (accounts.get(row.memberId)?.lockedAt != null) throw lockedAccount();
         if (row.replaces !== null) retire(row.id, row.replaces);
         const opened = makePair(true, row, row);
         trimUnused.run(row.id, row.id, unusedPairs);
@@ -160,6 +158,9 @@ export function createSessions(options: {
       }),
   };
 }
+
+const lockedAccount = (): MembersError =>
+  new MembersError("locked", "This account is locked. Ask the owner of this server.");
 
 interface TokenRef {
   id: number;

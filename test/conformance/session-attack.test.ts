@@ -95,6 +95,11 @@ const forbiddenToSuspended = [
   "PUT rooms/:roomId/send/:eventType/:txnId",
   ...["", "/", "/:stateKey"].map((end) => `PUT rooms/:roomId/state/:eventType${end}`),
   "PUT rooms/:roomId/typing/:userId",
+  // Both tell others something: a status message, and that services may take the bearer for a member in good standing.
+  "PUT presence/:userId/status",
+  "POST user/:userId/openid/request_token",
+  // Contacts may be added, not removed.
+  ...["delete", "unbind"].map((end) => `POST account/3pid/${end}`),
   "PUT profile/:userId/:keyName",
   "DELETE profile/:userId/:keyName",
   "PUT directory/room/:roomAlias",
@@ -104,6 +109,9 @@ const forbiddenToSuspended = [
 ]
   .map((operation) => operation.replace(" ", " /_matrix/client/v3/"))
   .concat(
+    ...["PUT", "DELETE"].map(
+      (method) => `${method} /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:keyName`,
+    ),
     "POST /_matrix/media/v3/upload",
     "PUT /_matrix/media/v3/upload/:serverName/:mediaId",
     "POST /_matrix/media/v1/create",

@@ -13,10 +13,10 @@ export function administrativeContactRoutes(): Route[] {
   const own = `${client}/account/3pid`;
   return [
     { method: "GET", path: own, access: "member", handle: () => ({ threepids: [] }) },
-    refusal(own, "member", notAuthenticated),
-    refusal(`${own}/add`, "member", notAuthenticated),
-    refusal(`${own}/bind`, "member", () => notTrusted()),
-    // What is not there is gone already, and was bound nowhere.
+    refusal(own, "reading", notAuthenticated),
+    refusal(`${own}/add`, "reading", notAuthenticated),
+    refusal(`${own}/bind`, "reading", () => notTrusted()),
+    // What is not there is gone already, and was bound nowhere. §Account suspension: added may be, not removed.
     ...["delete", "unbind"].map(
       (name): Route => ({
         method: "POST",

@@ -7,7 +7,7 @@ export function appservicePingRoutes(): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v1/appservice/:appserviceId/ping",
-      access: "member",
+      access: "reading",
       handle: () => {
         throw forbidden("This is not the token of that application service.");
       },

@@ -16,5 +16,13 @@ export function loginTokenRoutes(matrix: MatrixContext, uia: Uia, tokens: LoginT
     return { login_token: tokens.issue({ memberId, deviceId }, lifetime), expires_in_ms: lifetime };
   }
 
-  return [{ method: "POST", path: "/_matrix/client/v1/login/get_token", access: "member", handle: getToken }];
+  return [
+    {
+      method: "POST",
+      path: "/_matrix/client/v1/login/get_token",
+      // §Account suspension: further sessions may be opened.
+      access: "reading",
+      handle: getToken,
+    },
+  ];
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from "../events/event.ts";
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden, MatrixError } from "../matrix-error.ts";
-import { type Answer, type Call, lockedOut, type Route } from "../route.ts";
+import { type Answer, type Call, type Route } from "../route.ts";
 import { type LoginTokens, openSession, readDevice, readName } from "../sign-in.ts";
 import { requireString } from "./read-body.ts";
 import { discovery } from "./wellknown.ts";
@@ -36,10 +36,11 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
     const device = readDevice(call, body);
     const issued = tokens.take(token);
     const member = issued && members.get(issued.memberId);
-    // It ends with the device that asked for it: whoever signs that one out means all that it has begun.
+    // It ends with the device that asked for it: whoever signs that one out means all that it has begun. A
+    // deactivated account has no devices.
     const holds =
-      member?.state !== "deactivated" &&
-      members.devices(issued?.memberId ?? 0).some(({ deviceId }) => deviceId === issued?.deviceId);
+      issued !== undefined &&
+      members.devices(issued.memberId).some(({ deviceId }) => deviceId === issued.deviceId);
     return { device, member: holds ? member : undefined };
   }
 
@@ -62,8 +63,6 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
           : "The user name or the password is wrong.",
       );
     }
-    // §Account suspension lets a suspended member sign in: the new session is as suspended.
-    if (member.lockedAt !== null) throw lockedOut();
     return { ...(await openSession(matrix, following, member, device)), well_known: discovery(matrix) };
   }
 

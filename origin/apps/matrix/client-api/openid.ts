@@ -2,6 +2,7 @@ import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError, missingParam } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { createShortLivedSecrets } from "../short-lived-secrets.ts";
+import { maySpeak } from "../users/local-member.ts";
 import { ownUser } from "./own-data.ts";
 
 /** ms: an hour, as the servers give that the checkers are used to. */
@@ -31,10 +32,13 @@ export function openidRoutes(matrix: MatrixContext): Route[] {
     const token = call.query.get("access_token");
     if (!token) throw missingParam("access_token is missing.");
     const found = tokens.find(token);
+    const member = found && members.get(found.memberId);
     const signedIn =
       found !== undefined &&
-      members.get(found.memberId)?.state === "active" &&
-      members.devices(found.memberId).some(({ deviceId }) => deviceId === found.deviceId);
+      member !== undefined &&
+      // Whoever asks takes it for leave to speak as the member.
+      maySpeak(member) &&
+      members.devices(member.id).some(({ deviceId }) => deviceId === found.deviceId);
     if (!signedIn) throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This token is not valid, or no more.");
     return { sub: found.userId };
   }

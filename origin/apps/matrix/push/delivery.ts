@@ -8,6 +8,7 @@ import type { EventStore } from "../rooms/event-store.ts";
 import type { Room } from "../rooms/room.ts";
 import type { RoomStore } from "../rooms/room-store.ts";
 import type { Stream } from "../store/stream.ts";
+import { mayRead } from "../users/local-member.ts";
 import { describeBadge, describeEvent } from "./describe-notification.ts";
 import type { Gateway } from "./gateway.ts";
 import { createMarkWriter } from "./mark-writer.ts";
@@ -273,7 +274,8 @@ export function createDelivery(parts: {
 
   /** Undefined for what rings no more. */
   function ringOf({ userId }: Pusher, notification: LoggedNotification): Ring | undefined {
-    if (notification.read || members.find(nameOf(userId))?.state !== "active") return undefined;
+    const member = members.find(nameOf(userId));
+    if (notification.read || !member || !mayRead(member)) return undefined;
     const room = rooms.byNid(notification.room);
     const event = room && events.newest(room, notification.so - 1, notification.so, 1)[0];
     if (!event || event.redactedBy !== null || event.pdu.origin_server_ts < now() - oldestMs)

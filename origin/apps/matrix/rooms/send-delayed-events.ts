@@ -2,7 +2,7 @@ import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden, MatrixError } from "../matrix-error.ts";
-import { localMember } from "../users/local-member.ts";
+import { localMember, maySpeak } from "../users/local-member.ts";
 import { requireJoined } from "./access.ts";
 import type { DelayedEvent, SendError } from "./delayed-events.ts";
 import { setState } from "./state.ts";
@@ -44,7 +44,8 @@ export function startDelayedEvents(matrix: MatrixContext): DelayedEventSender {
   }
 
   async function sendAll(): Promise<void> {
-    while (!closed && (delayedEvents.nextDue() ?? Number.POSITIVE_INFINITY) <= now()) {
+    while ((delayedEvents.nextDue() ?? Number.POSITIVE_INFINITY) <= now()) {
+      if (closed) return;
       await database.write((transaction) => {
         for (const event of delayedEvents.due(now(), eventsAWrite)) {
           sendDelayedEvent(matrix, transaction, event);
@@ -96,7 +97,9 @@ export function sendDelayedEvent(
 function send(matrix: MatrixContext, transaction: Transaction, event: DelayedEvent): string {
   const { userId: sender, deviceId, roomId, type, stateKey, content, txnId } = event;
   const member = localMember({ members: matrix.members, serverName: matrix.config.serverName }, sender);
-  if (member?.state !== "active") throw forbidden("This account is suspended, or there is none any more.");
+  if (!member || !maySpeak(member)) {
+    throw forbidden("This account is suspended or locked, or there is none any more.");
+  }
   const room = requireJoined(matrix, roomId, sender);
   if (stateKey !== undefined) {
     return setState(matrix, transaction, room, { type, stateKey, sender, content }).eventId;

@@ -17,3 +17,9 @@ export function localMember(local: LocalMembers, userId: string): Member | undef
   const member = local.members.find(name);
   return member?.name === name ? member : undefined;
 }
+
+/** Not suspended, locked or gone. */
+export const maySpeak = ({ state, lockedAt }: Member): boolean => state === "active" && lockedAt === null;
+
+/** As §Account suspension leaves it to a suspended member; a locked one may not even that. */
+export const mayRead = ({ state, lockedAt }: Member): boolean => state !== "deactivated" && lockedAt === null;

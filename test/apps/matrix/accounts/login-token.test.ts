@@ -66,9 +66,21 @@ test("a token is nothing else: not of another account's, not an access token, no
   assert.equal(missing.body.errcode, "M_MISSING_PARAM");
 });
 
-test("a suspended member is let in by no token", async () => {
+test("a token lets a suspended member in, to read; a locked or deactivated one is let in by none", async () => {
   const cleo = await fixture.user("cleo");
-  const token = await tokenOf(cleo);
   await fixture.members.suspend(cleo.memberId);
-  assert.equal((await login(token)).body.errcode, "M_USER_SUSPENDED");
+  const opened = await login(await tokenOf(cleo));
+  const room = await fixture.request("POST", "/v3/createRoom", { token: opened.body.access_token, body: {} });
+  assert.equal(room.body.errcode, "M_USER_SUSPENDED");
+
+  const devices = () => fixture.members.devices(cleo.memberId).length;
+  const [first, second] = [await tokenOf(cleo), await tokenOf(cleo)];
+  const before = devices();
+  await fixture.members.lock(cleo.memberId);
+  const locked = await login(first);
+  assert.deepEqual([locked.status, locked.body.errcode], [401, "M_USER_LOCKED"]);
+  assert.equal(devices(), before);
+  await fixture.members.deactivate(cleo.memberId);
+  await assertRefused(second);
+  assert.equal(devices(), 0);
 });

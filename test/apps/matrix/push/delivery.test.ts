@@ -100,7 +100,7 @@ test("an app may ask for ids alone; what is encrypted goes without its content",
   const { devices, ...about } = await gateway.next();
   assert.deepEqual(about, { event_id: eventId, room_id: roomId, prio: "high", counts: { unread: 1 } });
   assert.deepEqual(devices[0]?.data, { format: "event_id_only", default_payload: { aps: {} } });
-  assert.equal("tweaks" in devices[0]!, false);
+  assert.equal("tweaks" in (devices[0] ?? {}), false);
 
   await setPusher(fixture, ben, gateway.url);
   await send(fixture, ada, roomId, { algorithm: "x", ciphertext: "y" }, "m.room.encrypted");
@@ -250,19 +250,26 @@ test("a gateway gets four at once and no more, and a dead one holds up nobody el
   );
 });
 
-test("whoever is suspended is told nothing", longWait, async (t) => {
-  const { gateway, fixture } = await startPushHouse(t);
-  const ada = await fixture.user("ada");
-  const ben = await fixture.user("ben");
-  const roomId = await makeRoom(fixture, ada, [ben]);
-  await setPusher(fixture, ben, gateway.url);
-  await fixture.members.suspend(ben.memberId);
-  await send(fixture, ada, roomId, text("secret"));
-  // What is sent to others shows that it has been passed over.
-  const cleo = await fixture.user("cleo");
-  await fixture.request("POST", `/v3/join/${roomId}`, { token: cleo.token, body: {} });
-  await setPusher(fixture, cleo, gateway.url, { pushkey: "cleo's" });
-  const heard = await send(fixture, ada, roomId, text("heard"));
-  const { event_id: eventId, devices } = await gateway.next();
-  assert.deepEqual([eventId, devices[0]?.pushkey], [heard, "cleo's"]);
-});
+test(
+  "whoever is locked out is told nothing, and whoever is suspended goes on reading",
+  longWait,
+  async (t) => {
+    const { gateway, fixture } = await startPushHouse(t);
+    const ada = await fixture.user("ada");
+    const ben = await fixture.user("ben");
+    const roomId = await makeRoom(fixture, ada, [ben]);
+    await setPusher(fixture, ben, gateway.url);
+    await fixture.members.suspend(ben.memberId);
+    const read = await send(fixture, ada, roomId, text("to be read"));
+    assert.equal((await gateway.next()).event_id, read);
+    await fixture.members.lock(ben.memberId);
+    await send(fixture, ada, roomId, text("secret"));
+    // What is sent to others shows that it has been passed over.
+    const cleo = await fixture.user("cleo");
+    await fixture.request("POST", `/v3/join/${roomId}`, { token: cleo.token, body: {} });
+    await setPusher(fixture, cleo, gateway.url, { pushkey: "cleo's" });
+    const heard = await send(fixture, ada, roomId, text("heard"));
+    const { event_id: eventId, devices } = await gateway.next();
+    assert.deepEqual([eventId, devices[0]?.pushkey], [heard, "cleo's"]);
+  },
+);

@@ -71,7 +71,7 @@ async function pass(ms: number): Promise<void> {
 }
 
 test("messages and state wait for their time, and are sent in its order", async () => {
-  const before = await messages();
+  const earlier = await messages();
   const later = await say(ada, "second", 2000);
   await say(ada, "first", 1000);
   await set(ben, "k", { by: "ben" }, 1500);
@@ -92,7 +92,7 @@ test("messages and state wait for their time, and are sent in its order", async 
   await pass(1500);
   assert.deepEqual((await stateOf("k")).body, { by: "ben" });
   await pass(500);
-  assert.deepEqual(await messages(), ["second", "first", ...before]);
+  assert.deepEqual(await messages(), ["second", "first", ...earlier]);
   assert.deepEqual([await waiting(ada), await waiting(ben)], [[], []]);
   const { body } = await one(ada, later.body.delay_id);
   assert.match(body.finalised.event_id, /^\$/);
@@ -175,12 +175,16 @@ test("the rules are those of the time of sending, and a refusal is kept", async 
   assert.equal((await messages()).includes("out by then"), false);
 });
 
-test("who is suspended sends nothing more; who is gone has nothing waiting", async () => {
+test("who is suspended or locked sends nothing more; who is gone has nothing waiting", async () => {
   const fay = await fixture.user("fay");
   await fixture.request("POST", room("join"), { token: fay.token, body: {} });
   await say(fay, "from a suspended one", 1000);
   const { body } = await say(fay, "from one who is gone", 90_000);
+  await say(fay, "from a locked one", 2000);
   await fixture.members.suspend(fay.memberId);
+  await pass(1000);
+  await fixture.members.unsuspend(fay.memberId);
+  await fixture.members.lock(fay.memberId);
   await pass(1000);
   await fixture.members.deactivate(fay.memberId);
   while (fixture.matrix.delayedEvents.find(body.delay_id)) await new Promise((done) => setImmediate(done));
@@ -221,7 +225,7 @@ test("times and numbers have limits, told as the proposal says", async () => {
 });
 
 test("what waits outlives a restart, and what came due meanwhile is sent at once", async () => {
-  const before = await messages();
+  const earlier = await messages();
   await say(ada, "due while it was down", 1000);
   const later = (await say(ada, "still to come", 90_000)).body.delay_id;
   await fixture.whileMatrixIsDown(async () => {
@@ -230,7 +234,7 @@ test("what waits outlives a restart, and what came due meanwhile is sent at once
   while (fixture.matrix.delayedEvents.due(fixture.clock.now, 1).length > 0) {
     await new Promise((done) => setImmediate(done));
   }
-  assert.deepEqual(await messages(), ["due while it was down", ...before]);
+  assert.deepEqual(await messages(), ["due while it was down", ...earlier]);
   assert.equal((await waiting(ada)).length, 1);
   await act(later, "cancel");
 });
