@@ -2,6 +2,7 @@ import type { Transaction } from "../../storage/writer.ts";
 import type { MemberChange } from "../../members/members.ts";
 import { type MatrixContext, userIdOf } from "./matrix-context.ts";
 import { MatrixError } from "./matrix-error.ts";
+import { eraseMember } from "./moderation/erase-member.ts";
 
 /** Draws the consequences of what happens to members and their sessions, wherever it was done. */
 export interface FollowMembers {
@@ -34,7 +35,9 @@ export function followMembers(matrix: MatrixContext): FollowMembers {
     const changes = members.changesSince(position.get()?.member_change ?? 0, changesAtOnce);
     for (const change of changes) {
       if (closed) return;
-      if (change.kind === "deactivated") await leaveRooms(matrix, userIdOf(matrix, change.name));
+      const userId = userIdOf(matrix, change.name);
+      if (change.kind === "deactivated") await leaveRooms(matrix, userId);
+      if (change.kind === "erased" && !(await eraseMember(matrix, userId, () => closed))) return;
       await database.write((transaction) => {
         follow(matrix, transaction, change);
         advance.run(change.seq);
@@ -95,12 +98,9 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
   if (change.kind === "deactivated") {
     matrix.dehydratedDevices.remove(transaction, userId);
     matrix.keyBackups.removeAll(transaction, userId);
+    matrix.crossSigning.removeAll(transaction, userId);
     matrix.presence.forget(userId);
     matrix.delayedEvents.forget(userId);
-  }
-  if (change.kind === "erased") {
-    matrix.profiles.erase(transaction, userId);
-    matrix.erasedUsers.add(transaction, userId, matrix.stream.next(transaction));
   }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));

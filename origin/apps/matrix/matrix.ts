@@ -53,6 +53,7 @@ import { createAccountData } from "./users/account-data.ts";
 import { createErasedUsers } from "./users/erased-users.ts";
 import { createFilters } from "./users/filters.ts";
 import { createInvitePermission } from "./users/invite-permission.ts";
+import { localMember } from "./users/local-member.ts";
 import { createPresence, hiddenPresence } from "./users/presence.ts";
 import { createProfiles } from "./users/profiles.ts";
 import { createReceipts } from "./users/receipts.ts";
@@ -119,8 +120,8 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       matrix.searchIndex.close();
       matrix.waiters.close();
       await matrix.delivery.close();
-      await matrix.media.close();
       await following.close();
+      await matrix.media.close();
       await jobs.close();
       await delayed.close();
       await matrix.presence.close();
@@ -171,6 +172,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const receipts = createReceipts({ database, stream, waiters, events, accountData, unread, now });
 
   const threadSubscriptions = createThreadSubscriptions({ database, stream, waiters, userRules });
+  const erasedUsers = createErasedUsers(database);
   const pushers = createPushers(database, stream);
   const notificationLog = createNotificationLog(database);
   const gateway = createGateway(context.outbound);
@@ -183,6 +185,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     unread,
     notificationLog,
     pushers,
+    erasedUsers,
     gateway,
     log,
     now,
@@ -225,7 +228,6 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const toDevice = createToDevice({ database, stream, waiters, userDevices });
   const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
   const keyBackups = createKeyBackups({ database, stream, log });
-  const erasedUsers = createErasedUsers(database);
   const reports = createReports({ database, alerts: context.alerts, now });
   const jobs = createJobs(database, now);
   const roomSummaries = createRoomSummaries(database);
@@ -235,6 +237,9 @@ function createMatrixContext(context: AppContext): MatrixContext {
     database,
     blobs: context.blobs,
     outbound: context.outbound,
+    // A large upload may outlast the account of its sender.
+    hasAccount: (userId) =>
+      (localMember({ members, serverName }, userId)?.state ?? "deactivated") !== "deactivated",
     log,
     now,
   });

@@ -50,7 +50,8 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     if (format !== "content" && format !== "event") throw invalidParam("format must be content or event.");
     const event = opened.stateEvent(eventType, stateKey);
     if (!event) throw notFound(`The room has no ${eventType} with that key.`);
-    return format === "event" ? toClientEvent(matrix, event, viewOf(call, opened)) : event.pdu.content;
+    const shown = toClientEvent(matrix, event, viewOf(call, opened));
+    return format === "event" ? shown : shown.content;
   }
 
   function getMembers(call: Call): Answer {

@@ -184,21 +184,25 @@ function showContext(
     events_after: toClientEvents(matrix, around.after, view),
     ...(wish.profiles && {
       profile_info: showProfiles(
-        sendersOf(matrix, opened, [...around.before, ...matrix.events.at([hit.so]), ...around.after]),
+        toClientState(
+          matrix,
+          sendersOf(matrix, opened, [...around.before, ...matrix.events.at([hit.so]), ...around.after]),
+          view,
+        ),
       ),
     }),
   };
 }
 
-function showProfiles(members: ReturnType<typeof sendersOf>): Record<string, object> {
+function showProfiles(members: readonly ClientEvent[]): Record<string, object> {
   return Object.fromEntries(
-    members.map(({ pdu }) => {
-      const { displayname, avatar_url: avatarUrl } = pdu.content;
+    members.map(({ content, state_key: userId }) => {
+      const { displayname, avatar_url: avatarUrl } = content;
       const profile = {
         ...(typeof displayname === "string" && { displayname }),
         ...(typeof avatarUrl === "string" && { avatar_url: avatarUrl }),
       };
-      return [pdu.state_key ?? "", profile];
+      return [userId ?? "", profile];
     }),
   );
 }

@@ -24,6 +24,8 @@ export interface CrossSigning {
   sign(transaction: Transaction, signer: string, signed: SignedKeys): JsonObject;
   /** The user's keys as `reader` may see them: the user-signing key is its owner's only. */
   keysOf(userId: string, reader: string): ReadonlyMap<KeyUsage, JsonObject>;
+  /** The account is gone: nothing vouches for it any more, nor it for others. */
+  removeAll(transaction: Transaction, userId: string): void;
 }
 
 export type KeyUsage = "master" | "self_signing" | "user_signing";
@@ -163,6 +165,14 @@ export function createCrossSigning(parts: {
         keys.set(usage, withSignatures(key, signatures.get(publicKey)));
       }
       return keys;
+    },
+    removeAll(transaction, userId) {
+      const known = stored(userId);
+      for (const [usage, { publicKey }] of known) {
+        remove.run(userId, usage);
+        keySignatures.remove(userId, publicKey);
+      }
+      if (known.size > 0) deviceLists.noteChange(transaction, userId);
     },
   };
 }

@@ -10,6 +10,8 @@ export interface DeviceLists {
   noteChange(transaction: Transaction, userId: string): void;
   /** The user's keys look different to one reader, who has signed them. */
   noteChangeFor(transaction: Transaction, userId: string, reader: string): void;
+  /** Forgets whose keys the reader has signed. */
+  erase(transaction: Transaction, reader: string): void;
   /**
    * What happened after the position until now. `changed`: users (oneself too) whose devices changed while they
    * share a room, or who share one now and did not then. `left`: the other way round. The end is always now: only a user's
@@ -44,6 +46,7 @@ export function createDeviceLists(parts: {
     `INSERT INTO device_list_changes (user, reader, so) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET so = excluded.so`,
   );
+  const drop = database.prepare("DELETE FROM device_list_changes WHERE reader = ?");
   const noted = database.prepare<{ user: string; reader: string }>(
     "SELECT user, reader FROM device_list_changes WHERE so > ?",
   );
@@ -91,6 +94,7 @@ export function createDeviceLists(parts: {
       note.run(userId, reader, so);
       transaction.afterCommit(() => waiters.notify([reader], so));
     },
+    erase: (_transaction, reader) => void drop.run(reader),
     changes(userId, after) {
       const changed = new Set<string>();
       const left: string[] = [];

@@ -37,6 +37,8 @@ export interface MediaStore {
   touch(row: MediaRow): Promise<void>;
   /** Deletes at most `limit` of those that expired, or were not used since the day; how many it were. */
   removeOld(unusedSince: number | undefined, limit: number): Promise<number>;
+  /** Inside a write: deletes at most `limit` of the holder's; how many it were. */
+  erase(holder: string, limit: number): number;
   today(): number;
 }
 
@@ -70,6 +72,10 @@ export function createMediaStore(database: Database, now: () => number): MediaSt
     `DELETE FROM media WHERE id IN (SELECT id FROM media INDEXED BY media_by_use
        WHERE hash IS NOT NULL AND expires_at IS NULL AND used_on < ? LIMIT ?)`,
   );
+  const erase = database.prepare(
+    "DELETE FROM media WHERE id IN (SELECT id FROM media INDEXED BY media_by_holder WHERE holder = ? LIMIT ?)",
+  );
+  const forgetUsage = database.prepare("DELETE FROM media_usage WHERE holder = ? AND bytes = 0");
   const today = (): number => Math.floor(now() / day);
 
   return {
@@ -90,6 +96,11 @@ export function createMediaStore(database: Database, now: () => number): MediaSt
         const expired = removeExpired.run(now(), limit).changes;
         return expired + (unusedSince === undefined ? 0 : removeUnused.run(unusedSince, limit).changes);
       }),
+    erase(holder, limit) {
+      const { changes } = erase.run(holder, limit);
+      if (changes < limit) forgetUsage.run(holder);
+      return changes;
+    },
     today,
   };
 }

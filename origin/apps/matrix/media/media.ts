@@ -39,6 +39,8 @@ export interface Media {
   readonly isOpen: boolean;
   /** The media asked for. Throws 404, or 504 M_NOT_YET_UPLOADED when the wait is over. */
   find(wish: MediaWish): Promise<PresentMedia>;
+  /** Inside a write: deletes at most `limit` of the holder's media ids; how many it were. Their blobs go with `collect`. */
+  erase(holder: string, limit: number): number;
   /** Deletes what is over: expired ids and uploads, what retention says, blobs that nothing needs. */
   tidy(): Promise<void>;
   close(): Promise<void>;
@@ -49,14 +51,16 @@ export function createMedia(options: {
   readonly database: Database;
   readonly blobs: BlobStore;
   readonly outbound: Pick<Outbound, "fetch">;
+  /** Whether the user's account is there, and not deactivated. */
+  readonly hasAccount: (userId: string) => boolean;
   readonly log: Log;
   readonly now: () => number;
 }): Media {
-  const { config, database, outbound, log, now } = options;
+  const { config, database, outbound, hasAccount, log, now } = options;
   const store = createMediaStore(database, now);
   const blobs = createKeptBlobs(database, options.blobs, log);
   const arrivals = createArrivals();
-  const uploads = createUploads({ config: config.matrix, database, store, blobs, arrivals, now });
+  const uploads = createUploads({ config: config.matrix, database, store, blobs, arrivals, hasAccount, now });
   const resumable = openResumableUploads({
     folder: join(config.dataDir, "uploads"),
     largest: config.matrix.maxResumableSize,
@@ -114,6 +118,7 @@ export function createMedia(options: {
       store.touch(row).catch((error: unknown) => log.error("matrix.media.touch-failed", { error }));
       return row as PresentMedia;
     },
+    erase: (holder, limit) => store.erase(holder, limit),
     tidy() {
       const run = tidying.then(tidyUp, tidyUp);
       tidying = run.catch(() => {});

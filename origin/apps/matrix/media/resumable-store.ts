@@ -18,7 +18,7 @@ export interface ResumableRow {
   readonly media: string | null;
 }
 
-/** All but `find`, `open` and `expired` inside a write. */
+/** All but `find`, `open`, `expired` and `of` inside a write. */
 export interface ResumableStore {
   find(id: string): ResumableRow | undefined;
   insert(row: ResumableRow): void;
@@ -29,6 +29,8 @@ export interface ResumableStore {
   /** The member's unfinished ones, and the bytes that they will have. */
   open(holder: string): { readonly count: number; readonly bytes: number };
   expired(now: number, limit: number): string[];
+  /** All of the holder's. */
+  of(holder: string): string[];
 }
 
 export function createResumableStore(database: Database): ResumableStore {
@@ -49,6 +51,8 @@ export function createResumableStore(database: Database): ResumableStore {
   const expired = database.prepare<{ id: string }>(
     "SELECT id FROM media_resumable WHERE expires_at <= ? LIMIT ?",
   );
+  // Without an index of its own: an upload is here for a day.
+  const ofHolder = database.prepare<{ id: string }>("SELECT id FROM media_resumable WHERE holder = ?");
   return {
     find: (id) => find.get(id),
     insert: (row) => void insert.run(row.id, row.holder, row.length, row.type, row.name, row.expiresAt),
@@ -58,5 +62,6 @@ export function createResumableStore(database: Database): ResumableStore {
     remove: (id) => void remove.run(id),
     open: (holder) => open.get(holder) ?? { count: 0, bytes: 0 },
     expired: (now, limit) => expired.all(now, limit).map(({ id }) => id),
+    of: (holder) => ofHolder.all(holder).map(({ id }) => id),
   };
 }

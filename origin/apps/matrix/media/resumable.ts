@@ -36,6 +36,8 @@ export interface ResumableUploads {
   /** Appends the body, or what comes of it. The last part makes the media id. 409 when `offset` is another one. */
   append(id: string, holder: string, offset: number, request: Request): Promise<ResumableState>;
   remove(id: string, holder: string): Promise<void>;
+  /** Removes all of the holder's. */
+  erase(holder: string): Promise<void>;
   /** Removes what expired, and files that no upload has. */
   tidy(): Promise<void>;
   /** Breaks off what is under way. */
@@ -197,6 +199,9 @@ export function openResumableUploads(options: {
     async remove(id, holder) {
       rowOf(id, holder);
       await alone(id, () => discard(id));
+    },
+    async erase(holder) {
+      for (const id of store.of(holder)) await alone(id, () => discard(id));
     },
     async tidy() {
       for (let ids = store.expired(now(), 100); ids.length > 0; ids = store.expired(now(), 100)) {

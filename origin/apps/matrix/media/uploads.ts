@@ -28,7 +28,7 @@ export interface Uploads {
   create(holder: string): Promise<{ id: string; expiresAt: number }>;
   /** The content of such an id. */
   uploadTo(id: string, holder: string, request: Request, file: DeclaredFile): Promise<void>;
-  /** Bytes that the member may still bring in; throws 413 where `wanted` bytes are too many. */
+  /** Bytes that the member may still bring in; throws 413 where `wanted` bytes are too many, 401 where the account is gone. */
   requireRoom(holder: string, wanted: number): number;
 }
 
@@ -43,13 +43,22 @@ export function createUploads(options: {
   readonly store: MediaStore;
   readonly blobs: KeptBlobs;
   readonly arrivals: Arrivals;
+  readonly hasAccount: (userId: string) => boolean;
   readonly now: () => number;
 }): Uploads {
-  const { config, database, store, blobs, arrivals, now } = options;
+  const { config, database, store, blobs, arrivals, hasAccount, now } = options;
   // What the edge lets through in one request; a larger setting would promise what does not come about.
   const largest = Math.min(config.maxUploadSize, BODY_MAX_BYTES);
 
+  /** Asked again in the write: an upload may take longer than the account is there. */
+  function requireAccount(holder: string): void {
+    if (!hasAccount(holder)) {
+      throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This account is no more.", { soft_logout: false });
+    }
+  }
+
   function requireRoom(holder: string, wanted: number): number {
+    requireAccount(holder);
     const room = config.mediaQuota - store.usage(holder);
     if (wanted > room) {
       throw tooLarge(
@@ -110,6 +119,7 @@ export function createUploads(options: {
       const id = newMediaId();
       const expiresAt = now() + createdForMs;
       await database.write(() => {
+        requireAccount(holder);
         if (store.awaited(holder) >= mostAwaited) {
           throw new MatrixError(
             429,

@@ -84,6 +84,8 @@ function forget(matrix: MatrixContext, transaction: Transaction, room: Room, pos
   }
   const prepare = (sql: string) => matrix.database.prepare(sql);
   if (position === 0) {
+    matrix.threadSubscriptions.purge(transaction, room.nid);
+    matrix.delayedEvents.purge(transaction, room.roomId);
     prepare("DELETE FROM receipts WHERE room = ?").run(room.nid);
     prepare("DELETE FROM read_marks WHERE room = ?").run(room.nid);
     prepare("DELETE FROM server_notices WHERE room = ?").run(room.nid);

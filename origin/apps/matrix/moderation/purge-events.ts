@@ -1,6 +1,7 @@
 import type { Transaction } from "../../../storage/writer.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Room } from "../rooms/room.ts";
+import { searchKeyOf } from "../search/searchable-text.ts";
 
 export interface Purge {
   /** The range of positions: (after, upTo]. */
@@ -17,12 +18,23 @@ export interface PurgeableEvent {
   readonly heldUntil: number | null | undefined;
 }
 
+interface Row {
+  so: number;
+  event_id: string;
+  type: string;
+  state_key: string | null;
+  sender: string;
+  rel_type: string | null;
+  relates_to: string | null;
+}
+
 /** Looked at in one write: some 10 ms on a phone. */
-const eventsAWrite = 200;
+const eventsAWrite = 100;
 
 /**
- * Deletes events for good, the oldest first, with the state that they were: a part of the range at a time. `next` is
- * where to go on; null: the range is done. Nothing of them is told to clients.
+ * Deletes events for good, the oldest first, with the state that they were, their words in the search index, and the
+ * threads that began with them: a part of the range at a time. `next` is where to go on; null: the range is done.
+ * Nothing of them is told to clients.
  */
 export function purgeEvents(
   matrix: MatrixContext,
@@ -31,8 +43,9 @@ export function purgeEvents(
   { after, upTo, keeps }: Purge,
 ): { next: number | null; seen: number; deleted: number } {
   const { database } = matrix;
-  const range = database.prepare<{ so: number; type: string; state_key: string | null }>(
-    "SELECT so, type, state_key FROM events WHERE room = ? AND so > ? AND so <= ? ORDER BY so LIMIT ?",
+  const range = database.prepare<Row>(
+    `SELECT so, event_id, type, state_key, sender, rel_type, relates_to FROM events
+     WHERE room = ? AND so > ? AND so <= ? ORDER BY so LIMIT ?`,
   );
   const held = database.prepare<{ to_so: number | null }>(
     "SELECT to_so FROM state WHERE room = ? AND type = ? AND state_key = ? AND from_so = ?",
@@ -43,11 +56,16 @@ export function purgeEvents(
   const dropEvent = database.prepare("DELETE FROM events WHERE so = ?");
   const rows = range.all(room.nid, after, upTo, eventsAWrite);
   let deleted = 0;
-  for (const { so, type, state_key: key } of rows) {
+  for (const { so, event_id: eventId, type, state_key: key, sender, rel_type, relates_to: target } of rows) {
     const heldUntil = key === null ? undefined : (held.get(room.nid, type, key, so)?.to_so ?? null);
     if (keeps({ so, type, state_key: key, heldUntil })) continue;
     if (key !== null) dropState.run(room.nid, type, key, so);
+    // Needs the event and its edits, which are younger.
+    if (searchKeyOf(type)) for (const event of matrix.events.at([so])) matrix.searchIndex.strip(room, event);
+    matrix.threads.purge(transaction, room, { so, eventId, sender });
+    matrix.threadSubscriptions.purge(transaction, room.nid, eventId);
     dropEvent.run(so);
+    if (rel_type === "m.thread" && target !== null) matrix.threads.unreplied(room, target, sender);
     matrix.events.changed(so);
     transaction.onRollback(() => matrix.events.changed(so));
     deleted += 1;

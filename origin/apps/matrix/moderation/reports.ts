@@ -12,6 +12,8 @@ export interface Reports {
   /** False: there is none of this id, or it is resolved already. */
   resolve(transaction: Transaction, id: number, by: string, note: string): boolean;
   openCount(): number;
+  /** Takes away what the reporter wrote. That they reported what, and what came of it, is the owner's to know. */
+  erase(transaction: Transaction, reporter: string): void;
 }
 
 export interface NewReport {
@@ -62,6 +64,7 @@ export function createReports(parts: {
   const resolve = database.prepare(
     "UPDATE reports SET resolved_at = ?, resolved_by = ?, note = ? WHERE id = ? AND resolved_at IS NULL",
   );
+  const erase = database.prepare("UPDATE reports SET reason = '' WHERE reporter = ?");
   const openOf = database.prepare<{ count: number }>(
     "SELECT count(*) AS count FROM reports WHERE reporter = ? AND resolved_at IS NULL",
   );
@@ -92,5 +95,6 @@ export function createReports(parts: {
       return true;
     },
     openCount: () => open.get()?.count ?? 0,
+    erase: (_transaction, reporter) => void erase.run(reporter),
   };
 }

@@ -8,6 +8,7 @@ import type { EventStore } from "../rooms/event-store.ts";
 import type { Room } from "../rooms/room.ts";
 import type { RoomStore } from "../rooms/room-store.ts";
 import type { Stream } from "../store/stream.ts";
+import type { ErasedUsers } from "../users/erased-users.ts";
 import { mayRead } from "../users/local-member.ts";
 import { describeBadge, describeEvent } from "./describe-notification.ts";
 import type { Gateway } from "./gateway.ts";
@@ -89,13 +90,14 @@ export function createDelivery(parts: {
   unread: UnreadMarks;
   notificationLog: NotificationLog;
   pushers: Pushers;
+  erasedUsers: Pick<ErasedUsers, "erasedAt">;
   gateway: Gateway;
   log: Log;
   now: () => number;
   times?: DeliveryTimes;
 }): Delivery {
   const { database, stream, events, rooms, members, unread, notificationLog, pushers, gateway } = parts;
-  const { log, now, times = usualTimes } = parts;
+  const { erasedUsers, log, now, times = usualTimes } = parts;
   const marks = createMarkWriter(database, pushers, log);
   /** By the localpart. */
   const lines = new Map<string, Line[]>();
@@ -278,8 +280,10 @@ export function createDelivery(parts: {
     if (notification.read || !member || !mayRead(member)) return undefined;
     const room = rooms.byNid(notification.room);
     const event = room && events.newest(room, notification.so - 1, notification.so, 1)[0];
-    if (!event || event.redactedBy !== null || event.pdu.origin_server_ts < now() - oldestMs)
+    if (!event || room.deleted || event.redactedBy !== null || event.pdu.origin_server_ts < now() - oldestMs)
       return undefined;
+    // Their words do not go to anybody's gateway any more.
+    if (erasedUsers.erasedAt(event.pdu.sender) !== undefined) return undefined;
     return { notification, event, room };
   }
 

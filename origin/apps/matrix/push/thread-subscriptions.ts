@@ -19,6 +19,10 @@ export interface ThreadSubscriptions {
   /** Ends it, where there is one. */
   unsubscribe(transaction: Transaction, userId: string, room: Room, root: string): void;
   subscribers(room: number, root: string): ReadonlySet<string>;
+  /** The root is gone, or without `root` the whole room: no client asks for it any more. */
+  purge(transaction: Transaction, room: number, root?: string): void;
+  /** Takes away at most `limit` of all that the user has, without telling. Returns how many it were. */
+  erase(transaction: Transaction, userId: string, limit: number): number;
   /** The newest `limit` changes in (after, upTo], newest first; `more`: there are older ones in that range. */
   changesSince(userId: string, after: number, upTo: number, limit: number): ThreadChanges;
 }
@@ -61,6 +65,12 @@ export function createThreadSubscriptions(parts: {
   const ofThread = database.prepare<{ user: string }>(
     "SELECT user FROM thread_subscriptions WHERE root = ? AND room = ? AND ended_at IS NULL",
   );
+  const purge = database.prepare("DELETE FROM thread_subscriptions WHERE room = ?");
+  const purgeThread = database.prepare("DELETE FROM thread_subscriptions WHERE room = ? AND root = ?");
+  const erase = database.prepare(
+    `DELETE FROM thread_subscriptions WHERE user = ?1 AND (room, root) IN
+       (SELECT room, root FROM thread_subscriptions WHERE user = ?1 LIMIT ?2)`,
+  );
   const changes = database.prepare<Row & { room_id: string; root: string; so: number }>(
     `SELECT r.room_id, s.root, s.so, s.automatic, s.ended_at
      FROM thread_subscriptions s JOIN rooms r ON r.nid = s.room
@@ -99,6 +109,11 @@ export function createThreadSubscriptions(parts: {
       tell(transaction, userId, so);
     },
     subscribers: (room, root) => new Set(ofThread.all(root, room).map(({ user }) => user)),
+    purge(_transaction, room, root) {
+      if (root === undefined) purge.run(room);
+      else purgeThread.run(room, root);
+    },
+    erase: (_transaction, userId, limit) => erase.run(userId, limit).changes,
     changesSince(userId, after, upTo, limit) {
       const rows = changes.all(userId, after, upTo, limit + 1);
       return {

@@ -172,7 +172,7 @@ export function createAppend(parts: {
     searchIndex.strip(room, target);
     strip.run(JSON.stringify(stripped.pdu), redactionId, target.so);
     const relation = relationOf(target.pdu);
-    if (relation?.relType === "m.thread") threads.unreplied(room, relation.eventId, target);
+    if (relation?.relType === "m.thread") threads.unreplied(room, relation.eventId, target.pdu.sender);
     pushCounter.uncount(transaction, room, target.so);
     events.changed(target.so);
     transaction.onRollback(() => events.changed(target.so));

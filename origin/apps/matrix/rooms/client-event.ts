@@ -145,12 +145,21 @@ function show(matrix: MatrixContext, event: RoomEvent, view: EventView, around: 
  * for those alone who could read them before. What they set for the room, its name for one, is the room's.
  */
 function shownPdu(matrix: MatrixContext, event: RoomEvent, view: EventView): Pdu {
-  const { pdu, so } = event;
-  const erasedAt = matrix.erasedUsers.erasedAt(pdu.sender);
-  if (erasedAt === undefined || (pdu.state_key !== undefined && pdu.type !== "m.room.member")) return pdu;
-  if (view.reader.couldReadAt(so, erasedAt)) return pdu;
+  const { pdu } = event;
+  if (!isErased(matrix, event, () => view.reader)) return pdu;
   const version = matrix.rooms.get(event.roomId)?.version;
   return version ? redactPdu(pdu, version) : pdu;
+}
+
+/** Whether the reader is shown the event stripped. `readerOf` is asked only where it matters. */
+export function isErased(
+  matrix: MatrixContext,
+  { pdu, so }: RoomEvent,
+  readerOf: () => Pick<RoomReader, "couldReadAt"> | undefined,
+): boolean {
+  const erasedAt = matrix.erasedUsers.erasedAt(pdu.sender);
+  if (erasedAt === undefined || (pdu.state_key !== undefined && pdu.type !== "m.room.member")) return false;
+  return readerOf()?.couldReadAt(so, erasedAt) !== true;
 }
 
 const nothingAround: Surroundings = { redactions: new Map(), replaced: none };

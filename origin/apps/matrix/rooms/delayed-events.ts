@@ -58,6 +58,8 @@ export interface DelayedEvents {
   stateSet(transaction: Transaction, roomId: string, type: string, stateKey: string, sender: string): void;
   /** The account is gone, and with it all it had waiting. */
   forget(userId: string): void;
+  /** The room is deleted, and with it all that waited to be sent there. */
+  purge(transaction: Transaction, roomId: string): void;
   /** To be called daily: drops what was done a week ago. */
   expire(): Promise<void>;
   /** Calls back whenever `nextDue` may have become earlier. */
@@ -121,6 +123,8 @@ export function createDelayedEvents(database: Database, now: () => number): Dela
      WHERE room = ? AND type = ? AND state_key = ? AND user <> ? AND ${waits}`,
   );
   const forget = database.prepare("DELETE FROM delayed_events WHERE user = ?");
+  // Without an index of its own: there are a thousand for each member at the most.
+  const purge = database.prepare("DELETE FROM delayed_events WHERE room = ?");
   const expire = database.prepare("DELETE FROM delayed_events WHERE finalised_at < ?");
   let listener: () => void = () => {};
 
@@ -167,6 +171,7 @@ export function createDelayedEvents(database: Database, now: () => number): Dela
       cancelOfOthers.run(now(), cancelledByState, roomId, type, key, sender);
     },
     forget: (userId) => void forget.run(userId),
+    purge: (_transaction, roomId) => void purge.run(roomId),
     expire: () => database.write(() => void expire.run(now() - keptFor)),
     onScheduled: (callback) => void (listener = callback),
   };

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
 import type { RoomEvent } from "../events/event.ts";
 import type { Room } from "./room.ts";
 
@@ -6,8 +7,10 @@ import type { Room } from "./room.ts";
 export interface ThreadStore {
   /** The reply has been stored. */
   replied(room: Room, root: RoomEvent, reply: RoomEvent): void;
-  /** The reply has been redacted, and its relation with it: without replies there is no thread. */
-  unreplied(room: Room, rootId: string, reply: RoomEvent): void;
+  /** A reply has been redacted, and its relation with it, or deleted: without replies there is no thread. */
+  unreplied(room: Room, rootId: string, sender: string): void;
+  /** The event is about to be deleted for good: a thread that begins with it ends. */
+  purge(transaction: Transaction, room: Room, root: { so: number; eventId: string; sender: string }): void;
   /** Threads whose last reply stands at `upTo` or before, the latest first; of `participant` only, if named. */
   page(room: Room, request: ThreadsRequest): ThreadPlace[];
 }
@@ -42,6 +45,9 @@ export function createThreadStore(database: Database): ThreadStore {
   const latest = database.prepare<{ so: number | null }>(
     "SELECT MAX(so) AS so FROM events WHERE relates_to = ? AND rel_type = 'm.thread'",
   );
+  const senders = database.prepare<{ sender: string }>(
+    "SELECT DISTINCT sender FROM events WHERE relates_to = ? AND rel_type = 'm.thread'",
+  );
   const takesPart = database.prepare<{ found: number }>(
     "SELECT 1 AS found FROM events WHERE relates_to = ? AND rel_type = 'm.thread' AND sender = ? LIMIT 1",
   );
@@ -64,7 +70,7 @@ export function createThreadStore(database: Database): ThreadStore {
       join.run(room.nid, root.pdu.sender, root.so);
       join.run(room.nid, reply.pdu.sender, root.so);
     },
-    unreplied(room, rootId, reply) {
+    unreplied(room, rootId, sender) {
       const root = rootOf.get(rootId, room.nid);
       if (!root) return;
       const left = latest.get(rootId)?.so ?? null;
@@ -74,8 +80,12 @@ export function createThreadStore(database: Database): ThreadStore {
       } else {
         save.run(room.nid, root.so, left);
       }
-      const { sender } = reply.pdu;
       if (sender !== root.sender && !takesPart.get(rootId, sender)) part.run(room.nid, sender, root.so);
+    },
+    purge(_transaction, room, { so, eventId, sender }) {
+      if (remove.run(room.nid, so).changes === 0) return;
+      part.run(room.nid, sender, so);
+      for (const reply of senders.all(eventId)) part.run(room.nid, reply.sender, so);
     },
     page: (room, { upTo, limit, participant }) =>
       participant === undefined

@@ -2,6 +2,7 @@ import { createTurns } from "../../../host/turns.ts";
 import type { RoomEvent } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { findReadableRoom } from "../rooms/access.ts";
+import { isErased } from "../rooms/client-event.ts";
 import { latestEdits } from "../rooms/latest-edits.ts";
 import { relatedAmong } from "../rooms/paginate.ts";
 import type { RoomEventFilter } from "../sync/filter.ts";
@@ -113,16 +114,20 @@ function readableHits(
 function checkHits(matrix: MatrixContext, search: Search, events: readonly RoomEvent[]): Hit[] {
   const { userId, query, keys, filter, only } = search;
   const ignored = matrix.accountData.ignored(userId);
-  const wanted = events.filter(
-    ({ roomId, redactedBy, pdu }) =>
+  const open = openerFor(matrix, userId);
+  const wanted = events.filter((event) => {
+    const { roomId, redactedBy, pdu } = event;
+    return (
       redactedBy === null &&
       keys.has(searchKeyOf(pdu.type)!) &&
       (only.sender ?? pdu.sender) === pdu.sender &&
       (pdu.state_key !== undefined || !ignored.has(pdu.sender)) &&
-      filter.matches(pdu, roomId),
-  );
+      filter.matches(pdu, roomId) &&
+      !isErased(matrix, event, () => open(roomId)?.reader)
+    );
+  });
   const related = relatedAmong(matrix, wanted, filter);
-  const textOf = textsFor(matrix, userId, wanted);
+  const textOf = textsFor(matrix, open, wanted);
   const hits: Hit[] = [];
   for (const event of wanted) {
     if (related?.has(event.eventId) === false) continue;
@@ -141,10 +146,21 @@ function checkHits(matrix: MatrixContext, search: Search, events: readonly RoomE
   return hits;
 }
 
+type Opener = (roomId: string) => ReturnType<typeof findReadableRoom>;
+
+/** Opens each room once. */
+function openerFor(matrix: MatrixContext, userId: string): Opener {
+  const known = new Map<string, ReturnType<Opener>>();
+  return (roomId) => {
+    if (!known.has(roomId)) known.set(roomId, findReadableRoom(matrix, roomId, userId));
+    return known.get(roomId);
+  };
+}
+
 /** The text of each event as the user sees it: with its latest edit that they may read. */
 function textsFor(
   matrix: MatrixContext,
-  userId: string,
+  open: Opener,
   events: readonly RoomEvent[],
 ): (event: RoomEvent) => string {
   const targets = new Map(events.map((event) => [event.eventId, event]));
@@ -154,11 +170,8 @@ function textsFor(
     new Set(),
   );
   if (related.length === 0) return (event) => searchableText(event);
-  const readers = new Map<string, ReturnType<typeof findReadableRoom>>();
   const readable = related.filter(({ target, so }) => {
-    const roomId = targets.get(target)?.roomId ?? "";
-    if (!readers.has(roomId)) readers.set(roomId, findReadableRoom(matrix, roomId, userId));
-    const opened = readers.get(roomId);
+    const opened = open(targets.get(target)?.roomId ?? "");
     return opened !== undefined && so <= opened.upTo && opened.reader.mayReadAt(so);
   });
   const edits = latestEdits(targets, readable);

@@ -13,6 +13,7 @@ import { publishedRooms } from "./migrations/published-rooms.ts";
 import { push } from "./migrations/push.ts";
 import { searchIndex } from "./migrations/search-index.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
+import { takingAway } from "./migrations/taking-away.ts";
 import { threads } from "./migrations/threads.ts";
 
 /**
@@ -37,4 +38,5 @@ export const matrixMigrations: readonly Migration[] = [
   presence,
   delayedEvents,
   moderation,
+  takingAway,
 ];

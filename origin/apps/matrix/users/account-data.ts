@@ -13,6 +13,8 @@ export interface AccountData {
   set(transaction: Transaction, userId: string, room: number, type: string, content: JsonObject): void;
   /** Takes the user's own data of this type away, without telling: for what nobody is there to read any more. */
   remove(transaction: Transaction, userId: string, type: string): void;
+  /** Takes away at most `limit` of all that there is, without telling. Returns how many it were. */
+  erase(transaction: Transaction, userId: string, limit: number): number;
   /**
    * What was set in (after, upTo], of all rooms at once. The content of `m.push_rules` is only what the user
    * changed: what a client gets is `UserRules.json`.
@@ -62,6 +64,10 @@ export function createAccountData(parts: {
      ON CONFLICT DO UPDATE SET content = excluded.content, so = excluded.so`,
   );
   const remove = database.prepare("DELETE FROM account_data WHERE user = ? AND room = 0 AND type = ?");
+  const erase = database.prepare(
+    `DELETE FROM account_data WHERE user = ?1 AND (room, type) IN
+       (SELECT room, type FROM account_data WHERE user = ?1 LIMIT ?2)`,
+  );
   const changes = database.prepare<Row>(
     "SELECT room, type, content, so FROM account_data WHERE user = ? AND so > ? AND so <= ? ORDER BY so",
   );
@@ -100,6 +106,10 @@ export function createAccountData(parts: {
     remove(transaction, userId, type) {
       remove.run(userId, type);
       forgetIgnored(transaction, userId, type);
+    },
+    erase(transaction, userId, limit) {
+      forgetIgnored(transaction, userId, ignoredUserList);
+      return erase.run(userId, limit).changes;
     },
     changesSince: (userId, after, upTo) => changes.all(userId, after, upTo).map(toEntry),
     all: (userId) => all.all(userId).map(toEntry),

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { JsonObject } from "../events/event.ts";
 import { tooLarge } from "../matrix-error.ts";
@@ -12,6 +13,8 @@ export interface Filters {
   get(userId: string, id: string): Filter | undefined;
   /** As it was stored. */
   definition(userId: string, id: string): JsonObject | undefined;
+  /** All of the user's. */
+  erase(transaction: Transaction, userId: string): void;
 }
 
 /** Bytes of JSON. A filter is gone through at every sync. */
@@ -29,6 +32,7 @@ export function createFilters(database: Database): Filters {
   const find = database.prepare<{ definition: string }>(
     "SELECT definition FROM filters WHERE user = ? AND id = ?",
   );
+  const drop = database.prepare("DELETE FROM filters WHERE user = ?");
   const compiled = new Map<string, Filter>();
 
   function definition(userId: string, id: string): JsonObject | undefined {
@@ -60,5 +64,9 @@ export function createFilters(database: Database): Filters {
       return filter;
     },
     definition,
+    erase(transaction, userId) {
+      drop.run(userId);
+      transaction.afterCommit(() => compiled.clear());
+    },
   };
 }

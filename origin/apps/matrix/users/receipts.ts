@@ -23,6 +23,8 @@ export interface Receipts {
   changesSince(userId: string, after: number, upTo: number): ReadonlyMap<number, readonly JsonObject[]>;
   /** Every receipt of one room that the user may see, for someone who has just joined; undefined when none. */
   inRoom(userId: string, room: number): readonly JsonObject[] | undefined;
+  /** Takes away all of the user's in these rooms, without telling. */
+  erase(transaction: Transaction, userId: string, rooms: readonly number[]): void;
 }
 
 export interface Receipt {
@@ -72,6 +74,8 @@ export function createReceipts(parts: {
   const ofRoom = database.prepare<ReceiptRow>(
     `SELECT ${columns} FROM receipts r WHERE r.room = ?2 AND ${visible}`,
   );
+  const drop = database.prepare("DELETE FROM receipts WHERE room = ? AND user = ?");
+
   function set(transaction: Transaction, room: Room, receipt: Receipt): void {
     const { userId, type, event, thread } = receipt;
     if (thread !== "" && !isInThread(events, event, thread)) {
@@ -100,6 +104,9 @@ export function createReceipts(parts: {
     changesSince: (userId, after, upTo) =>
       toContents(after === 0 ? all.all(userId) : changes.all(userId, after, upTo)),
     inRoom: (userId, room) => toContents(ofRoom.all(userId, room)).get(room),
+    erase(_transaction, userId, rooms) {
+      for (const room of rooms) drop.run(room, userId);
+    },
   };
 }
 

@@ -139,11 +139,20 @@ test("history before a time is purged, and the room lives on", async () => {
   await house.act(ben, "join", room);
   await house.act(ben, "leave", room);
   for (let count = 0; count < 300; count += 1) await house.say(ada, room, `old ${count}`);
+  const root = await house.say(ada, room, "old thread");
+  const reply = { msgtype: "m.text", "m.relates_to": { rel_type: "m.thread", event_id: root } };
+  await house.say(ada, room, { ...reply, body: "old reply" });
   await house.setState(ada, room, "m.room.topic", { topic: "new topic" });
   fixture.clock.now += 60_000;
   const then = new Date(fixture.clock.now).toISOString();
   await house.act(ben, "join", room);
-  await house.say(ada, room, "young");
+  await house.say(ada, room, { ...reply, body: "young" });
+  const count = async (term: string): Promise<number> => {
+    const body = { search_categories: { room_events: { search_term: term, filter: { rooms: [room] } } } };
+    return (await house.call(ada, "POST", "/search", body)).body.search_categories.room_events.count;
+  };
+  // Words of the topic are the room's.
+  assert.deepEqual([await count("old"), await count("young")], [303, 1]);
   const started = rowsOf("events", room);
 
   const job = await keeper.finish("POST", `/rooms/${path(room)}/purge-history`, { before: then });
@@ -154,6 +163,9 @@ test("history before a time is purged, and the room lives on", async () => {
     .filter((event) => event.type === "m.room.message")
     .map((event) => event.content.body);
   assert.deepEqual(bodies, ["young"]);
+  assert.deepEqual([await count("old"), await count("young")], [0, 1]);
+  assert.deepEqual((await house.call(ada, "GET", `/v1/rooms/${path(room)}/threads`)).body.chunk, []);
+  assert.deepEqual([rowsOf("threads", room), rowsOf("thread_participants", room)], [0, 0]);
   const topic = await house.call(ada, "GET", `/rooms/${path(room)}/state/m.room.topic`);
   assert.equal(topic.body.topic, "new topic");
   await fixture.restart();

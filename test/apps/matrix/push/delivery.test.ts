@@ -273,3 +273,25 @@ test(
     assert.deepEqual([eventId, devices[0]?.pushkey], [heard, "cleo's"]);
   },
 );
+
+test("what an erased member said rings no more", longWait, async (t) => {
+  const { gateway, fixture } = await startPushHouse(t);
+  const [ada, ben, cleo] = [await fixture.user("ada"), await fixture.user("ben"), await fixture.user("cleo")];
+  const roomId = await makeRoom(fixture, ada, [ben, cleo]);
+  await setPusher(fixture, ben, gateway.url);
+  const { promise: held, resolve: release } = Promise.withResolvers<object>();
+  gateway.answer = () => held;
+  const first = await send(fixture, ada, roomId, text("first"));
+  assert.equal((await gateway.next()).event_id, first);
+  await send(fixture, cleo, roomId, text("private matters"));
+  const keeper = await fixture.user("keeper");
+  const erased = await fixture.request("POST", "/_burrow/admin/v1/members/cleo/deactivate", {
+    token: keeper.token,
+    body: { erase: true },
+  });
+  assert.equal(erased.status, 200);
+  const heard = await send(fixture, ada, roomId, text("heard"));
+  gateway.answer = undefined;
+  release({});
+  assert.equal((await gateway.next()).event_id, heard);
+});
