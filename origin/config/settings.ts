@@ -57,6 +57,8 @@ export const settings = {
   "matrix.rate_limits.reports": setting(20, readRate),
   "matrix.rate_limits.profiles": setting(60, readRate),
   "matrix.rate_limits.search": setting(120, readRate),
+  "matrix.rate_limits.previews": setting(120, readRate),
+  "matrix.rate_limits.writes": setting(1200, readRate),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),

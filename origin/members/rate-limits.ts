@@ -15,6 +15,8 @@ export const limitNames = [
   "reports",
   "profiles",
   "search",
+  "previews",
+  "writes",
 ] as const;
 
 export type LimitName = (typeof limitNames)[number];

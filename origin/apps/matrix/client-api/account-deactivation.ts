@@ -26,6 +26,12 @@ export function accountDeactivationRoutes(
   }
 
   return [
-    { method: "POST", path: "/_matrix/client/v3/account/deactivate", access: "reading", handle: deactivate },
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/account/deactivate",
+      access: "reading",
+      limit: "login",
+      handle: deactivate,
+    },
   ];
 }

@@ -40,6 +40,7 @@ export function contentRoutes(matrix: MatrixContext, base: string, access: "memb
       method: "GET",
       path: `${base}/preview_url`,
       access: "member",
+      limit: "previews",
       handle: (call) => preview(matrix, call),
     },
     { method: "GET", path: `${base}/config`, access: "member", handle: () => describeLimits(matrix) },

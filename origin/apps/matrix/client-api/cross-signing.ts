@@ -38,6 +38,7 @@ export function crossSigningRoutes(matrix: MatrixContext, uia: Uia): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/keys/device_signing/upload",
       access: "reading",
+      limit: "login",
       handle: upload,
     },
     // matrix-js-sdk still posts here.
@@ -45,9 +46,16 @@ export function crossSigningRoutes(matrix: MatrixContext, uia: Uia): Route[] {
       method: "POST",
       path: "/_matrix/client/unstable/keys/device_signing/upload",
       access: "reading",
+      limit: "login",
       handle: upload,
     },
-    { method: "POST", path: "/_matrix/client/v3/keys/signatures/upload", access: "reading", handle: sign },
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/keys/signatures/upload",
+      access: "reading",
+      limit: "writes",
+      handle: sign,
+    },
   ];
 }
 

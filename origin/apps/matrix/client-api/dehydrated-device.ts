@@ -73,9 +73,9 @@ export function dehydratedDeviceRoutes(matrix: MatrixContext): Route[] {
 
   const path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
   return [
-    { method: "PUT", path, access: "reading", handle: put },
+    { method: "PUT", path, access: "reading", limit: "writes", handle: put },
     { method: "GET", path, access: "member", handle: get },
-    { method: "DELETE", path, access: "reading", handle: remove },
+    { method: "DELETE", path, access: "reading", limit: "writes", handle: remove },
     {
       method: "GET",
       path: `${path}/:deviceId/events`,
@@ -90,6 +90,7 @@ export function dehydratedDeviceRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: `${path}/:deviceId/events`,
       access: "reading",
+      limit: "writes",
       async handle(call) {
         const body = await call.json({ mayBeEmpty: true });
         const { events, last } = page(call, optionalString(body, "next_batch"));

@@ -105,6 +105,7 @@ export function delayedEventsRoutes(matrix: MatrixContext): Route[] {
         method: "POST",
         path: `${path}/:delayId/${action}`,
         access: "public",
+        limit: "writes",
         handle: (call) => act(call.params["delayId"] ?? "", action),
       }),
     ),
@@ -113,6 +114,7 @@ export function delayedEventsRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: `${path}/:delayId`,
       access: "public",
+      limit: "writes",
       handle: async (call) => {
         const wanted = requireString(await call.json(), "action");
         const action = actions.find((known) => known === wanted);

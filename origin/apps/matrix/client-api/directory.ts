@@ -23,6 +23,7 @@ export function directoryRoutes(matrix: MatrixContext): Route[] {
       method: "PUT",
       path,
       access: "member",
+      limit: "rooms",
       handle: async (call) => {
         const roomId = requireString(await call.json(), "room_id");
         const request = { alias: call.params["roomAlias"] ?? "", roomId, userId: call.requester.userId };
@@ -34,6 +35,7 @@ export function directoryRoutes(matrix: MatrixContext): Route[] {
       method: "DELETE",
       path,
       access: "member",
+      limit: "rooms",
       handle: async (call) => {
         const request = { alias: call.params["roomAlias"] ?? "", userId: call.requester.userId };
         await matrix.database.write((transaction) => removeAlias(matrix, transaction, request));

@@ -102,7 +102,7 @@ export function keysRoutes(matrix: MatrixContext): Route[] {
 
   const path = "/_matrix/client/v3/keys";
   return [
-    { method: "POST", path: `${path}/upload`, access: "reading", handle: upload },
+    { method: "POST", path: `${path}/upload`, access: "reading", limit: "writes", handle: upload },
     { method: "POST", path: `${path}/query`, access: "reading", limit: "keys", handle: query },
     { method: "POST", path: `${path}/claim`, access: "reading", limit: "keys", handle: claim },
     { method: "GET", path: `${path}/changes`, access: "member", handle: changes },

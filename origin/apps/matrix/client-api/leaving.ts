@@ -9,6 +9,7 @@ export function leavingRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/leave",
       access: "reading",
+      limit: "messages",
       handle: async (call) => {
         const { userId } = call.requester;
         const roomId = call.params["roomId"] ?? "";
@@ -23,6 +24,7 @@ export function leavingRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/forget",
       access: "reading",
+      limit: "writes",
       handle: async (call) => {
         const { userId } = call.requester;
         const roomId = call.params["roomId"] ?? "";

@@ -48,7 +48,13 @@ export function listPublicRoomsRoutes(matrix: MatrixContext): Route[] {
   }
 
   return [
-    { method: "GET", path: "/_matrix/client/v3/publicRooms", access: "member", handle: list },
+    {
+      method: "GET",
+      path: "/_matrix/client/v3/publicRooms",
+      access: "member",
+      limit: "search",
+      handle: list,
+    },
     {
       method: "POST",
       path: "/_matrix/client/v3/publicRooms",
@@ -70,6 +76,7 @@ export function listPublicRoomsRoutes(matrix: MatrixContext): Route[] {
       method: "PUT",
       path,
       access: "member",
+      limit: "rooms",
       handle: async (call) => {
         const isPublic = readVisibility(await call.json({ mayBeEmpty: true })) !== "private";
         return matrix.database.write((transaction) => {

@@ -22,6 +22,7 @@ export function loginTokenRoutes(matrix: MatrixContext, uia: Uia, tokens: LoginT
       path: "/_matrix/client/v1/login/get_token",
       // §Account suspension: further sessions may be opened.
       access: "reading",
+      limit: "login",
       handle: getToken,
     },
   ];

@@ -49,6 +49,7 @@ export function openidRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/user/:userId/openid/request_token",
       access: "member",
+      limit: "writes",
       handle: async (call) => {
         await call.json({ mayBeEmpty: true });
         return request(call);

@@ -32,6 +32,7 @@ export function passwordManagementRoutes(matrix: MatrixContext, uia: Uia, follow
       method: "POST",
       path: "/_matrix/client/v3/account/password",
       access: "reading",
+      limit: "login",
       handle: changePassword,
     },
   ];

@@ -46,6 +46,6 @@ export function presenceRoutes(matrix: MatrixContext): Route[] {
   const path = "/_matrix/client/v3/presence/:userId/status";
   return [
     { method: "GET", path, access: "member", handle: get },
-    { method: "PUT", path, access: "member", handle: put },
+    { method: "PUT", path, access: "member", limit: "writes", handle: put },
   ];
 }

@@ -34,6 +34,7 @@ export function readMarkersRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/read_markers",
       access: "reading",
+      limit: "writes",
       handle: post,
     },
   ];

@@ -44,6 +44,7 @@ export function receiptsRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/receipt/:receiptType/:eventId",
       access: "reading",
+      limit: "writes",
       handle: post,
     },
   ];

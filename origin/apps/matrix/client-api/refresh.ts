@@ -28,5 +28,13 @@ export function refreshRoutes(matrix: MatrixContext): Route[] {
     }
   }
 
-  return [{ method: "POST", path: "/_matrix/client/v3/refresh", access: "public", handle: refresh }];
+  return [
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/refresh",
+      access: "public",
+      limit: "writes",
+      handle: refresh,
+    },
+  ];
 }

@@ -110,8 +110,8 @@ export function resumableUploadRoutes(matrix: MatrixContext): Route[] {
     { method: "POST", path: RESUMABLE_UPLOAD_PATH, access, limit: "uploads", handle: speaksTus(create) },
     // HEAD is what tus asks with.
     { method: "GET", path: one, access, handle: speaksTus(look) },
-    { method: "PATCH", path: one, access, handle: speaksTus(append) },
-    { method: "DELETE", path: one, access, handle: speaksTus(remove) },
+    { method: "PATCH", path: one, access, limit: "writes", handle: speaksTus(append) },
+    { method: "DELETE", path: one, access, limit: "writes", handle: speaksTus(remove) },
   ];
 }
 

@@ -45,6 +45,7 @@ export function searchRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/search",
       access: "reading",
+      limit: "search",
       handle: (call) => search(matrix, call),
     },
   ];

@@ -28,6 +28,7 @@ export function spaceHierarchyRoutes(matrix: MatrixContext): Route[] {
       method: "GET",
       path: "/_matrix/client/v1/rooms/:roomId/hierarchy",
       access: "member",
+      limit: "search",
       handle: get,
     },
   ];

@@ -19,6 +19,7 @@ export function threadsListRoutes(matrix: MatrixContext): Route[] {
       method: "GET",
       path: "/_matrix/client/v1/rooms/:roomId/threads",
       access: "member",
+      limit: "search",
       handle: (call) => getThreads(matrix, call),
     },
   ];

@@ -24,6 +24,7 @@ export function toDeviceRoutes(matrix: MatrixContext): Route[] {
       method: "PUT",
       path: "/_matrix/client/v3/sendToDevice/:eventType/:txnId",
       access: "reading",
+      limit: "writes",
       handle: send,
     },
   ];

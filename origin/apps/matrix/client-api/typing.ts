@@ -20,6 +20,7 @@ export function typingRoutes(matrix: MatrixContext): Route[] {
       method: "PUT",
       path: "/_matrix/client/v3/rooms/:roomId/typing/:userId",
       access: "member",
+      limit: "writes",
       handle: setTyping,
     },
   ];

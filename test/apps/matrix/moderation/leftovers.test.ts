@@ -69,28 +69,28 @@ const keys = (user: User) => ({
 
 /** All that a member may leave in a room that ada has made, and elsewhere; `word` is in each text that is theirs. */
 async function fill(room: string, user: User, word: string): Promise<void> {
-  const { ada, ben, call, say, fixture } = house;
+  const { ada, ben, fixture } = house;
   const { matrix } = fixture;
   const own = `/user/${path(user.userId)}`;
   const send = async (method: string, at: string, body: object) =>
-    accepted(await call(user, method, at, body));
+    accepted(await house.call(user, method, at, body));
   const unstable = (method: string, at: string, body: object) =>
     fixture.request(method, `/_matrix/client/unstable/${at}`, { token: user.token, body });
   const nid = matrix.rooms.get(room)!.nid;
 
   await send("PUT", `/profile/${path(user.userId)}/displayname`, { displayname: word });
   await send("PUT", `/directory/room/${path(`#${word}:burrow.localhost`)}`, { room_id: room });
-  accepted(await call(ada, "PUT", `/directory/list/room/${path(room)}`, { visibility: "public" }));
-  const root = await say(user, room, word);
+  accepted(await house.call(ada, "PUT", `/directory/list/room/${path(room)}`, { visibility: "public" }));
+  const root = await house.say(user, room, word);
   const reply = { msgtype: "m.text", body: word, "m.mentions": { user_ids: [ben.userId] } };
   const inThread = { ...reply, "m.relates_to": { rel_type: "m.thread", event_id: root } };
-  await say(user, room, inThread);
-  await say(user, room, {
+  await house.say(user, room, inThread);
+  await house.say(user, room, {
     ...reply,
     "m.new_content": reply,
     "m.relates_to": { rel_type: "m.replace", event_id: root },
   });
-  const heard = await say(ada, room, {
+  const heard = await house.say(ada, room, {
     ...inThread,
     body: "yes?",
     "m.mentions": { user_ids: [user.userId] },
@@ -117,18 +117,18 @@ async function fill(room: string, user: User, word: string): Promise<void> {
   });
   await send("POST", "/keys/upload", keys(user));
   const claimed = { one_time_keys: { [user.userId]: { [user.deviceId]: "signed_curve25519" } } };
-  accepted(await call(ada, "POST", "/keys/claim", claimed));
+  accepted(await house.call(ada, "POST", "/keys/claim", claimed));
   const note = { messages: { [user.userId]: { [user.deviceId]: { a: 1 } } } };
-  accepted(await call(ada, "PUT", `/sendToDevice/m.test/for-${user.name}`, note));
+  accepted(await house.call(ada, "PUT", `/sendToDevice/m.test/for-${user.name}`, note));
   const hello = { messages: { [ada.userId]: { [ada.deviceId]: { a: 1 } } } };
   await send("PUT", "/sendToDevice/m.test/hello", hello);
-  accepted(await call(ada, "POST", `/users/${path(user.userId)}/report`, { reason: "rude" }));
+  accepted(await house.call(ada, "POST", `/users/${path(user.userId)}/report`, { reason: "rude" }));
   const backup = { algorithm: "m.megolm_backup.v1.curve25519-aes-sha2", auth_data: { word } };
   await send("POST", "/room_keys/version", backup);
   const key = { first_message_index: 0, forwarded_count: 0, is_verified: true, session_data: { word } };
   await send(
     "PUT",
-    "/room_keys/keys?version=" + (await call(user, "GET", "/room_keys/version")).body.version,
+    "/room_keys/keys?version=" + (await house.call(user, "GET", "/room_keys/version")).body.version,
     {
       rooms: { [room]: { sessions: { s: key } } },
     },
@@ -296,7 +296,7 @@ test("an upload that outlasts the account of its sender leaves nothing", async (
   const body = new TransformStream<Uint8Array, Uint8Array>();
   const writer = body.writable.getWriter();
   const stream = { method: "POST", body: body.readable, duplex: "half" };
-  const request = new Request("http://burrow.localhost/", stream as RequestInit);
+  const request = new Request("http://burrow.localhost/", stream);
   const sent = fixture.matrix.media.uploads.upload(emil.userId, request, { type: "text/plain", name: null });
   const refusal = assert.rejects(sent, { status: 401, errcode: "M_UNKNOWN_TOKEN" });
   await writer.write(Buffer.from("the first half"));
