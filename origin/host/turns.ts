@@ -37,3 +37,23 @@ export async function stringifyInTurns(value: object, depth: number, turns = cre
   }
   return `{${parts.join(",")}}`;
 }
+
+/** Work of which one run at a time goes on. */
+export interface Line {
+  /** Another run, once those before it have ended, however they did: what they missed is its own. */
+  run(): Promise<void>;
+  /** Once every run so far has ended; never rejects. */
+  ended(): Promise<void>;
+}
+
+export function createLine(work: () => Promise<void>): Line {
+  let last = Promise.resolve();
+  return {
+    run() {
+      const next = last.then(work);
+      last = next.catch(() => {});
+      return next;
+    },
+    ended: () => last,
+  };
+}

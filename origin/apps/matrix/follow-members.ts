@@ -1,3 +1,4 @@
+import { createLine } from "../../host/turns.ts";
 import type { Transaction } from "../../storage/writer.ts";
 import type { MemberChange } from "../../members/members.ts";
 import { type MatrixContext, userIdOf } from "./matrix-context.ts";
@@ -27,7 +28,6 @@ export function followMembers(matrix: MatrixContext): FollowMembers {
     "SELECT member_change FROM followed WHERE id = 1",
   );
   const advance = database.prepare("UPDATE followed SET member_change = ? WHERE id = 1");
-  let line = Promise.resolve();
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
 
@@ -46,15 +46,11 @@ export function followMembers(matrix: MatrixContext): FollowMembers {
     if (changes.length > 0) await catchUp();
   }
 
-  // One at a time: two would follow the same change side by side.
-  function settle(): Promise<void> {
-    const turn = line.then(catchUp);
-    line = turn.catch(() => {});
-    return turn;
-  }
+  // Two at once would follow the same change side by side.
+  const line = createLine(catchUp);
 
   function followSoon(): void {
-    settle().catch((error: unknown) => {
+    line.run().catch((error: unknown) => {
       log.error("matrix.follow-members.failed", { error });
       if (closed) return;
       clearTimeout(retry);
@@ -65,12 +61,12 @@ export function followMembers(matrix: MatrixContext): FollowMembers {
   const stopListening = members.onChange(followSoon);
   followSoon();
   return {
-    settle,
+    settle: () => line.run(),
     close() {
       closed = true;
       stopListening();
       clearTimeout(retry);
-      return line;
+      return line.ended();
     },
   };
 }

@@ -5,7 +5,7 @@ import { toClientEvents, toClientState } from "../rooms/client-event.ts";
 import { sendersOf, walkRoom } from "../rooms/paginate.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { parseRoomEventFilter, type RoomEventFilter } from "../sync/filter.ts";
-import { formatToken, parseToken } from "../sync/position.ts";
+import { formatToken, readToken } from "../sync/position.ts";
 import { queryCount } from "./read-body.ts";
 import { viewOf } from "./rooms.ts";
 
@@ -35,8 +35,8 @@ function getMessages(matrix: MatrixContext, call: Call): Answer {
   const page = walkRoom(matrix, opened, {
     userId,
     direction,
-    from: readPosition(from),
-    to: readPosition(call.query.get("to")),
+    from: readToken(from)?.so,
+    to: readToken(call.query.get("to"))?.so,
     limit,
     filter,
   });
@@ -70,7 +70,3 @@ export function readDirection(value: string | null, fallback?: "b" | "f"): "b" |
   if (direction !== "b" && direction !== "f") throw invalidParam("dir must be b or f.");
   return direction;
 }
-
-/** Clients that have no token yet may write an empty one. */
-export const readPosition = (token: string | null): number | undefined =>
-  token === null || token === "" ? undefined : parseToken(token).so;

@@ -7,7 +7,7 @@ import { toClientEvents } from "../rooms/client-event.ts";
 import type { Room } from "../rooms/room.ts";
 import { createRoomReader } from "../rooms/visibility.ts";
 import type { Answer, Call, Route } from "../route.ts";
-import { formatToken, parseToken } from "../sync/position.ts";
+import { formatToken, readToken } from "../sync/position.ts";
 import { queryCount } from "./read-body.ts";
 
 const usualPage = 20;
@@ -23,7 +23,7 @@ export function notificationsRoutes(matrix: MatrixContext): Route[] {
     const from = query.get("from");
     const only = query.get("only");
     if (only !== null && only !== "highlight") throw invalidParam("only can be highlight, or be left out.");
-    let before: number | undefined = from ? parseToken(from).so : matrix.stream.current() + 1;
+    let before: number | undefined = readToken(from)?.so ?? matrix.stream.current() + 1;
     const found: LoggedNotification[] = [];
     for (let looks = 0; looks < mostLooks && before !== undefined && found.length < limit; looks += 1) {
       if (looks > 0) await nextTurn();

@@ -7,9 +7,9 @@ import { createRoomReader } from "../rooms/visibility.ts";
 import { type Answer, type Call, type Route, sessionOf } from "../route.ts";
 import { longestWait } from "../sync/long-poll.ts";
 import { createNewEvents, type NewEvents } from "../sync/new-events.ts";
-import { formatToken } from "../sync/position.ts";
+import { formatToken, readToken } from "../sync/position.ts";
 import { createWaitingPlaces } from "../sync/waiting-places.ts";
-import { largestPage, readPosition } from "./message-pagination.ts";
+import { largestPage } from "./message-pagination.ts";
 import { queryCount, queryFlag } from "./read-body.ts";
 import { readRoomInfo } from "./room-initial-sync.ts";
 import { getEvent } from "./rooms.ts";
@@ -25,7 +25,7 @@ export function oldSyncRoutes(matrix: MatrixContext): Route[] {
     const roomId = call.query.get("room_id") ?? undefined;
     const timeout = queryCount(call.query, "timeout", 0, longestWait);
     const now = matrix.stream.current();
-    const asked = readPosition(call.query.get("from")) ?? now;
+    const asked = readToken(call.query.get("from"))?.so ?? now;
     const from = asked > now || matrix.stream.isLost(asked) ? now : asked;
     const read = (position: number): NewEvents =>
       roomId === undefined ? newEvents.ofUser(userId, position) : newEvents.ofRoom(userId, roomId, position);

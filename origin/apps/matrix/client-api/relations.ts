@@ -1,8 +1,8 @@
 import type { MatrixContext } from "../matrix-context.ts";
 import { toClientEvents } from "../rooms/client-event.ts";
 import type { Answer, Call, Route } from "../route.ts";
-import { formatToken } from "../sync/position.ts";
-import { largestPage, readDirection, readPosition } from "./message-pagination.ts";
+import { formatToken, readToken } from "../sync/position.ts";
+import { largestPage, readDirection } from "./message-pagination.ts";
 import { queryCount, queryFlag } from "./read-body.ts";
 import { openEvent, viewOf } from "./rooms.ts";
 
@@ -26,8 +26,8 @@ function getRelations(matrix: MatrixContext, call: Call): Answer {
   const direction = readDirection(call.query.get("dir"), "b");
   const limit = Math.max(1, queryCount(call.query, "limit", 20, largestPage));
   const recurse = queryFlag(call.query, "recurse");
-  const from = readPosition(call.query.get("from"));
-  const to = readPosition(call.query.get("to"));
+  const from = readToken(call.query.get("from"))?.so;
+  const to = readToken(call.query.get("to"))?.so;
   const backwards = direction === "b";
   const found = matrix.relations.children(opened.room, {
     parentId: event.eventId,

@@ -4,7 +4,7 @@ import { invalidParam, notFound } from "../matrix-error.ts";
 import { type Call, type Route, sessionOf } from "../route.ts";
 import { type Filter, parseFilter } from "../sync/filter.ts";
 import { createLongPoll, longestWait } from "../sync/long-poll.ts";
-import { parseToken } from "../sync/position.ts";
+import { readToken } from "../sync/position.ts";
 import type { StateKey } from "../sync/sync-request.ts";
 import { createSync } from "../sync/sync.ts";
 import { readPresenceState } from "./presence.ts";
@@ -23,8 +23,7 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
       async handle(call) {
         const { query, requester } = call;
         const { userId, deviceId } = requester;
-        const token = query.get("since");
-        const since = token === null || token === "" ? undefined : parseToken(token);
+        const since = readToken(query.get("since"));
         const timeout = queryCount(query, "timeout", 0, longestWait);
         const presence = readPresenceState(query.get("set_presence") || "online", "set_presence");
         const sync = {

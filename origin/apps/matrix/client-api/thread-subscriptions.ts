@@ -4,7 +4,7 @@ import { showThreadChanges } from "../push/thread-subscriptions.ts";
 import { relationOf } from "../rooms/append.ts";
 import type { Room } from "../rooms/room.ts";
 import type { Answer, Call, Route } from "../route.ts";
-import { formatToken, parseToken } from "../sync/position.ts";
+import { formatToken, readToken } from "../sync/position.ts";
 import { optionalString, queryCount } from "./read-body.ts";
 import { openEvent } from "./rooms.ts";
 
@@ -77,13 +77,10 @@ export function threadSubscriptionsRoutes(matrix: MatrixContext): Route[] {
     if (query.get("dir") !== "b") throw invalidParam("dir must be b: changes are paged backwards only.");
     const limit = queryCount(query, "limit", usualPage, largestPage);
     if (limit === 0) throw invalidParam("limit must be 1 or more.");
-    const from = query.get("from");
-    const to = query.get("to");
     const { changes, more } = threadSubscriptions.changesSince(
       call.requester.userId,
-      // A pos of sliding sync stands in for a token: behind the ~ is what only its connection needs.
-      to === null ? 0 : parseToken(to.replace(/~.*$/, "")).so,
-      from === null ? matrix.stream.current() : parseToken(from).so,
+      readToken(query.get("to"))?.so ?? 0,
+      readToken(query.get("from"))?.so ?? matrix.stream.current(),
       limit,
     );
     const last = changes.at(-1);

@@ -5,8 +5,8 @@ import type { MatrixContext } from "../matrix-context.ts";
 import { type OpenedRoom, openRoom } from "../rooms/access.ts";
 import { type ClientEvent, toClientEvents } from "../rooms/client-event.ts";
 import type { Answer, Call, Route } from "../route.ts";
-import { formatToken } from "../sync/position.ts";
-import { largestPage, readPosition } from "./message-pagination.ts";
+import { formatToken, readToken } from "../sync/position.ts";
+import { largestPage } from "./message-pagination.ts";
 import { queryCount } from "./read-body.ts";
 import { viewOf } from "./rooms.ts";
 
@@ -38,7 +38,7 @@ function getThreads(matrix: MatrixContext, call: Call): Answer {
   const limit = Math.max(1, queryCount(call.query, "limit", 20, largestPage));
   const participant = include === "participated" ? call.requester.userId : undefined;
   const chunk: ClientEvent[] = [];
-  let upTo = readPosition(call.query.get("from")) ?? Number.MAX_SAFE_INTEGER;
+  let upTo = readToken(call.query.get("from"))?.so ?? Number.MAX_SAFE_INTEGER;
   for (let scanned = 0; ; ) {
     // One more than wanted tells whether anything is left.
     const batch = limit - chunk.length + 1;

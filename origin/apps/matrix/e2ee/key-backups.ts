@@ -1,3 +1,4 @@
+import { createLine } from "../../../host/turns.ts";
 import type { Log } from "../../../host/log.ts";
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
@@ -84,7 +85,6 @@ export function createKeyBackups(parts: { database: Database; stream: Stream; lo
   const empty = database.prepare(
     "UPDATE key_backups SET auth_data = '{}', count = 0, deleted = 1 WHERE version = ?",
   );
-  let sweeping: Promise<void> | undefined;
   const closing = new AbortController();
 
   /** Also a deleted one; undefined where there never was any. */
@@ -122,14 +122,13 @@ export function createKeyBackups(parts: { database: Database; stream: Stream; lo
   }
 
   // In many small writes: a large backup is gone at once for its owner, and from the disk without holding anybody up.
-  async function sweep(): Promise<void> {
+  const sweeping = createLine(async () => {
     while (!closing.signal.aborted && keys.hasLeftovers()) await database.write(() => keys.sweep());
-  }
+  });
 
   function sweepSoon(): void {
     if (closing.signal.aborted) return;
-    const turn = (sweeping ?? Promise.resolve()).then(sweep);
-    sweeping = turn.catch((error: unknown) => log.error("matrix.key-backups.sweep-failed", { error }));
+    sweeping.run().catch((error: unknown) => log.error("matrix.key-backups.sweep-failed", { error }));
   }
 
   return {
@@ -196,7 +195,7 @@ export function createKeyBackups(parts: { database: Database; stream: Stream; lo
     resume: sweepSoon,
     async close() {
       closing.abort();
-      await sweeping;
+      await sweeping.ended();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import { createLine } from "../../../host/turns.ts";
 import type { Log } from "../../../host/log.ts";
 import type { BlobStore, StoredBlob } from "../../../storage/blobs.ts";
 import type { Database } from "../../../storage/database.ts";
@@ -50,9 +51,8 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
   const forgetThumbnails = database.prepare("DELETE FROM media_thumbnails WHERE source = ?");
   const isSearchWanted = database.prepare("SELECT 1 FROM media_search WHERE wanted = 1");
   const endSearch = database.prepare("UPDATE media_search SET wanted = 0");
-  const turns = createTurns();
+  const names = createNameLines();
   let closing = false;
-  let collecting: Promise<void> | undefined;
 
   /** Runs `store` with a hook that notes the blob and holds its name until the rows are written. */
   async function keeping<T>(
@@ -63,7 +63,7 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
     let release: (() => void) | undefined;
     try {
       const blob = await store(async (known) => {
-        release = await turns.take(known.hash);
+        release = await names.take(known.hash);
         await database.write((transaction) => {
           note.run(known.hash, known.size);
           alsoNote(known, transaction);
@@ -73,7 +73,7 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
     } catch (error) {
       release?.();
       release = undefined;
-      collect().catch((fault: unknown) => log.error("matrix.media.collect-failed", { error: fault }));
+      collecting.run().catch((fault: unknown) => log.error("matrix.media.collect-failed", { error: fault }));
       throw error;
     } finally {
       release?.();
@@ -81,7 +81,7 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
   }
 
   async function remove(hash: string): Promise<void> {
-    const release = await turns.take(hash);
+    const release = await names.take(hash);
     try {
       // Between the look at the list and now somebody may have uploaded the same content again.
       if (!isUnneeded.get(hash)) return;
@@ -107,12 +107,8 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
     }
   }
 
-  /** One at a time; what comes to be unneeded meanwhile is found by the next look at the list. */
-  function collect(): Promise<void> {
-    const run = (collecting ?? Promise.resolve()).then(collectAll, collectAll);
-    collecting = run.catch(() => {});
-    return run;
-  }
+  // What comes to be unneeded meanwhile is found by the next look at the list.
+  const collecting = createLine(collectAll);
 
   return {
     put: (source, limit, keep) =>
@@ -126,12 +122,12 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
     has: (hash) => blobs.has(hash),
     size: (hash) => blobs.size(hash),
     pathOf: (hash) => blobs.pathOf(hash),
-    collect,
+    collect: () => collecting.run(),
     async searchAfterRestore() {
       if (!isSearchWanted.get()) return;
       for await (const hash of blobs.names()) {
         if (closing) return;
-        const release = await turns.take(hash);
+        const release = await names.take(hash);
         if (!isKnown.get(hash)) await blobs.delete(hash);
         release();
       }
@@ -139,13 +135,13 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
     },
     async close() {
       closing = true;
-      await collecting;
+      await collecting.ended();
     },
   };
 }
 
 /** One holder of a name at a time, the others in the order in which they came. */
-function createTurns(): { take(name: string): Promise<() => void> } {
+function createNameLines(): { take(name: string): Promise<() => void> } {
   const last = new Map<string, Promise<void>>();
   return {
     async take(name) {

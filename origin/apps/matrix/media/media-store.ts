@@ -35,8 +35,8 @@ export interface MediaStore {
   awaited(holder: string): number;
   /** Notes that it was used today; written once a day for each. */
   touch(row: MediaRow): Promise<void>;
-  /** Deletes at most `limit` of those that expired, or were not used since the day; how many it were. */
-  removeOld(unusedSince: number | undefined, limit: number): Promise<number>;
+  /** Inside a write: deletes at most `limit` of those that expired, or were not used since the day; how many it were. */
+  removeOld(unusedSince: number | undefined, limit: number): number;
   /** Inside a write: deletes at most `limit` of the holder's; how many it were. */
   erase(holder: string, limit: number): number;
   today(): number;
@@ -91,11 +91,10 @@ export function createMediaStore(database: Database, now: () => number): MediaSt
     async touch(row) {
       if (row.usedOn < today()) await database.write(() => void touch.run(today(), row.id));
     },
-    removeOld: (unusedSince, limit) =>
-      database.write(() => {
-        const expired = removeExpired.run(now(), limit).changes;
-        return expired + (unusedSince === undefined ? 0 : removeUnused.run(unusedSince, limit).changes);
-      }),
+    removeOld(unusedSince, limit) {
+      const expired = removeExpired.run(now(), limit).changes;
+      return expired + (unusedSince === undefined ? 0 : removeUnused.run(unusedSince, limit).changes);
+    },
     erase(holder, limit) {
       const { changes } = erase.run(holder, limit);
       if (changes < limit) forgetUsage.run(holder);

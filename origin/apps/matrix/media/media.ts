@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Config } from "../../../config/config.ts";
 import type { Log } from "../../../host/log.ts";
+import { createLine } from "../../../host/turns.ts";
 import type { Outbound } from "../../../host/outbound/outbound.ts";
 import type { BlobStore } from "../../../storage/blobs.ts";
 import type { Database } from "../../../storage/database.ts";
@@ -77,11 +78,10 @@ export function createMedia(options: {
 
   const isAwaited = (row: MediaRow): boolean => row.hash === null && (row.expiresAt ?? 0) > now();
   const ending = new AbortController();
-  let tidying = Promise.resolve();
 
   async function tidyUp(): Promise<void> {
     const steps = [
-      () => removeOldMedia(store, config.matrix.mediaRetentionDays, ending.signal),
+      () => removeOldMedia(database, store, config.matrix.mediaRetentionDays, ending.signal),
       () => resumable.tidy(),
       () => thumbnails.tidy(),
       () => previews.tidy(),
@@ -90,6 +90,7 @@ export function createMedia(options: {
     ];
     for (const step of steps) if (!ending.signal.aborted) await step();
   }
+  const tidying = createLine(tidyUp);
 
   return {
     blobs,
@@ -119,18 +120,14 @@ export function createMedia(options: {
       return row as PresentMedia;
     },
     erase: (holder, limit) => store.erase(holder, limit),
-    tidy() {
-      const run = tidying.then(tidyUp, tidyUp);
-      tidying = run.catch(() => {});
-      return run;
-    },
+    tidy: () => tidying.run(),
     async close() {
       ending.abort();
       arrivals.close();
       maker.close();
       await resumable.close();
       await blobs.close();
-      await tidying;
+      await tidying.ended();
     },
   };
 }

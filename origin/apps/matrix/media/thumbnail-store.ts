@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import { inSmallWrites } from "../../../storage/small-writes.ts";
 
 export interface ThumbnailRow {
   readonly hash: string;
@@ -43,19 +44,16 @@ export function createThumbnailStore(database: Database): ThumbnailStore {
       insert.run(source, variant, hash, size, type, usedOn, source);
     },
     touch: (source, variant, day) => database.write(() => void touch.run(day, source, variant)),
-    async trim(unusedSince, mostBytes) {
-      for (let removed = atATime; removed === atATime; ) {
-        removed = await database.write(() => {
-          let excess = (usage.get()?.bytes ?? 0) - mostBytes;
-          const out = oldest.all(atATime).filter(({ usedOn, size }) => {
-            const goes = excess > 0 || usedOn < unusedSince;
-            if (goes) excess -= size;
-            return goes;
-          });
-          for (const { source, variant } of out) remove.run(source, variant);
-          return out.length;
+    trim: (unusedSince, mostBytes) =>
+      inSmallWrites(database, () => {
+        let excess = (usage.get()?.bytes ?? 0) - mostBytes;
+        const out = oldest.all(atATime).filter(({ usedOn, size }) => {
+          const goes = excess > 0 || usedOn < unusedSince;
+          if (goes) excess -= size;
+          return goes;
         });
-      }
-    },
+        for (const { source, variant } of out) remove.run(source, variant);
+        return out.length === atATime;
+      }),
   };
 }

@@ -1,6 +1,7 @@
 import type { Outbound } from "../../../host/outbound/outbound.ts";
 import { OutboundError } from "../../../host/outbound/outbound-error.ts";
 import type { Database } from "../../../storage/database.ts";
+import { inSmallWrites } from "../../../storage/small-writes.ts";
 import type { JsonObject } from "../events/event.ts";
 import { forbidden, invalidParam, MatrixError } from "../matrix-error.ts";
 import { tooBusy } from "../route.ts";
@@ -178,7 +179,7 @@ export function createUrlPreviews(options: {
       }
     },
     async tidy() {
-      while ((await database.write(() => removeExpired.run(now()).changes)) > 0);
+      await inSmallWrites(database, () => removeExpired.run(now()).changes > 0);
     },
   };
 }

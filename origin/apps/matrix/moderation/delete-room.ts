@@ -7,7 +7,6 @@ import type { Room } from "../rooms/room.ts";
 import { purgeEvents } from "./purge-events.ts";
 
 const membersAWrite = 20;
-const notificationsAWrite = 1000;
 const end = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -79,9 +78,6 @@ function purge(matrix: MatrixContext, transaction: Transaction, room: Room, afte
 
 /** What members kept of the room: `position` of them are done. */
 function forget(matrix: MatrixContext, transaction: Transaction, room: Room, position: number): JobStep {
-  if (matrix.unread.purge(transaction, room.nid, end, notificationsAWrite) === notificationsAWrite) {
-    return { next: ["forget", position], did: 0 };
-  }
   const prepare = (sql: string) => matrix.database.prepare(sql);
   if (position === 0) {
     matrix.threadSubscriptions.purge(transaction, room.nid);

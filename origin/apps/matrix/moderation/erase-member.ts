@@ -1,3 +1,4 @@
+import { inSmallWrites } from "../../../storage/small-writes.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 
@@ -36,7 +37,7 @@ export async function eraseMember(
     () => media.erase(userId, atATime),
   ];
   for (const part of parts) {
-    while (!isClosed()) if ((await database.write(part)) < atATime) break;
+    await inSmallWrites(database, (transaction) => part(transaction) === atATime, isClosed);
   }
   if (isClosed()) return false;
   await media.resumable.erase(userId);

@@ -30,10 +30,11 @@ interface Row {
 
 /** Looked at in one write: some 10 ms on a phone. */
 const eventsAWrite = 100;
+const notificationsAWrite = 1000;
 
 /**
- * Deletes events for good, the oldest first, with the state that they were, their words in the search index, and the
- * threads that began with them: a part of the range at a time. `next` is where to go on; null: the range is done.
+ * Deletes events for good, the oldest first, with whom they notified, the state that they were, their words in the
+ * search index, and the threads that began with them: a part of the range at a time. `next` is where to go on; null: the range is done.
  * Nothing of them is told to clients.
  */
 export function purgeEvents(
@@ -43,6 +44,9 @@ export function purgeEvents(
   { after, upTo, keeps }: Purge,
 ): { next: number | null; seen: number; deleted: number } {
   const { database } = matrix;
+  if (matrix.unread.purge(transaction, room.nid, upTo, notificationsAWrite) === notificationsAWrite) {
+    return { next: after, seen: 0, deleted: 0 };
+  }
   const range = database.prepare<Row>(
     `SELECT so, event_id, type, state_key, sender, rel_type, relates_to FROM events
      WHERE room = ? AND so > ? AND so <= ? ORDER BY so LIMIT ?`,

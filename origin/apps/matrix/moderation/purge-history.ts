@@ -4,8 +4,6 @@ import { notFound } from "../matrix-error.ts";
 import type { Room } from "../rooms/room.ts";
 import { purgeEvents } from "./purge-events.ts";
 
-const notificationsAWrite = 1000;
-
 /**
  * Deletes what was said in a room before a time. The state that held then stays, and so does the room's last event:
  * who may read what is judged by the one, and the next message is chained to the other.
@@ -15,9 +13,6 @@ export const purgeHistory: JobKind = (matrix, transaction, job) => {
   const room = matrix.rooms.get(roomId);
   if (!room || room.deleted) throw notFound("There is no such room.");
   const [upTo, after] = (job.cursor ?? [lastBefore(matrix, room, before), 0]) as [number, number];
-  if (matrix.unread.purge(transaction, room.nid, upTo, notificationsAWrite) === notificationsAWrite) {
-    return { next: [upTo, after], did: 0 };
-  }
   const { next, deleted } = purgeEvents(matrix, transaction, room, {
     after,
     upTo,

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import { fold } from "../search/fold.ts";
 
 /** What the owner sees of the rooms. No message is among it, and of encrypted rooms the server has none to show. */
 export interface RoomSummaries {
@@ -24,7 +25,7 @@ export const roomSorts = ["activity", "size", "members", "name"] as const;
 
 export interface RoomQuestion {
   readonly sort: (typeof roomSorts)[number];
-  /** In any case, within the name or the id. */
+  /** Without case and accents, within the name or the id. */
   readonly search: string | undefined;
   readonly encrypted: boolean | undefined;
   readonly offset: number;
@@ -40,9 +41,8 @@ export function createRoomSummaries(database: Database): RoomSummaries {
   const sorted = (order: string) =>
     database.prepare<RoomSummary>(
       `SELECT ${columns} ${from}
-       AND (?1 IS NULL OR instr(lower(coalesce(s.name, '')), ?1) > 0 OR instr(lower(r.room_id), ?1) > 0)
-       AND (?2 IS NULL OR s.encrypted = ?2)
-       ORDER BY ${order}, s.room LIMIT ?3 OFFSET ?4`,
+       AND (?1 IS NULL OR s.encrypted = ?1)
+       ORDER BY ${order}, s.room LIMIT ?2 OFFSET ?3`,
     );
   const lists = {
     activity: sorted("s.last_at DESC"),
@@ -56,13 +56,16 @@ export function createRoomSummaries(database: Database): RoomSummaries {
 
   return {
     get: (roomId) => select.get(roomId),
-    list: ({ sort, search, encrypted, offset, limit }) =>
-      lists[sort].all(
-        search?.toLowerCase() ?? null,
-        encrypted === undefined ? null : Number(encrypted),
-        limit,
-        offset,
-      ),
+    list({ sort, search, encrypted, offset, limit }) {
+      const kind = encrypted === undefined ? null : Number(encrypted);
+      if (search === undefined) return lists[sort].all(kind, limit, offset);
+      // SQLite knows the case of ASCII only.
+      const term = fold(search);
+      return lists[sort]
+        .all(kind, -1, 0)
+        .filter(({ name, roomId }) => [name ?? "", roomId].some((text) => fold(text).includes(term)))
+        .slice(offset, offset + limit);
+    },
     totals: () => totals.get() ?? { rooms: 0, events: 0, bytes: 0 },
   };
 }

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import { inSmallWrites } from "../../../storage/small-writes.ts";
 import { namesIn, nameOf } from "./unread-names.ts";
 
 /** Rows that one write looks at, some milliseconds: others must get their turn in between. */
@@ -70,11 +71,11 @@ export function createExpiry(database: Database): (upTo: number) => Promise<void
     return done;
   }
 
-  return async function expire(last) {
+  return function expire(last) {
     let done: number | undefined = 0;
-    while (done !== undefined) {
-      const after: number = done;
-      done = await database.write(() => trimSome(after, last));
-    }
+    return inSmallWrites(database, () => {
+      if (done !== undefined) done = trimSome(done, last);
+      return done !== undefined;
+    });
   };
 }

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import { inSmallWrites } from "../../../storage/small-writes.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject } from "../events/event.ts";
 import { MatrixError } from "../matrix-error.ts";
@@ -73,6 +74,8 @@ export const longestDelay = 24 * 60 * 60 * 1000;
 /** The outcome of the last ones is kept as long: a client that repeats its request is told it. */
 const keptFor = 7 * 24 * 60 * 60 * 1000;
 const mostKept = 1000;
+/** Dropped in one write. */
+const rowsAWrite = 500;
 
 interface Row {
   delay_id: string;
@@ -125,7 +128,10 @@ export function createDelayedEvents(database: Database, now: () => number): Dela
   const forget = database.prepare("DELETE FROM delayed_events WHERE user = ?");
   // Without an index of its own: there are a thousand for each member at the most.
   const purge = database.prepare("DELETE FROM delayed_events WHERE room = ?");
-  const expire = database.prepare("DELETE FROM delayed_events WHERE finalised_at < ?");
+  const expire = database.prepare(
+    `DELETE FROM delayed_events WHERE rowid IN
+       (SELECT rowid FROM delayed_events WHERE finalised_at < ? LIMIT ${rowsAWrite})`,
+  );
   let listener: () => void = () => {};
 
   return {
@@ -172,7 +178,7 @@ export function createDelayedEvents(database: Database, now: () => number): Dela
     },
     forget: (userId) => void forget.run(userId),
     purge: (_transaction, roomId) => void purge.run(roomId),
-    expire: () => database.write(() => void expire.run(now() - keptFor)),
+    expire: () => inSmallWrites(database, () => expire.run(now() - keptFor).changes === rowsAWrite),
     onScheduled: (callback) => void (listener = callback),
   };
 }

@@ -6,6 +6,7 @@ import { forbidden, invalidParam } from "../matrix-error.ts";
 import { describeRoom } from "./describe-room.ts";
 import type { Room } from "./room.ts";
 import type { RoomStore } from "./room-store.ts";
+import { fold } from "../search/fold.ts";
 
 /** The published rooms (specification §Published room directory), where the owner's setting opens one. */
 export interface RoomDirectory {
@@ -55,7 +56,7 @@ export function createRoomDirectory({
         // A room that everybody has left cannot be entered any more.
         .filter((room) => room !== undefined && room.joined.size > 0)
         .map((room) => ({ place: placeOf(room!), entry: describeRoom(room!) }))
-        .filter(({ entry }) => matches(entry, term?.toLowerCase(), types))
+        .filter(({ entry }) => matches(entry, term === undefined ? undefined : fold(term), types))
         .toSorted((a, b) => compare(a.place, b.place));
       const from = cursor ? found.findIndex(({ place }) => compare(place, cursor.place) > 0) : 0;
       const after = from < 0 ? found.length : from;
@@ -89,7 +90,7 @@ export function requirePublisher(room: Room, userId: string): void {
 function matches(entry: JsonObject, term: string | undefined, types: DirectoryQuestion["types"]): boolean {
   if (types && !types.includes((entry["room_type"] as string | undefined) ?? null)) return false;
   if (term === undefined) return true;
-  return ["name", "topic", "canonical_alias"].some((key) => textIn(entry, key).toLowerCase().includes(term));
+  return ["name", "topic", "canonical_alias"].some((key) => fold(textIn(entry, key)).includes(term));
 }
 
 function textIn(entry: JsonObject, key: string): string {

@@ -1,3 +1,4 @@
+import { createLine } from "../../../host/turns.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
@@ -23,14 +24,13 @@ const retryAfter = 5000;
 export function startDelayedEvents(matrix: MatrixContext): DelayedEventSender {
   const { database, delayedEvents, log, now } = matrix;
   let timer: NodeJS.Timeout | undefined;
-  let line = Promise.resolve();
   let closed = false;
 
   function wake(afterMs: number): void {
     clearTimeout(timer);
     if (closed) return;
     timer = setTimeout(() => {
-      sendDue().catch((error: unknown) => {
+      line.run().catch((error: unknown) => {
         log.error("matrix.delayed-events.failed", { error });
         wake(retryAfter);
       });
@@ -55,21 +55,17 @@ export function startDelayedEvents(matrix: MatrixContext): DelayedEventSender {
     schedule();
   }
 
-  function sendDue(): Promise<void> {
-    const turn = line.then(sendAll);
-    line = turn.catch(() => {});
-    return turn;
-  }
+  const line = createLine(sendAll);
 
   delayedEvents.onScheduled(schedule);
   // What came due while the server was down goes out at once.
   schedule();
   return {
-    sendDue,
+    sendDue: () => line.run(),
     close() {
       closed = true;
       clearTimeout(timer);
-      return line;
+      return line.ended();
     },
   };
 }

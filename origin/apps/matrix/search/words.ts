@@ -1,3 +1,5 @@
+import { fold } from "./fold.ts";
+
 /**
  * How texts are taken apart for the search, and what somebody types to find them alike: without regard to case and
  * to accents, in any script. Words are found from their beginning on ("sun" finds "Sunday"), which serves all
@@ -36,35 +38,6 @@ export function wordsOf(text: string): Word[] {
     }
   }
   return words;
-}
-
-/** Accents, which go with any script; not the vowel signs of one, nor the voicing of kana, which tell words apart. */
-const accents = /[[\p{Mn}&&\p{Script=Inherited}]--[\u3099\u309a]]+/gv;
-/** Letters that are taken apart into no letter and accent. */
-const plain: Readonly<Record<string, string>> = {
-  ß: "ss",
-  æ: "ae",
-  œ: "oe",
-  ø: "o",
-  ł: "l",
-  đ: "d",
-  ð: "d",
-  þ: "th",
-  ı: "i",
-  ς: "σ",
-};
-const odd = new RegExp(`[${Object.keys(plain).join("")}]`, "g");
-const ascii = /^[\0-\x7f]*$/;
-
-function fold(word: string): string {
-  if (ascii.test(word)) return word.toLowerCase();
-  // Composed again: Hangul would otherwise stay in pieces.
-  return word
-    .normalize("NFKD")
-    .toLowerCase()
-    .replaceAll(accents, "")
-    .normalize("NFC")
-    .replaceAll(odd, (letter) => plain[letter] ?? letter);
 }
 
 /** What the index keeps of a text: each term once. Of an unspaced run its pairs of characters, and the last one. */

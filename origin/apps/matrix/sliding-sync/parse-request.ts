@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { Json, JsonObject } from "../events/event.ts";
 import { badJson, invalidParam, tooLarge } from "../matrix-error.ts";
-import { parseToken } from "../sync/position.ts";
+import { readToken } from "../sync/position.ts";
 import type { ListFilter } from "./list-filter.ts";
 import { parsePos } from "./pos.ts";
 import type {
@@ -244,7 +244,7 @@ function parseToDevice(extension: JsonObject | undefined): ExtensionsRequest["to
   const since = optionalString(extension, "since");
   return {
     limit: Math.max(1, Math.min(limit, most.toDevice)),
-    since: since === undefined || since === "" ? undefined : parseToken(since).so,
+    since: readToken(since)?.so,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import { inSmallWrites } from "../../../storage/small-writes.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Call, Requester } from "../route.ts";
 
@@ -18,6 +19,8 @@ export interface Transactions {
 }
 
 const day = 24 * 60 * 60 * 1000;
+/** Dropped in one write: a bot makes thousands a day. */
+const notesAWrite = 1000;
 
 export function createTransactions(database: Database, now: () => number): Transactions {
   const find = database.prepare<{ answer: string }>(
@@ -26,7 +29,10 @@ export function createTransactions(database: Database, now: () => number): Trans
   const note = database.prepare(
     "INSERT INTO transactions (user, device, endpoint, txn_id, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)",
   );
-  const expire = database.prepare("DELETE FROM transactions WHERE created_at < ?");
+  const expire = database.prepare(
+    `DELETE FROM transactions WHERE (user, device, endpoint, txn_id) IN
+       (SELECT user, device, endpoint, txn_id FROM transactions WHERE created_at < ? LIMIT ${notesAWrite})`,
+  );
   const redate = database.prepare("UPDATE transactions SET created_at = ?1 WHERE created_at > ?1");
   let calledAt: number | undefined;
   const forget = database.prepare("DELETE FROM transactions WHERE user = ? AND device = ?");
@@ -44,15 +50,13 @@ export function createTransactions(database: Database, now: () => number): Trans
         return answer;
       });
     },
-    expire() {
+    async expire() {
       const at = now();
       const limit = calledAt === undefined ? at - 7 * day : Math.min(at - day, calledAt);
       calledAt = at;
-      return database.write(() => {
-        expire.run(limit);
-        // Noted by a clock that ran ahead: how old they are is not known, and they would stay for as long.
-        redate.run(at);
-      });
+      await inSmallWrites(database, () => expire.run(limit).changes === notesAWrite);
+      // Noted by a clock that ran ahead: how old they are is not known, and they would stay for as long.
+      await database.write(() => void redate.run(at));
     },
     forgetDevice: (userId, deviceId) => void forget.run(userId, deviceId),
   };

@@ -35,3 +35,7 @@ export function parseToken(text: string): Position {
   const typing = found[2] === undefined ? 0 : Number(found[2]);
   return found[3] === undefined ? { so, typing } : { so, typing, toDevice: Math.min(so, Number(found[3])) };
 }
+
+/** The same of a parameter that may be left out; clients that have no token yet may write an empty one. */
+export const readToken = (text: string | null | undefined): Position | undefined =>
+  text === null || text === undefined || text === "" ? undefined : parseToken(text);

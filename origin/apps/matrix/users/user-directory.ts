@@ -2,6 +2,7 @@ import type { Database } from "../../../storage/database.ts";
 import type { MembershipStore } from "../rooms/membership-store.ts";
 import type { LocalMembers } from "./local-member.ts";
 import type { ShownProfile } from "./profiles.ts";
+import { fold } from "../search/fold.ts";
 
 /** Finds people by their names (specification §User Directory). */
 export interface UserDirectory {
@@ -48,7 +49,7 @@ export function createUserDirectory(
 
   return {
     search(userId, term, limit) {
-      const wanted = fold(term);
+      const wanted = fold(term).trim();
       if (wanted === "") return { found: [], limited: false };
       const near = memberships.sharers(userId);
       const profiles = new Map(shownProfiles().map((profile) => [profile.userId, profile]));
@@ -79,10 +80,6 @@ export function createUserDirectory(
     },
   };
 }
-
-/** Without case and accents, in the compatible form: `Ⓐda`, `ada` and `Áda` are one. */
-export const fold = (text: string): string =>
-  text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase().trim();
 
 /**
  * How well it fits, 0 the best: the whole name, its beginning, the beginnings of its words, any part. Undefined: not at
