@@ -139,10 +139,7 @@ test("no ring is lost by a kill, and at most the one under way comes twice", {
   assert.ok(acknowledged.length >= 2 * messagesARound);
   gateway.isUp = true;
   while (acknowledged.some((eventId) => !gateway.taken.has(eventId))) await pause(20);
-  const repeated = [...gateway.taken.values()].filter((times) => times > 1);
-  assert.ok(repeated.length <= rounds, `${repeated.length} came twice, by ${rounds} kills`);
-  assert.ok(
-    repeated.every((times) => times === 2),
-    "the one under way at a kill comes once more, and no more",
-  );
+  // The same one may be under way at two kills.
+  const repeats = [...gateway.taken.values()].reduce((sum, times) => sum + times - 1, 0);
+  assert.ok(repeats <= rounds, `${repeats} came once more, by ${rounds} kills`);
 });
