@@ -23,7 +23,7 @@ export async function eraseMember(
     matrix.filters.erase(transaction, userId);
     matrix.reports.erase(transaction, userId);
     matrix.deviceLists.erase(transaction, userId);
-    matrix.database.prepare("DELETE FROM server_notices WHERE user = ?").run(userId);
+    database.prepare("DELETE FROM server_notices WHERE user = ?").run(userId);
   });
   const rooms = matrix.memberships.everRooms(userId);
   for (let start = 0; start < rooms.length && !isClosed(); start += atATime) {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { createTurns } from "../../../host/turns.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Room } from "../rooms/room.ts";
 import { hasReceiptOf } from "../sync/joined-room.ts";
@@ -33,8 +33,6 @@ export interface RoomsTurn extends Turn {
   readonly typingSince: number;
 }
 
-/** How long rooms are computed at a stretch, in ms: others have their turn in between. */
-const longestSlice = 10;
 /** In one answer. What is left comes in the next, at once. */
 const mostRooms = 200;
 
@@ -51,7 +49,7 @@ export async function readRooms(
   const rooms = new Map<string, AnsweredRoom>();
   const extended: ExtendedRoom[] = [];
   let complete = true;
-  let sliceEnd = performance.now() + longestSlice;
+  const turns = createTurns();
 
   for (const [nid, selected] of selection.rooms) {
     const { listed, config, lists } = selected;
@@ -69,10 +67,7 @@ export async function readRooms(
       extended.push({ selected, after: sentUpTo(before, since), timeline: undefined });
       continue;
     }
-    if (performance.now() > sliceEnd) {
-      await nextTurn();
-      sliceEnd = performance.now() + longestSlice;
-    }
+    await turns();
     const room = rooms.size < mostRooms ? roomAsListed(matrix, userId, listed) : undefined;
     if (!room) {
       complete = false;
