@@ -207,7 +207,7 @@ async function startFloor(counters: number): Promise<string> {
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   children.push(child);
-  const [port] = await once(createInterface({ input: child.stdout! }), "line");
+  const [port] = await once(createInterface({ input: child.stdout }), "line");
   return `http://127.0.0.1:${port}`;
 }
 

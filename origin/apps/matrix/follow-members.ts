@@ -84,6 +84,7 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     const { deviceId } = change;
     matrix.transactions.forgetDevice(userId, deviceId);
     matrix.toDevice.removeDevice(userId, deviceId);
+    matrix.slidingConnections.removeDevice(transaction, userId, deviceId);
     matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
     for (const prefix of notificationSettings) {
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);

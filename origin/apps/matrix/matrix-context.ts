@@ -16,6 +16,7 @@ import type { MembershipStore } from "./rooms/membership-store.ts";
 import type { RelationStore } from "./rooms/relation-store.ts";
 import type { RoomDirectory } from "./rooms/room-directory.ts";
 import type { RoomStore } from "./rooms/room-store.ts";
+import type { Connections } from "./sliding-sync/connections.ts";
 import type { Transactions } from "./store/transactions.ts";
 import type { Stream } from "./store/stream.ts";
 import type { Typing } from "./sync/typing.ts";
@@ -50,6 +51,7 @@ export interface MatrixContext {
   readonly receipts: Receipts;
   readonly filters: Filters;
   readonly typing: Typing;
+  readonly slidingConnections: Connections;
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;

@@ -19,6 +19,7 @@ import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
 import { buildRoutes } from "./route.ts";
+import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
@@ -45,6 +46,9 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.slidingConnections
+      .expire()
+      .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
   };
   expire();
   matrix.keyBackups.resume();
@@ -95,6 +99,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     now,
   });
 
+  const slidingConnections = createConnections({ database, stream, log, now });
+
   const accountData = createAccountData({ database, stream, waiters });
   const userRules = createUserRules({ accountData, members, serverName });
   const filters = createFilters(database);
@@ -140,6 +146,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     receipts,
     filters,
     typing,
+    slidingConnections,
     deviceKeys,
     crossSigning,
     deviceLists,

@@ -21,6 +21,8 @@ const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_de
 /** Built, and in no OpenAPI document. */
 const beyond = [
   "GET /_matrix/federation/v1/version",
+  "GET /_matrix/key/v2/query",
+  "POST /_matrix/key/v2/query",
   "GET /_matrix/client/v3/pushrules",
   "GET /_matrix/client/v3/pushrules/global",
   "GET /_matrix/client/v3/rooms/{}/state/{}",
@@ -31,6 +33,8 @@ const beyond = [
   ...["PUT", "GET", "DELETE"].map((method) => `${method} ${dehydrated}`),
   `GET ${dehydrated}/{}/events`,
   `POST ${dehydrated}/{}/events`,
+  "POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
+  "POST /_matrix/client/v4/sync",
 ];
 
 let specification: Specification;
@@ -218,7 +222,8 @@ for (const version of ["10", "11", "12"]) {
 
     checkEvents((await drive("GET", "/v3/rooms/{roomId}/state", room, { as: ben })).body);
     checkEvents((await drive("GET", "/v3/rooms/{roomId}/members", room, { as: ben })).body.chunk);
-    await drive("GET", "/v3/rooms/{roomId}/joined_members", room, { as: ben });
+    // Null where there is none, as peers have it: suites of others ask for the key.
+    await drive("GET", "/v3/rooms/{roomId}/joined_members", room, { as: ben, except: /\.avatar_url / });
     const event = await drive(
       "GET",
       "/v3/rooms/{roomId}/event/{eventId}",

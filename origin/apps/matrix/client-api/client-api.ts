@@ -40,6 +40,7 @@ import { relationsRoutes } from "./relations.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomsRoutes } from "./rooms.ts";
+import { slidingSyncRoutes } from "./sliding-sync.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
@@ -89,6 +90,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...relationsRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
+    ...slidingSyncRoutes(matrix),
     ...filterRoutes(matrix),
     ...typingRoutes(matrix),
     ...receiptsRoutes(matrix),

@@ -74,10 +74,10 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
     for (const userId of found.joined) {
       const { displayname, avatar_url: avatarUrl } =
         stateOf(found, "m.room.member", userId)?.pdu.content ?? {};
-      // Both are always there: peers say so, and there are clients that rely on it.
+      // Null and not left out: so every peer answers, and suites ask for the keys.
       joined[userId] = {
-        display_name: typeof displayname === "string" ? displayname : "",
-        avatar_url: typeof avatarUrl === "string" ? avatarUrl : "",
+        display_name: typeof displayname === "string" ? displayname : null,
+        avatar_url: typeof avatarUrl === "string" ? avatarUrl : null,
       };
     }
     return { joined };

@@ -9,6 +9,8 @@ const versions = Array.from({ length: 12 }, (_, index) => `v1.${index + 1}`);
 
 /** Parts that are later than that and here already, under the names that clients look for. */
 const unstableFeatures = {
+  // Simplified sliding sync: Element X signs in to no server without it
+  "org.matrix.simplified_msc3575": true,
   // state_after in /sync, stable since 1.16
   "org.matrix.msc4222": true,
   // rel_types in filters

@@ -5,6 +5,7 @@ import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
+import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 
 /**
  * The Matrix database, in the order in which its schema grew: a file each. Every fact that /sync can report bears a
@@ -19,4 +20,5 @@ export const matrixMigrations: readonly Migration[] = [
   keyBackups,
   dehydratedDevices,
   claimedKeys,
+  slidingSyncConnections,
 ];

@@ -99,7 +99,7 @@ function ephemeralEvents(request: SyncRequest, { room, receipts, typing }: Joine
   return events.filter((event) => request.filter.room.ephemeral.matches(event, room.roomId));
 }
 
-function hasReceiptOf(userId: string, receipts: readonly JsonObject[] | undefined): boolean {
+export function hasReceiptOf(userId: string, receipts: readonly JsonObject[] | undefined): boolean {
   for (const byType of (receipts ?? []).flatMap((content) => Object.values(content))) {
     for (const byUser of Object.values(byType as Record<string, JsonObject>))
       if (Object.hasOwn(byUser, userId)) return true;

@@ -4,6 +4,7 @@ import { createRoomReader } from "../rooms/visibility.ts";
 import type { AccountDataEntry } from "../users/account-data.ts";
 import type { LazyMembers } from "./lazy-members.ts";
 import { type HistoryPlan, type HistorySection, readHistory, showHistory } from "./room-history.ts";
+import { wasJoinedAt } from "./stay.ts";
 import type { EventList, SyncRequest } from "./sync-request.ts";
 
 /** One entry of `rooms.leave`. */
@@ -32,7 +33,7 @@ export function leftRoom(
   // The end of the last stay: a ban may have followed it, or there was never more than an invitation.
   const until = reader.until ?? 0;
   const stayed = until > after;
-  const wasJoined = after > 0 && isJoinedAt(matrix, room, userId, after);
+  const wasJoined = after > 0 && wasJoinedAt(matrix.events, room, userId, after);
   const plan: HistoryPlan = {
     request,
     stretch: {
@@ -60,8 +61,4 @@ export function leftRoom(
     .filter((entry) => request.filter.room.accountData.matches(entry, room.roomId))
     .map(({ type, content }) => ({ type, content }));
   return { ...section, account_data: { events: accountData } };
-}
-
-function isJoinedAt(matrix: MatrixContext, room: Room, userId: string, so: number): boolean {
-  return matrix.events.stateEventAt(room, so, "m.room.member", userId)?.pdu.content["membership"] === "join";
 }

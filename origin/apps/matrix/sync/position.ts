@@ -13,7 +13,8 @@ export interface Position {
   readonly toDevice?: number;
 }
 
-const form = /^s(\d{1,15})(?:_(\d{1,15})(?:_(\d{1,15}))?)?$/;
+// A sliding sync's `pos` has more behind it, and may be a `from` of /messages too (MSC4186 §Connections).
+const form = /^s(\d{1,15})(?:_(\d{1,15})(?:_(\d{1,15}))?)?(?:~[a-z0-9.]{1,60})?$/;
 
 /** `s12`, `s12_34`, or `s12_34_9` with messages to the device still to come. */
 export function formatToken(position: {

@@ -12,10 +12,14 @@ export interface RoomSummary {
 const heroCount = 5;
 
 export function summarise(room: Room, userId: string): RoomSummary {
+  const counts = { "m.joined_member_count": room.joined.size, "m.invited_member_count": invitedCount(room) };
+  return isNamed(room) ? counts : { "m.heroes": heroesOf(room, userId), ...counts };
+}
+
+export function invitedCount(room: Room): number {
   let invited = 0;
   for (const membership of room.members.values()) if (membership === "invite") invited += 1;
-  const counts = { "m.joined_member_count": room.joined.size, "m.invited_member_count": invited };
-  return isNamed(room) ? counts : { "m.heroes": heroesOf(room, userId), ...counts };
+  return invited;
 }
 
 /** Whether an event of this type can change the summary. */
@@ -30,7 +34,7 @@ function isNamed(room: Room): boolean {
   return filled("m.room.name", "name") || filled("m.room.canonical_alias", "alias");
 }
 
-function heroesOf(room: Room, userId: string): string[] {
+export function heroesOf(room: Room, userId: string): string[] {
   const first = (...wanted: Membership[]): string[] => {
     const found: string[] = [];
     for (const [member, membership] of room.members) {

@@ -1,7 +1,10 @@
 import type { JsonObject, RoomEvent } from "../events/event.ts";
+import type { MatrixContext } from "../matrix-context.ts";
+import { toClientEvent } from "../rooms/client-event.ts";
 import { type Room, stateOf } from "../rooms/room.ts";
+import { createJoinedReader } from "./joined-reader.ts";
 
-export interface StrippedEvent {
+interface StrippedEvent {
   readonly type: string;
   readonly state_key: string;
   readonly sender: string;
@@ -19,15 +22,19 @@ const shown = [
 ];
 
 /** The stripped state for someone invited or knocking: of members only themselves and whoever acted on them. */
-export function strippedState(
+export function strippedStateFor(
+  matrix: MatrixContext,
   room: Room,
-  userId: string,
-  toClient: (event: RoomEvent) => object,
-): (StrippedEvent | object)[] {
-  const events: (StrippedEvent | object)[] = [];
+  device: { readonly userId: string; readonly deviceId: string },
+): object[] {
+  const { userId, deviceId } = device;
+  const events: object[] = [];
   const create = stateOf(room, "m.room.create");
-  // MSC4311: the create event in full, so that a client can check the room's id and creators.
-  if (create) events.push(toClient(create));
+  if (create) {
+    const reader = createJoinedReader(matrix.events, room, userId, Number.MAX_SAFE_INTEGER);
+    // MSC4311: the create event in full, so that a client can check the room's id and creators.
+    events.push(toClientEvent(matrix, create, { userId, deviceId, reader, withRoomId: true }));
+  }
   for (const type of shown) {
     const event = stateOf(room, type);
     if (event) events.push(strip(event));
@@ -40,6 +47,12 @@ export function strippedState(
   return events;
 }
 
-function strip({ pdu }: RoomEvent): StrippedEvent {
+/** Specification §Ignoring users: their invitations are not shown. */
+export function isUnwanted(matrix: MatrixContext, room: Room, userId: string): boolean {
+  const inviter = stateOf(room, "m.room.member", userId)?.pdu.sender;
+  return inviter !== undefined && matrix.accountData.ignored(userId).has(inviter);
+}
+
+export function strip({ pdu }: RoomEvent): StrippedEvent {
   return { type: pdu.type, state_key: pdu.state_key ?? "", sender: pdu.sender, content: pdu.content };
 }

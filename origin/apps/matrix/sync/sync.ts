@@ -1,16 +1,16 @@
 import type { MatrixContext } from "../matrix-context.ts";
 import { nothingUnread, type Unread } from "../push/unread.ts";
-import { toClientEvent } from "../rooms/client-event.ts";
 import type { RoomMembership } from "../rooms/membership-store.ts";
-import { type Room, stateOf } from "../rooms/room.ts";
+import type { Room } from "../rooms/room.ts";
 import { type AccountDataEntry } from "../users/account-data.ts";
+import { accountDataByRoom, globalAccountData } from "./account-data.ts";
 import { type ChangedRooms, createChangedRooms } from "./changed-rooms.ts";
-import { createJoinedReader } from "./joined-reader.ts";
 import { type JoinedRoom, joinedRoom } from "./joined-room.ts";
 import { createLazyMembers, type LazyMembers } from "./lazy-members.ts";
 import { type LeftRoom, leftRoom } from "./left-room.ts";
 import { formatToken, type Position } from "./position.ts";
-import { strippedState } from "./stripped-state.ts";
+import { isNewlyJoined } from "./stay.ts";
+import { isUnwanted, strippedStateFor } from "./stripped-state.ts";
 import type { EventList, SyncRequest } from "./sync-request.ts";
 
 /** The body of GET /sync (specification §Syncing); parts without news are left out. */
@@ -66,7 +66,9 @@ export function createSync(matrix: MatrixContext): (request: SyncRequest) => Syn
       since && !request.fullState
         ? changesOf(matrix, lazyMembers, changedRooms, request, since, now, accountData)
         : allOf(matrix, lazyMembers, request, now, accountData, lost);
-    const global = globalAccountData(matrix, request, accountData);
+    const global = globalAccountData(matrix, request.userId, accountData, since === undefined).filter(
+      (event) => request.filter.accountData.matches(event),
+    );
     const lists = since
       ? matrix.deviceLists.changes(request.userId, since.so)
       : { changed: lost ? [...matrix.memberships.sharers(request.userId)] : [], left: [] };
@@ -141,33 +143,6 @@ function readAccountData(matrix: MatrixContext, request: SyncRequest, now: Posit
     : matrix.accountData.all(request.userId);
 }
 
-function globalAccountData(
-  matrix: MatrixContext,
-  request: SyncRequest,
-  entries: readonly AccountDataEntry[],
-): object[] {
-  const events = entries
-    .filter((entry) => entry.room === 0 && entry.type !== "m.push_rules")
-    .map(({ type, content }) => ({ type, content }));
-  // The rules in force are the predefined ones with the member's changes: there from the first day.
-  if (!request.since || entries.some((entry) => entry.room === 0 && entry.type === "m.push_rules")) {
-    events.push({ type: "m.push_rules", content: matrix.userRules.ruleSetJson(request.userId) });
-  }
-  return events.filter((event) => request.filter.accountData.matches(event));
-}
-
-/** Rooms to show and their own part of the account data. */
-function byRoom(entries: readonly AccountDataEntry[]): Map<number, AccountDataEntry[]> {
-  const rooms = new Map<number, AccountDataEntry[]>();
-  for (const entry of entries) {
-    if (entry.room === 0) continue;
-    const list = rooms.get(entry.room);
-    if (list) list.push(entry);
-    else rooms.set(entry.room, [entry]);
-  }
-  return rooms;
-}
-
 /** Everything: the first answer of a client, or the one with `full_state`. */
 function allOf(
   matrix: MatrixContext,
@@ -182,7 +157,7 @@ function allOf(
   const rooms: Rooms = {};
   const receipts = matrix.receipts.changesSince(userId, after, now.so);
   const unread: ReadonlyMap<number, Unread> = matrix.unread.byRoom(userId);
-  const data = byRoom(accountData);
+  const data = accountDataByRoom(accountData);
   const includeLeave = filter.room.includeLeave || lost;
   for (const { room: nid, membership, so } of matrix.memberships.roomsOf(userId)) {
     const gone = membership === "leave" || membership === "ban";
@@ -197,7 +172,7 @@ function allOf(
       (rooms.leave ??= {})[room.roomId] = left;
     } else {
       const typing = matrix.typing.typing(nid);
-      const fresh = after > 0 && isNewlyJoined(matrix, room, userId, so, after);
+      const fresh = after > 0 && isNewlyJoined(matrix.events, room, userId, so, after);
       const section = joinedRoom(matrix, lazyMembers, request, {
         room,
         after: fresh ? 0 : after,
@@ -230,7 +205,7 @@ function changesOf(
   const rooms: Rooms = {};
   const moved = changedRooms(userId, since.so, now.so);
   const receipts = matrix.receipts.changesSince(userId, since.so, now.so);
-  const data = byRoom(accountData);
+  const data = accountDataByRoom(accountData);
   const typing = new Set(matrix.typing.changedSince(since.typing));
   const joined = new Map<number, number>();
 
@@ -257,7 +232,8 @@ function changesOf(
     const room = matrix.rooms.byNid(nid);
     if (!room?.joined.has(userId) || !filter.room.includes(room.roomId)) continue;
     const so = joined.get(nid);
-    const fresh = so !== undefined && so > since.so && isNewlyJoined(matrix, room, userId, so, since.so);
+    const fresh =
+      so !== undefined && so > since.so && isNewlyJoined(matrix.events, room, userId, so, since.so);
     const whoTypes = typing.has(nid) || fresh ? matrix.typing.typing(nid) : undefined;
     const section = joinedRoom(matrix, lazyMembers, request, {
       room,
@@ -275,24 +251,6 @@ function changesOf(
   return rooms;
 }
 
-/** Whether the user was out of the room at any time since the position: then the client's copy has a hole. */
-function isNewlyJoined(
-  matrix: MatrixContext,
-  room: Room,
-  userId: string,
-  memberSo: number,
-  since: number,
-): boolean {
-  if (memberSo <= since) return false;
-  let joinedBefore = false;
-  for (const { fromSo, toSo, event } of matrix.events.stateIntervals(room, "m.room.member", userId)) {
-    const isJoin = event.pdu.content["membership"] === "join";
-    if (fromSo > since && !isJoin) return true;
-    if (fromSo <= since && (toSo === null || toSo > since)) joinedBefore = isJoin;
-  }
-  return !joinedBefore;
-}
-
 function addStripped(
   matrix: MatrixContext,
   request: SyncRequest,
@@ -300,13 +258,8 @@ function addStripped(
   room: Room,
   membership: RoomMembership["membership"],
 ): void {
-  const { userId, deviceId } = request;
-  const inviter = stateOf(room, "m.room.member", userId)?.pdu.sender;
-  if (membership === "invite" && inviter && matrix.accountData.ignored(userId).has(inviter)) return;
-  const reader = createJoinedReader(matrix.events, room, userId, Number.MAX_SAFE_INTEGER);
-  const events = strippedState(room, userId, (event) =>
-    toClientEvent(matrix, event, { userId, deviceId, reader, withRoomId: true }),
-  );
+  if (membership === "invite" && isUnwanted(matrix, room, request.userId)) return;
+  const events = strippedStateFor(matrix, room, request);
   if (membership === "invite") (rooms.invite ??= {})[room.roomId] = { invite_state: { events } };
   else (rooms.knock ??= {})[room.roomId] = { knock_state: { events } };
 }

@@ -97,8 +97,8 @@ test("members see the present, former members what was when they left, others no
   assert.deepEqual(members((await get(ada, "members")).body.chunk), ["ada join", "ben leave", "cle join"]);
   assert.deepEqual(members((await get(ben, "members")).body.chunk), ["ada join", "ben leave"]);
   assert.deepEqual((await get(ada, "joined_members")).body.joined, {
-    [ada.userId]: { display_name: "ada", avatar_url: "" },
-    [cleo.userId]: { display_name: "cleo", avatar_url: "" },
+    [ada.userId]: { display_name: "ada", avatar_url: null },
+    [cleo.userId]: { display_name: "cleo", avatar_url: null },
   });
   refused(await get(ben, "joined_members"), 403, "M_FORBIDDEN");
 
