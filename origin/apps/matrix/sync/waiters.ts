@@ -22,21 +22,34 @@ export interface Wait {
   cancel(): void;
 }
 
+/** Answers begun in one turn of the event loop: some milliseconds, also on a phone. */
+const mostAtOnce = 16;
+
 export function createWaiters(startPosition: () => number): Waiters {
   const started = startPosition();
   const waiting = new Map<string, Set<(woken: boolean) => void>>();
+  /** To be woken, in the order in which they were notified. */
+  const due: ((woken: boolean) => void)[] = [];
   const changes = new Map<string, number>();
   let closed = false;
 
+  /** A message in a room of hundreds must not hold up everybody else: between its readers others get their turn. */
+  function wake(): void {
+    for (const end of due.splice(0, mostAtOnce)) end(true);
+    if (due.length > 0) setImmediate(wake);
+  }
+
   return {
     notify(userIds, position) {
+      const idle = due.length === 0;
       for (const userId of userIds) {
         if ((changes.get(userId) ?? 0) < position) changes.set(userId, position);
         const waits = waiting.get(userId);
         if (!waits) continue;
         waiting.delete(userId);
-        for (const end of waits) end(true);
+        due.push(...waits);
       }
+      if (idle) wake();
     },
     lastChange: (userId) => changes.get(userId) ?? started,
     wait(userId, timeoutMs, signal) {
@@ -63,6 +76,7 @@ export function createWaiters(startPosition: () => number): Waiters {
     close() {
       closed = true;
       for (const waits of waiting.values()) for (const end of waits) end(false);
+      for (const end of due.splice(0)) end(true);
     },
   };
 }
