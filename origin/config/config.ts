@@ -39,10 +39,29 @@ export type ListenAddress =
 export interface MatrixConfig {
   /** `10`, `11` or `12`. */
   readonly defaultRoomVersion: string;
-  /** Bytes. */
+  /** Bytes, of an upload in one request, and of one in parts. */
   readonly maxUploadSize: number;
+  readonly maxResumableSize: number;
+  /** Bytes that one member's uploads may take. */
+  readonly mediaQuota: number;
+  /** Days after its last use at which an upload is deleted; 0: never. */
+  readonly mediaRetentionDays: number;
+  /** Whether members' clients may have addresses fetched for a preview. */
+  readonly urlPreviews: boolean;
   /** Whether members may publish rooms for each other to find. Without an account nobody ever sees one (M3). */
   readonly roomDirectory: "closed" | "members";
+  /** Whether people see who is there. */
+  readonly presence: "on" | "off";
+  /** Whom members find by name: those of their rooms and of open ones, or everyone with an account. */
+  readonly userDirectory: "rooms" | "members";
+  /** For `/.well-known/matrix/support`; empty: not told. */
+  readonly supportPage: string;
+  /** An e-mail address or a Matrix user id. */
+  readonly supportContact: string;
+  /** Where clients get their way into a LiveKit call (MSC4143); empty: there is none. */
+  readonly livekitServiceUrl: string;
+  /** Whether services can check the tokens by which members show them who they are. */
+  readonly openidUserinfo: "closed" | "open";
 }
 
 export interface TunnelConfig {

@@ -32,7 +32,17 @@ export const settings = {
   listen: setting<ListenAddress | "">("", readListenAddress),
   "matrix.default_room_version": setting("11", oneOf("10", "11", "12")),
   "matrix.max_upload_size": setting(99_000_000, readBytes),
+  "matrix.max_resumable_size": setting(2_000_000_000, readBytes),
+  "matrix.media_quota": setting(5_000_000_000, readBytes),
+  "matrix.media_retention_days": setting(0, readDays),
+  "matrix.url_previews": setting(false, readBoolean),
   "matrix.room_directory": setting<"closed" | "members">("closed", oneOf("closed", "members")),
+  "matrix.presence": setting<"on" | "off">("on", oneOf("on", "off")),
+  "matrix.user_directory": setting<"rooms" | "members">("rooms", oneOf("rooms", "members")),
+  "matrix.support_page": setting("", readPage),
+  "matrix.support_contact": setting("", readContact),
+  "matrix.livekit_service_url": setting("", readPage),
+  "matrix.openid_userinfo": setting<"closed" | "open">("closed", oneOf("closed", "open")),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
@@ -141,6 +151,26 @@ function readPublicUrl(value: unknown): string {
   return text;
 }
 
+/** What clients are told to open or ask: they do so over the internet. */
+function readPage(value: unknown): string {
+  const text = readText(value);
+  if (text === "") return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "https:" || url.username !== "" || url.password !== "") {
+    throw new SettingError(
+      'must be an https URL without a user or password, such as "https://example.org/help"',
+    );
+  }
+  return text;
+}
+
+/** Everybody on the internet can read it. */
+function readContact(value: unknown): string {
+  const text = readText(value);
+  if (text === "" || /^@[^\s:@]+:[^\s@]+$/.test(text) || /^[^\s@:]+@[^\s@:]+$/.test(text)) return text;
+  throw new SettingError('must be an e-mail address or a Matrix user id, such as "@ada:example.org"');
+}
+
 /** H1: what is not loopback is refused before anything is bound. */
 export function readListenAddress(value: unknown): ListenAddress {
   const text = readText(value);
@@ -240,6 +270,14 @@ function readBucketUrl(value: unknown): string {
 function readCount(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 1000) {
     throw new SettingError("must be a whole number from 0 to 1000");
+  }
+  return value;
+}
+
+/** 0: for ever. */
+function readDays(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 36_500) {
+    throw new SettingError("must be a whole number of days, 0 for never");
   }
   return value;
 }

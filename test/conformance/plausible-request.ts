@@ -56,8 +56,22 @@ const roomKey = {
 };
 
 const client = "/_matrix/client/v3";
+const resumable = "/_matrix/media/unstable/burrow/resumable";
 const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+const slidingSync = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
 const room = `${client}/rooms/:roomId`;
+const threadSubscription =
+  "/_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:threadRoot/subscription";
+
+/** One room of the list is enough to spoil: each spoiled request is a new connection, with all that it asks for. */
+const slide: Body = ({ roomId }) => ({
+  conn_id: "main",
+  lists: {
+    all: { ranges: [[0, 0]], range: [0, 0], timeline_limit: 1, required_state: [["m.room.name", ""]] },
+  },
+  room_subscriptions: { [roomId]: { timeline_limit: 1, required_state: [["*", "*"]] } },
+  extensions: { to_device: { enabled: true, limit: 1 }, receipts: { enabled: true, rooms: ["*"] } },
+});
 
 /** By method and path, as the operation is registered. */
 const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
@@ -137,6 +151,8 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   [`POST ${room}/kick`, act],
   [`POST ${room}/ban`, act],
   [`POST ${room}/unban`, act],
+  [`POST ${room}/upgrade`, ({ other }) => ({ new_version: "11", additional_creators: [other] })],
+  [`POST ${room}/upgrade`, ({ other }) => ({ new_version: "12", additional_creators: [other] })],
   [`PUT ${client}/directory/room/:roomAlias`, ({ roomId }) => ({ room_id: roomId })],
   [`POST ${client}/publicRooms`, () => ({ limit: 10, since: "x", filter: { generic_search_term: "x" } })],
   [`PUT ${client}/directory/list/room/:roomId`, () => ({ visibility: "private" })],
@@ -173,7 +189,50 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
     `PUT ${client}/profile/:userId/:keyName`,
     () => ({ displayname: "Ben", avatar_url: "mxc://x/y", "m.tz": "UTC" }),
   ],
+  [`PUT ${client}/presence/:userId/status`, () => ({ presence: "online", status_msg: "Here" })],
+  [
+    "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:keyName",
+    () => ({ displayname: "Ben", avatar_url: "mxc://x/y", "m.tz": "UTC" }),
+  ],
+  [
+    "POST /_matrix/client/v1/login/get_token",
+    () => ({ auth: { type: "m.login.password", session: "x", identifier } }),
+  ],
+  ["POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId", () => ({ action: "restart" })],
+  ...["restart", "send", "cancel"].map((action): [string, Body] => [
+    `POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId/${action}`,
+    () => ({}),
+  ]),
+  ["POST /_matrix/client/v1/appservice/:appserviceId/ping", () => ({ transaction_id: "x" })],
+  [`POST ${client}/user/:userId/openid/request_token`, () => ({})],
+  ["POST /_matrix/key/v2/query", () => ({ server_keys: {} })],
+  ...["", "/add", "/bind", "/delete", "/unbind"].map((end): [string, Body] => [
+    `POST ${client}/account/3pid${end}`,
+    () => ({ id_server: "x" }),
+  ]),
+  ...["register", "account/password", "account/3pid"].flatMap((path) =>
+    ["email", "msisdn"].map((medium): [string, Body] => [
+      `POST ${client}/${path}/${medium}/requestToken`,
+      () => ({ id_server: "x" }),
+    ]),
+  ),
   [`POST ${client}/user_directory/search`, () => ({ search_term: "a", limit: 1 })],
+  [
+    `POST ${client}/search`,
+    ({ roomId }) => ({
+      search_categories: {
+        room_events: {
+          search_term: "hello",
+          keys: ["content.body"],
+          order_by: "recent",
+          filter: { rooms: [roomId], limit: 5 },
+          event_context: { before_limit: 1, after_limit: 1, include_profile: true },
+          groupings: { group_by: [{ key: "sender" }] },
+          include_state: true,
+        },
+      },
+    }),
+  ],
   [
     `PUT ${client}/user/:userId/account_data/:type`,
     ({ other }) => ({ ignored_users: { [other]: {} }, x: [1] }),
@@ -193,6 +252,21 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   ],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/enabled`, () => ({ enabled: true })],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/actions`, () => ({ actions: ["notify"] })],
+  [
+    `POST ${client}/pushers/set`,
+    () => ({
+      kind: "http",
+      app_id: "org.example.app",
+      pushkey: "key",
+      app_display_name: "App",
+      device_display_name: "Phone",
+      profile_tag: "tag",
+      lang: "en",
+      append: true,
+      data: { url: "https://push.example.org/_matrix/push/v1/notify", format: "event_id_only" },
+    }),
+  ],
+  [`PUT ${threadSubscription}`, ({ eventId }) => ({ automatic: eventId })],
   [`POST ${client}/keys/upload`, ({ userId, deviceId }) => keyUpload(userId, deviceId)],
   [
     `POST ${client}/keys/query`,
@@ -241,6 +315,19 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
     `PUT ${client}/sendToDevice/:eventType/:txnId`,
     ({ other }) => ({ messages: { [other]: { "*": { a: 1 } } } }),
   ],
+  [`POST ${slidingSync}`, slide],
+  ["POST /_matrix/client/v4/sync", slide],
+  // Forms, which have their own ways of being spoiled.
+  ["POST /setup", () => ({})],
+  ["POST /invite", () => ({})],
+  // Nothing is read of it.
+  ["POST /_matrix/key/v2/query", () => ({})],
+  // Any bytes are a file: nothing of them to spoil.
+  ["POST /_matrix/media/v3/upload", () => ({})],
+  ["PUT /_matrix/media/v3/upload/:serverName/:mediaId", () => ({})],
+  ["POST /_matrix/media/v1/create", () => ({})],
+  [`POST ${resumable}`, () => ({})],
+  [`PATCH ${resumable}/:uploadId`, () => ({})],
 ]);
 
 /** Contents that the server itself reads, by the type of their event. */
@@ -297,10 +384,6 @@ export const plausibleContents: ReadonlyMap<string, Body> = new Map<string, Body
   ],
 ]);
 
-/** For an operation that is not in the table: everything that the others know. */
-const anyKnownBody: Body = (world) =>
-  Object.assign({}, ...[...plausibleBodies.values()].map((body) => body(world)));
-
 export interface Operation {
   readonly method: string;
   readonly path: string;
@@ -330,7 +413,11 @@ export const fillPath = (path: string, value: (name: string) => string): string 
 export function plausibleBody({ method, path }: Operation, world: World): object | undefined {
   if (method === "GET" || method === "OPTIONS") return undefined;
   const known = plausibleBodies.get(`${method} ${path}`);
-  return known ? known(world) : method === "DELETE" ? {} : anyKnownBody(world);
+  if (known) return known(world);
+  if (method === "DELETE" || method === "PATCH") return {};
+  throw new Error(
+    `Write what a client would send to ${method} ${path} into test/conformance/plausible-request.ts.`,
+  );
 }
 
 /** What stands for each path parameter of a request that ought to work. */
@@ -340,6 +427,7 @@ export function plausibleParameter(name: string, world: World): string {
     roomIdOrAlias: world.roomId,
     roomAlias: "#nowhere:burrow.localhost",
     eventId: world.eventId,
+    threadRoot: world.eventId,
     userId: world.userId,
     deviceId: world.deviceId,
     eventType: "m.room.topic",

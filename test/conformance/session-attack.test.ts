@@ -13,13 +13,33 @@ const open = [
   "GET /_matrix/client/versions",
   "GET /.well-known/matrix/client",
   "GET /.well-known/matrix/support",
+  "GET /.well-known/matrix/policy_server",
+  "GET /_matrix/client/v1/auth_metadata",
+  "GET /_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
+  "GET /_matrix/client/v3/login/sso/redirect",
+  "GET /_matrix/client/v3/login/sso/redirect/:idpId",
   "GET /_matrix/client/v3/login",
   "POST /_matrix/client/v3/login",
   "POST /_matrix/client/v3/refresh",
   "POST /_matrix/client/v3/register",
   "GET /_matrix/client/v3/register/available",
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
+  // Says of every alias that there is none.
+  "GET /_matrix/client/v3/directory/room/:roomAlias",
+  // Says of every room that it is not listed.
+  "GET /_matrix/client/v3/directory/list/room/:roomId",
+  ...["register", "account/password", "account/3pid"].flatMap((path) =>
+    ["email", "msisdn"].map((medium) => `POST /_matrix/client/v3/${path}/${medium}/requestToken`),
+  ),
+  // The id of a delayed event is the secret by which it is managed.
+  ...["", "/restart", "/send", "/cancel"].map(
+    (action) => `POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId${action}`,
+  ),
   "GET /_matrix/federation/v1/version",
+  // Frozen: 404 to everyone.
+  "GET /_matrix/media/v3/download/:serverName/:mediaId",
+  "GET /_matrix/media/v3/download/:serverName/:mediaId/:fileName",
+  "GET /_matrix/media/v3/thumbnail/:serverName/:mediaId",
   "GET /_matrix/key/v2/query",
   "POST /_matrix/key/v2/query",
 ];

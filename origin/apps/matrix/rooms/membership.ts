@@ -1,11 +1,11 @@
 import type { Transaction } from "../../../storage/writer.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { JsonObject, RoomEvent } from "../events/event.ts";
-import { actionLevel, userLevel } from "../events/power-levels.ts";
 import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
 import { localpartOf, type MatrixContext } from "../matrix-context.ts";
 import { localMember } from "../users/local-member.ts";
 import { requireJoined } from "./access.ts";
+import { voucherFor } from "./restricted-join.ts";
 import { type Room, membershipOf, stateOf } from "./room.ts";
 
 /** What one user does to another's place in a room, or to their own. */
@@ -106,7 +106,11 @@ export function setMembership(
   const { join_authorised_via_users_server: _, ...given } = draft.content;
   const membership = given["membership"];
   const mayBring = membership === "join" || membership === "invite" || membership === "knock";
-  if (membership === "invite" && sender !== target) checkInvitable(matrix, target);
+  if (membership === "invite" && sender !== target) checkInvitable(matrix, sender, target);
+  // Its invitations outlive a room, which is over once everybody has left; clients know it by the 404.
+  if (membership === "join" && room.joined.size === 0 && room.members.size > 0) {
+    throw notFound("Everybody has left this room.");
+  }
   const voucher = membership === "join" && sender === target ? voucherFor(matrix, room, target) : undefined;
   const content: JsonObject = {
     ...(mayBring && profileOf(matrix, target)),
@@ -139,7 +143,7 @@ function profileOf(matrix: MatrixContext, userId: string): JsonObject {
 }
 
 /** There is no federation: only accounts of this server can be invited. §Invite permission: some want no invitations. */
-function checkInvitable(matrix: MatrixContext, target: string): void {
+function checkInvitable(matrix: MatrixContext, sender: string, target: string): void {
   if (localpartOf(matrix, target) === undefined) {
     throw forbidden(
       `${target} is not on this server, which does not talk to others: nobody there can be reached.`,
@@ -147,32 +151,9 @@ function checkInvitable(matrix: MatrixContext, target: string): void {
   }
   const member = localMember({ members: matrix.members, serverName: matrix.config.serverName }, target);
   if (!member || member.state === "deactivated") throw notFound(`There is no account ${target} here.`);
-  const permission = matrix.accountData.get(target, 0, "m.invite_permission_config");
-  if (permission?.["default_action"] === "block") {
-    throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations.`);
+  if (matrix.invitePermission.actionFor(target, sender) === "block") {
+    throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations from you.`);
   }
-}
-
-/**
- * For a restricted room: a member with the right to invite, if the user is in one of the rooms whose members may
- * come in (specification §Restricted rooms). Undefined when no vouching is needed or possible.
- */
-function voucherFor(matrix: MatrixContext, room: Room, userId: string): string | undefined {
-  const rules = stateOf(room, "m.room.join_rules")?.pdu.content;
-  if (rules?.["join_rule"] !== "restricted" && rules?.["join_rule"] !== "knock_restricted") return undefined;
-  const membership = membershipOf(room, userId);
-  if (membership === "join" || membership === "invite") return undefined;
-  const conditions = Array.isArray(rules["allow"]) ? rules["allow"] : [];
-  const allowed = conditions.some((condition) => {
-    if (typeof condition !== "object" || condition === null || Array.isArray(condition)) return false;
-    const { type, room_id: roomId } = condition;
-    if (type !== "m.room_membership" || typeof roomId !== "string") return false;
-    return matrix.rooms.get(roomId)?.joined.has(userId) ?? false;
-  });
-  if (!allowed) return undefined;
-  const needed = actionLevel(room, "invite");
-  for (const member of room.joined) if (userLevel(room, member) >= needed) return member;
-  return undefined;
 }
 
 function draftOf(act: MembershipAct, membership: string): MembershipDraft {
