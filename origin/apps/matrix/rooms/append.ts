@@ -116,6 +116,7 @@ export function createAppend(parts: {
       draft.transaction?.deviceId ?? null,
       draft.transaction?.txnId ?? null,
     );
+    events.stored(transaction, event, draft.transaction);
     // Whoever was there before the event must hear of it too: somebody who is leaving, for one. And who looks in from
     // outside waits for the room.
     const concerned = new Set(room.joined).add(room.roomId);
