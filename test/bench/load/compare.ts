@@ -8,7 +8,7 @@ import { fanOutPhases } from "./fan-out.ts";
 import { loginPhase } from "./login.ts";
 import { pagingPhase } from "./paging.ts";
 import type { Site } from "./people.ts";
-import { alternate, type Phase, type Total } from "./phase.ts";
+import { alternate, type Phase } from "./phase.ts";
 import { printPhase, times } from "./report.ts";
 import { mostWriters, sendPhases } from "./send.ts";
 import { syncPhases } from "./sync.ts";
@@ -46,13 +46,13 @@ const quickPlan: Plan = {
 };
 
 const longPlan: Plan = {
-  slices: 4,
-  seconds: 5,
+  slices: 3,
+  seconds: 2.5,
   phases: [
     ...sendPhases({ membersOfShared: mostWriters, perSecond: 100 }),
     ...fanOutPhases({ readers: 50, perSecond: 10 }),
     ...fanOutPhases({ readers: 500, perSecond: 1 }),
-    ...syncPhases({ counts: [10, 100, 1000], members: 10, perSecond: 20, initialPerSecond: 0.5 }),
+    ...syncPhases({ counts: [10, 100, 1000], members: 10, perSecond: 20, initialPerSecond: 1 }),
     ...syncPhases({ counts: [10], members: 1000, perSecond: 20, initialPerSecond: 0.5 }),
     pagingPhase(20),
     loginPhase(8),
@@ -77,15 +77,10 @@ export async function compareWithPeer(options: Comparison, folder: string): Prom
 }
 
 async function run(plan: Plan, sites: readonly Site[], only: string): Promise<void> {
-  let sent = 0;
   for (const phase of plan.phases) {
     if (!phase.name.includes(only)) continue;
     const taking = sites.filter(({ target }) => phase.floor || target.name !== "floor");
-    for (const site of taking) await phase.prepare(site);
-    const before = new Map(taking.map((site) => [site, site.target.probe.diskBytes()]));
-    const totals = await lay(phase, taking, plan);
-    printPhase(phase, totals);
-    if (phase.backlog && sent++ === 0) printDisk(totals, before);
+    printPhase(phase, await lay(phase, taking, plan));
   }
 }
 
@@ -103,14 +98,6 @@ async function calibrate(targets: Target[]): Promise<void> {
   targets.pop();
   await nullServer.stop();
   console.log("\nThe servers:");
-}
-
-function printDisk(totals: ReadonlyMap<Site, Total>, before: ReadonlyMap<Site, number>): void {
-  for (const [site, { done }] of totals) {
-    const bytes = (site.target.probe.diskBytes() - before.get(site)!) / done;
-    if (!Number.isNaN(bytes))
-      console.log(`  ${site.target.name}: ${bytes.toFixed(0)} bytes on disk a message`);
-  }
 }
 
 function printProcesses(sites: readonly Site[]): void {

@@ -18,12 +18,13 @@ function describe(phase: Phase, total: Total): string {
   if (total.absent !== undefined) return total.absent;
   const { latency } = total;
   const cells = [
-    phase.backlog
-      ? `${total.perSecond.toFixed(0).padStart(6)}/s`
-      : `${String(total.done).padStart(6)} ${phase.unit}s`,
+    phase.backlog ? `${total.perSecond.toFixed(0).padStart(6)}/s` : `${String(total.done).padStart(6)} done`,
     ...[0.5, 0.95, 0.99].map((q) => `p${q * 100} ${milliseconds(latency.quantile(q)).padStart(9)}`),
     `max ${milliseconds(latency.max).padStart(9)}`,
-    `CPU ${milliseconds(total.cpuMs).padStart(9)} a ${phase.unit}`,
+    `CPU ${milliseconds(total.cpuMs).padStart(9)} for each ${phase.unit}`,
+    ...(phase.backlog && !Number.isNaN(total.diskBytes)
+      ? [`${total.diskBytes.toFixed(0)} bytes on disk`]
+      : []),
     `${total.memory.toFixed(0)} MB`,
   ];
   return `${cells.join("  ")}${total.failed > 0 ? `  FAILED ${total.failed}` : ""}`;
