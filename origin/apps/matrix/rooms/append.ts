@@ -1,3 +1,4 @@
+import type { NewSessions } from "../e2ee/new-sessions.ts";
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import { authorise, mayRedact } from "../events/authorise.ts";
@@ -28,6 +29,8 @@ export interface EventDraft {
   readonly redacts?: string;
   /** The member in whose name the server lets the sender into a restricted room, having looked at its `allow` rooms. */
   readonly vouchedBy?: string;
+  /** The server's own act, ordered by its owner: the room's rules do not judge it. */
+  readonly byServer?: true;
   /** The device and transaction id, returned to that device alone as `unsigned.transaction_id`. */
   readonly transaction?: { readonly deviceId: string; readonly txnId: string };
 }
@@ -54,10 +57,11 @@ export function createAppend(parts: {
   waiters: Waiters;
   pushCounter: PushCounter;
   delayedEvents: Pick<DelayedEvents, "stateSet">;
+  newSessions: Pick<NewSessions, "sent">;
   now: () => number;
 }): Append {
   const { database, stream, rooms, events, threads, searchIndex } = parts;
-  const { waiters, pushCounter, delayedEvents, now } = parts;
+  const { waiters, pushCounter, delayedEvents, newSessions, now } = parts;
   const insertEvent = database.prepare(
     `INSERT INTO events (so, room, event_id, type, state_key, sender, origin_ts, pdu, rel_type, relates_to, sender_device, txn_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -82,8 +86,12 @@ export function createAppend(parts: {
 
   function append(transaction: Transaction, room: Room, draft: EventDraft): RoomEvent {
     const pdu = buildPdu(room, draft, now());
-    const target = draft.type === "m.room.redaction" ? redactionTarget(room, pdu, draft.redacts) : undefined;
-    authorise(pdu, room, draft.vouchedBy === undefined ? {} : { vouchedBy: draft.vouchedBy });
+    if (room.deleted && pdu.content["membership"] !== "leave")
+      throw forbidden("The owner of this server has deleted this room.");
+    const target = draft.type === "m.room.redaction" ? redactionTarget(room, pdu, draft) : undefined;
+    if (!draft.byServer) {
+      authorise(pdu, room, draft.vouchedBy === undefined ? {} : { vouchedBy: draft.vouchedBy });
+    }
     const relation = relationWithin(room, pdu);
     return store(transaction, room, pdu, draft, relation, target);
   }
@@ -137,6 +145,7 @@ export function createAppend(parts: {
     if (thread) threads.replied(room, thread, event);
     pushCounter.count(transaction, room, event, thread?.eventId ?? "main");
     transaction.afterCommit(() => {
+      if (draft.transaction) newSessions.sent(event, draft.transaction.deviceId);
       searchIndex.appended(event);
       waiters.notify(concerned, so);
     });
@@ -144,11 +153,11 @@ export function createAppend(parts: {
   }
 
   /** The event that a redaction strips: it must be in the room, and the sender allowed to strip it. */
-  function redactionTarget(room: Room, pdu: Pdu, redacts: string | undefined): RoomEvent {
+  function redactionTarget(room: Room, pdu: Pdu, { redacts, byServer }: EventDraft): RoomEvent {
     const target = redacts === undefined ? undefined : events.byId(redacts);
     if (!target || target.roomId !== room.roomId)
       throw notFound("There is no such event in this room to redact.");
-    if (!mayRedact(pdu.sender, target.pdu.sender, room)) {
+    if (!byServer && !mayRedact(pdu.sender, target.pdu.sender, room)) {
       throw forbidden("You need the redact power level to remove someone else's message.");
     }
     // Up to version 10 it would take the room's type and links with it.
