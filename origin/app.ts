@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { Config } from "./config/config.ts";
 import type { Log } from "./host/log.ts";
+import type { Outbound } from "./host/outbound/outbound.ts";
 import type { HttpEnv } from "./http/request-context.ts";
 import type { Members } from "./members/members.ts";
 import type { BlobStore } from "./storage/blobs.ts";
@@ -11,7 +12,9 @@ export interface AppContext {
   readonly config: Config;
   readonly log: Log;
   readonly members: Members;
+  /** Of the Matrix app alone: it deletes what no row of its own needs. Another app opens a store in another folder. */
   readonly blobs: BlobStore;
+  readonly outbound: Pick<Outbound, "fetch">;
   /** Unix time in milliseconds. An argument, so that a test can hold it still. */
   readonly now: () => number;
   /** Opens (and migrates) the app's own database, closed at shutdown after the app. */

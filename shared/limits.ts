@@ -1,6 +1,9 @@
 /** Largest request body in bytes. Cloudflare cuts at 100 MB before the Worker; this stays clear of it, so that we answer. */
 export const BODY_MAX_BYTES = 99_000_000;
 
+/** Where a larger file is sent in parts (tus 1.0, docs/large-files.md), on the Matrix host. */
+export const RESUMABLE_UPLOAD_PATH = "/_matrix/media/unstable/burrow/resumable";
+
 /** Largest path with query in bytes: what Cloudflare passes. */
 export const URL_MAX_BYTES = 16_384;
 

@@ -75,8 +75,13 @@ server_name = "${serverName}"
 [matrix]
 # The version of new rooms: "10", "11" or "12".
 # default_room_version = "11"
-# The largest upload, in bytes.
+# The largest upload, in bytes: in one request, and in parts (docs/large-files.md).
 # max_upload_size = 99000000
+# max_resumable_size = 2000000000
+# What one member's uploads may take, in bytes.
+# media_quota = 5000000000
+# Whether addresses in messages may be fetched for a preview.
+# url_previews = false
 # Whether members can publish rooms for each other to find: "closed" or "members".
 # room_directory = "closed"
 

@@ -39,8 +39,15 @@ export type ListenAddress =
 export interface MatrixConfig {
   /** `10`, `11` or `12`. */
   readonly defaultRoomVersion: string;
-  /** Bytes. */
+  /** Bytes, of an upload in one request, and of one in parts. */
   readonly maxUploadSize: number;
+  readonly maxResumableSize: number;
+  /** Bytes that one member's uploads may take. */
+  readonly mediaQuota: number;
+  /** Days after its last use at which an upload is deleted; 0: never. */
+  readonly mediaRetentionDays: number;
+  /** Whether members' clients may have addresses fetched for a preview. */
+  readonly urlPreviews: boolean;
   /** Whether members may publish rooms for each other to find. Without an account nobody ever sees one (M3). */
   readonly roomDirectory: "closed" | "members";
 }

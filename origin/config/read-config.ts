@@ -109,6 +109,10 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],
+      maxResumableSize: values["matrix.max_resumable_size"],
+      mediaQuota: values["matrix.media_quota"],
+      mediaRetentionDays: values["matrix.media_retention_days"],
+      urlPreviews: values["matrix.url_previews"],
       roomDirectory: values["matrix.room_directory"],
     }),
     edge: Object.freeze({

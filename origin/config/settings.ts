@@ -32,6 +32,10 @@ export const settings = {
   listen: setting<ListenAddress | "">("", readListenAddress),
   "matrix.default_room_version": setting("11", oneOf("10", "11", "12")),
   "matrix.max_upload_size": setting(99_000_000, readBytes),
+  "matrix.max_resumable_size": setting(2_000_000_000, readBytes),
+  "matrix.media_quota": setting(5_000_000_000, readBytes),
+  "matrix.media_retention_days": setting(0, readDays),
+  "matrix.url_previews": setting(false, readBoolean),
   "matrix.room_directory": setting<"closed" | "members">("closed", oneOf("closed", "members")),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
@@ -240,6 +244,14 @@ function readBucketUrl(value: unknown): string {
 function readCount(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 1000) {
     throw new SettingError("must be a whole number from 0 to 1000");
+  }
+  return value;
+}
+
+/** 0: for ever. */
+function readDays(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 36_500) {
+    throw new SettingError("must be a whole number of days, 0 for never");
   }
   return value;
 }

@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
@@ -113,6 +114,23 @@ test("the shared secret makes administrators, each nonce once", async () => {
   assert.equal((await bySecret("complement", "again", true, made.nonce)).status, 400);
   assert.equal((await bySecret("wrong", "mallory", true)).status, 403);
   assert.equal((await bySecret("complement", "us,er", false)).body["errcode"], "M_INVALID_USERNAME");
+});
+
+test("media are served as before authentication, and pages of this machine are previewed", async (t) => {
+  const page = createServer((_request, response) => {
+    response.setHeader("content-type", "text/html");
+    response.end('<meta property="og:title" content="The Rock">');
+  }).listen(0, "127.0.0.1");
+  t.after(() => page.close());
+  await once(page, "listening");
+  const { port } = page.address() as AddressInfo;
+  const token = String((await dummy("mia", "x")).body["access_token"]);
+  const url = encodeURIComponent(`http://127.0.0.1:${port}/`);
+  const preview = await ask("GET", `/_matrix/media/v3/preview_url?url=${url}`, undefined, token);
+  assert.deepEqual(preview.body, { "og:title": "The Rock" });
+  const sent = await ask("POST", "/_matrix/media/v3/upload", { some: "content" }, token);
+  const path = String(sent.body["content_uri"]).slice("mxc://".length);
+  assert.deepEqual((await ask("GET", `/_matrix/media/v3/download/${path}`)).body, { some: "content" });
 });
 
 test("it answers for this machine's names and its own, and for no other", async () => {

@@ -39,9 +39,12 @@ let matrix: MatrixApp["matrix"];
 let ben: number;
 let ada: number;
 
+// Out here: what a hook registers is done when the hook ends.
+const dataDir = temporaryFolder({ after });
+
 before(async () => {
   home = await startTestOrigin({
-    dataDir: temporaryFolder({ after }),
+    dataDir,
     write: (line) => void log.push(line),
   });
   client = createSignedClient({ origin: home.facts.url, edgeKey: home.facts.edgeKey, host: serverName });

@@ -19,7 +19,15 @@ const open = [
   "POST /_matrix/client/v3/register",
   "GET /_matrix/client/v3/register/available",
   "GET /_matrix/client/v1/register/m.login.registration_token/validity",
+  // Says of every alias that there is none.
+  "GET /_matrix/client/v3/directory/room/:roomAlias",
+  // Says of every room that it is not listed.
+  "GET /_matrix/client/v3/directory/list/room/:roomId",
   "GET /_matrix/federation/v1/version",
+  // Frozen: 404 to everyone.
+  "GET /_matrix/media/v3/download/:serverName/:mediaId",
+  "GET /_matrix/media/v3/download/:serverName/:mediaId/:fileName",
+  "GET /_matrix/media/v3/thumbnail/:serverName/:mediaId",
   "GET /_matrix/key/v2/query",
   "POST /_matrix/key/v2/query",
 ];

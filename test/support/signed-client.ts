@@ -22,6 +22,8 @@ export interface Answer {
   status: number;
   headers: NodeJS.Dict<string | string[]>;
   text: string;
+  /** The body as it came. */
+  bytes: Buffer;
   /** The body, in the shape that the test expects of it. */
   json<T = Record<string, unknown>>(): T;
 }
@@ -109,18 +111,23 @@ export function createSignedClient(options: {
             },
           },
           (incoming) => {
-            let answer = "";
-            incoming.setEncoding("utf8");
-            incoming.on("data", (chunk: string) => (answer += chunk));
+            const chunks: Buffer[] = [];
+            incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
             incoming.on("error", reject);
-            incoming.on("end", () =>
+            incoming.on("end", () => {
+              const bytes = Buffer.concat(chunks);
+              const decode = (): string => bytes.toString("utf8");
               resolve({
                 status: incoming.statusCode ?? 0,
                 headers: incoming.headers,
-                text: answer,
-                json: <T>() => JSON.parse(answer) as T,
-              }),
-            );
+                bytes,
+                // Of a large file nobody wants it.
+                get text() {
+                  return decode();
+                },
+                json: <T>() => JSON.parse(decode()) as T,
+              });
+            });
           },
         );
         outgoing.on("error", reject);

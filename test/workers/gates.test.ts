@@ -104,6 +104,8 @@ test("security headers are there exactly once on every kind of answer, and softw
     ok: () => new Response("ok"),
     asset: () =>
       new Response("x", { headers: { "cache-control": "public, max-age=60", "content-type": "text/css" } }),
+    file: () => new Response("x", { headers: { "cache-control": "private, max-age=9, immutable" } }),
+    page: () => new Response("x", { headers: { "cache-control": "private, max-age=9" } }),
     "not modified": () => new Response(null, { status: 304 }),
     redirect: () => new Response(null, { status: 303, headers: { location: "/" } }),
     "not found": () => new Response("no", { status: 404 }),
@@ -134,7 +136,8 @@ test("security headers are there exactly once on every kind of answer, and softw
     assert.equal(headers.get("cross-origin-resource-policy"), "same-origin", label);
     assert.ok(headers.get("permissions-policy"), label);
     assert.doesNotMatch(headers.get("content-security-policy") ?? "unsafe", /unsafe/, label);
-    assert.equal(headers.get("cache-control"), label === "asset" ? "public, max-age=60" : "no-store", label);
+    const kept = { asset: "public, max-age=60", file: "private, max-age=9, immutable" }[label];
+    assert.equal(headers.get("cache-control"), kept ?? "no-store", label);
     for (const name of ["server", "x-powered-by", "burrow-reply"])
       assert.equal(headers.get(name), null, label);
   }

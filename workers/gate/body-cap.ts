@@ -1,4 +1,4 @@
-import { BODY_MAX_BYTES } from "../../shared/limits.ts";
+import { BODY_MAX_BYTES, RESUMABLE_UPLOAD_PATH } from "../../shared/limits.ts";
 import type { Visit } from "../visit.ts";
 import { refuse } from "./refusal.ts";
 
@@ -53,6 +53,6 @@ export function answerTooLarge(visit: Visit): Response {
     title: "Too large",
     message:
       `One request may carry ${BODY_MAX_BYTES} bytes. ` +
-      "Send a larger file in parts: the files page does so by itself, other clients by resumable upload.",
+      `Send a larger file in parts, by tus 1.0: POST ${RESUMABLE_UPLOAD_PATH} on the chat's host.`,
   });
 }

@@ -12,7 +12,10 @@ export function dressReply({ edge, secure }: Visit, response: Response): Respons
   // RFC 6797 §7.2: never over plain HTTP.
   if (secure && edge.hsts !== undefined) headers.set("strict-transport-security", edge.hsts);
   else headers.delete("strict-transport-security");
-  if (!/\bpublic\b/i.test(headers.get("cache-control") ?? "")) headers.set("cache-control", "no-store");
+  // Nothing is kept that did not say so. A file whose content never changes is its reader's to keep (`private,
+  // immutable`): a browser would fetch each face again and again, and every request counts.
+  if (!/\b(?:public|immutable)\b/i.test(headers.get("cache-control") ?? ""))
+    headers.set("cache-control", "no-store");
   return new Response(response.body, {
     status: response.status,
     statusText: response.statusText,

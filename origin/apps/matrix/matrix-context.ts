@@ -8,6 +8,7 @@ import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
 import type { KeyBackups } from "./e2ee/key-backups.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
+import type { Media } from "./media/media.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { UnreadMarks } from "./push/unread-marks.ts";
 import type { Append } from "./rooms/append.ts";
@@ -56,6 +57,7 @@ export interface MatrixContext {
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;
   readonly toDevice: ToDevice;
+  readonly media: Media;
   readonly dehydratedDevices: DehydratedDevices;
   readonly keyBackups: KeyBackups;
 }

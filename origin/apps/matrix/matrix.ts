@@ -9,6 +9,7 @@ import { createToDevice } from "./e2ee/to-device.ts";
 import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
@@ -46,6 +47,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       .expire()
       .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
     matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
+    matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
     matrix.slidingConnections
       .expire()
       .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
@@ -62,10 +64,11 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       [...clientApiRoutes(matrix, createUia(now), following), ...sharedSecretRoutes(matrix, following)],
       { serverName: config.serverName, members, log, now },
     ),
-    backup: { databases: ["matrix"], blobs: [] },
+    backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
       matrix.waiters.close();
+      await matrix.media.close();
       await following.close();
       await matrix.keyBackups.close();
     },
@@ -123,6 +126,15 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
   const keyBackups = createKeyBackups({ database, stream, log });
 
+  const media = createMedia({
+    config,
+    database,
+    blobs: context.blobs,
+    outbound: context.outbound,
+    log,
+    now,
+  });
+
   return {
     config,
     log,
@@ -151,6 +163,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     crossSigning,
     deviceLists,
     toDevice,
+    media,
     dehydratedDevices,
     keyBackups,
   };

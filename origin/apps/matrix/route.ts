@@ -40,7 +40,7 @@ export interface Call {
 export type Answer = object | Response;
 
 export interface Route {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS";
   /** The specification's path; `:name` is a parameter. `/_matrix/client/v3/…` is served as `r0` too. */
   readonly path: string;
   /** `leaving`: a suspended member may still do it (logout). */
@@ -79,8 +79,6 @@ export function buildRoutes(routes: readonly Route[], options: RoutingParts): Ho
   const parts: ServingParts = { ...options, refusedWrite: createRefusedWrites(options.log) };
   const app = new Hono<HttpEnv>();
   const paths = new Set<string>();
-  app.options("/_matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
-  app.options("/.well-known/matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
   for (const route of routes) {
     for (const path of aliases(route.path)) {
       paths.add(path);
@@ -94,6 +92,8 @@ export function buildRoutes(routes: readonly Route[], options: RoutingParts): Ho
       );
     }
   }
+  app.options("/_matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
+  app.options("/.well-known/matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
   for (const path of paths) {
     app.all(path, () =>
       errorResponse(new MatrixError(405, "M_UNRECOGNIZED", "This path does not take that method.")),
@@ -285,6 +285,9 @@ export const tooBusy = (message: string): MatrixError =>
   new MatrixError(429, "M_LIMIT_EXCEEDED", message, { retry_after_ms: 2000 });
 
 function withCors(response: Response): Response {
-  for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
+  // A route that takes other methods and headers says so itself.
+  for (const [name, value] of Object.entries(corsHeaders)) {
+    if (!response.headers.has(name)) response.headers.set(name, value);
+  }
   return response;
 }

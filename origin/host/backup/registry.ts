@@ -43,6 +43,7 @@ export const neverBackedUp: readonly { readonly name: RegExp; readonly reason: s
   { name: /^logs$/, reason: "old and large" },
   { name: /^(?:edge|downloads)$/, reason: "made again from elsewhere" },
   { name: /^update$/, reason: "of this installation of Burrow" },
+  { name: /^uploads$/, reason: "unfinished: their clients send them again" },
   { name: /^backup-identity\.txt$/, reason: "opens the backups: it must not be in them" },
   { name: /^backups$/, reason: "the backups themselves" },
   { name: /^backup-work$/, reason: "what a backup or a restore under way needs" },

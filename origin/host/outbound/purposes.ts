@@ -72,7 +72,7 @@ export const outboundPurposes = {
   guarded: {
     causedBy: "signed-in members: feeds, previews, sources, pushers",
     goesTo: "any public address",
-    users: { awaited: "push gateways, feeds and the library" },
+    users: ["origin/apps/matrix/media/url-previews.ts"],
     destinations: () => "public",
     methods: ["GET", "HEAD", "POST"],
     mostRedirects: 5,

@@ -6,6 +6,7 @@ import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
 import { createKdf } from "../../../origin/members/kdf.ts";
@@ -29,7 +30,7 @@ export interface User {
 
 export interface Reply {
   readonly status: number;
-  /** The parsed body; undefined when it is empty. */
+  /** The body, parsed where it is JSON; undefined when it is empty. */
   // oxlint-disable-next-line typescript/no-explicit-any -- the server's word is what a test checks, not what it assumes
   readonly body: any;
   readonly headers: Headers;
@@ -73,6 +74,7 @@ export interface Fixture {
 export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
+  readonly maxUploadSize?: number;
 }
 
 /** Call `close` in `after`. */
@@ -129,7 +131,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
       return {
         status: response.status,
         headers: response.headers,
-        body: answer === "" ? undefined : JSON.parse(answer),
+        body: answer === "" ? undefined : isJson(response) ? JSON.parse(answer) : answer,
         guess: context.guess,
       };
     },
@@ -164,6 +166,8 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   return fixture;
 }
 
+const isJson = (response: Response): boolean => response.headers.get("content-type") === "application/json";
+
 /** The owner's name in the fixture; everyone else is a member. */
 export const ownerName = "keeper";
 
@@ -196,6 +200,7 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
     blobs: openBlobStore(join(folder, "blobs")),
+    outbound: { fetch: () => Promise.reject(new OutboundError("unreachable")) },
     now,
     openDatabase: open,
   });
@@ -217,6 +222,7 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MODE: "development",
       BURROW_SERVER_NAME: "burrow.localhost",
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
+      BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
     },
     overrides: { publicUrl: "http://burrow.localhost" },

@@ -16,7 +16,7 @@ export interface Wish {
 export interface Driver {
   /** What was asked for, as `GET /_matrix/client/v3/rooms/{}/state`. */
   readonly driven: Set<string>;
-  /** `path` is the specification's, below /_matrix/client or from /.well-known; `txnId` is filled in where absent. */
+  /** `path` is the specification's, below /_matrix/client, or whole; `txnId` is filled in where absent. */
   drive(method: string, path: string, parameters?: Record<string, string>, wish?: Wish): Promise<Reply>;
   /** Holds events against the schemas of their types; `more` is what stands around them, as the room id in /sync. */
   checkEvents(events: readonly object[], more?: object): void;
@@ -38,7 +38,7 @@ export function createDriver(fixture: Fixture, specification: Specification): Dr
   return {
     driven,
     async drive(method, path, parameters = {}, wish = {}) {
-      const whole = path.startsWith("/.well-known") ? path : `/_matrix/client${path}`;
+      const whole = /^\/(?:\.well-known|_matrix)\//.test(path) ? path : `/_matrix/client${path}`;
       const filled = whole.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
         const value = parameters[name] ?? (name === "txnId" ? `t${(transactions += 1)}` : undefined);
         assert.ok(value !== undefined, `${path} needs ${name}`);

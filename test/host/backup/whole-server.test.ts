@@ -114,9 +114,19 @@ test("after a restore members sign in, old sessions do not, and clients hear of 
     assert.equal((await house.matrix("PUT", path, token, { msgtype: "m.text", body: text })).status, 200);
   };
   await send("before");
+  const upload = async (content: string): Promise<string> => {
+    const request = { method: "POST", path: "/_matrix/media/v3/upload", token, body: content };
+    const answer = (await house.client.request(request)).json<{ content_uri: string }>();
+    return answer.content_uri.slice("mxc://".length);
+  };
+  const [picture, unfinished] = [await upload("a picture"), "/_matrix/media/unstable/burrow/resumable"];
+  const tus = { "tus-resumable": "1.0.0", "upload-length": "9" };
+  const begun = await house.client.request({ method: "POST", path: unfinished, token, headers: tus });
+  assert.equal(begun.status, 201);
 
   const archive = await backUp(house, join(root, "target"));
   await send("after");
+  const later = await upload("another picture");
   const lost = (await house.matrix("GET", "sync", token)).json<{ next_batch: string }>().next_batch;
   const identity = join(root, "identity.txt");
   renameSync(identityFile(dataDir), identity);
@@ -131,6 +141,17 @@ test("after a restore members sign in, old sessions do not, and clients hear of 
   assert.equal(house.origin.members.inviteValid(invite.token), false, "it may have been revoked since");
   assert.equal((await signIn(house, "ben", memberPassword)).status, 200);
   const again = (await signIn(house, "ada", ownerPassword)).json<{ access_token: string }>().access_token;
+
+  const download = (media: string, as: string): Promise<Answer> =>
+    house.client.request({ method: "GET", path: `/_matrix/client/v1/media/download/${media}`, token: as });
+  assert.equal((await download(picture, again)).text, "a picture");
+  assert.equal((await download(later, again)).status, 404);
+  const gone = String(begun.headers["location"]);
+  const headers = { "tus-resumable": "1.0.0" };
+  assert.equal(
+    (await house.client.request({ method: "HEAD", path: gone, token: again, headers })).status,
+    404,
+  );
 
   interface Sync {
     next_batch: string;

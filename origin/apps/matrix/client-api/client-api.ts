@@ -5,8 +5,10 @@ import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";
 import { accountDeactivationRoutes } from "./account-deactivation.ts";
 import { administrativeContactRoutes } from "./administrative-contact.ts";
+import { authedContentRepoRoutes } from "./authed-content-repo.ts";
 import { banningRoutes } from "./banning.ts";
 import { capabilitiesRoutes } from "./capabilities.ts";
+import { contentRepoRoutes } from "./content-repo.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
 import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
@@ -26,6 +28,7 @@ import { listPublicRoomsRoutes } from "./list-public-rooms.ts";
 import { loginRoutes } from "./login.ts";
 import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
+import { mutualRoomsRoutes } from "./mutual-rooms.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
@@ -37,10 +40,14 @@ import { refreshRoutes } from "./refresh.ts";
 import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
+import { resumableUploadRoutes } from "./resumable-upload.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
+import { roomSummaryRoutes } from "./room-summary.ts";
+import { roomUpgradesRoutes } from "./room-upgrades.ts";
 import { roomsRoutes } from "./rooms.ts";
 import { slidingSyncRoutes } from "./sliding-sync.ts";
+import { spaceHierarchyRoutes } from "./space-hierarchy.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
@@ -82,6 +89,10 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...directoryRoutes(matrix),
     ...listPublicRoomsRoutes(matrix),
     ...listJoinedRoomsRoutes(matrix),
+    ...mutualRoomsRoutes(matrix),
+    ...roomSummaryRoutes(matrix),
+    ...spaceHierarchyRoutes(matrix),
+    ...roomUpgradesRoutes(matrix),
     ...roomStateRoutes(matrix),
     ...roomSendRoutes(matrix),
     ...redactionRoutes(matrix),
@@ -107,6 +118,10 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...crossSigningRoutes(matrix, uia),
     ...keyBackupRoutes(matrix),
     ...toDeviceRoutes(matrix),
+    // Media
+    ...contentRepoRoutes(matrix),
+    ...authedContentRepoRoutes(matrix),
+    ...resumableUploadRoutes(matrix),
     ...dehydratedDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),

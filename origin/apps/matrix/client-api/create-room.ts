@@ -1,9 +1,10 @@
 import type { JsonObject } from "../events/event.ts";
 import { roomVersions, type RoomVersion } from "../events/room-version.ts";
-import { badJson, forbidden, invalidParam, MatrixError } from "../matrix-error.ts";
+import { badJson, invalidParam, MatrixError } from "../matrix-error.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { createRoom, type InitialState, type Preset, type RoomRequest } from "../rooms/create-room.ts";
 import type { Route } from "../route.ts";
+import { noThirdPartyInvites } from "./inviting.ts";
 import { readVisibility, requireOpenDirectory } from "./list-public-rooms.ts";
 import {
   isObject,
@@ -42,11 +43,11 @@ export function createRoomRoutes(matrix: MatrixContext): Route[] {
 
 function readRequest(matrix: MatrixContext, body: JsonObject, creator: string): RoomRequest {
   if (optionalArray(body, "invite_3pid")?.length) {
-    throw forbidden("This server knows no invitations by e-mail address or telephone number.");
+    throw noThirdPartyInvites();
   }
   return {
     creator,
-    version: readVersion(matrix, optionalString(body, "room_version")),
+    version: findVersion(optionalString(body, "room_version") ?? matrix.config.matrix.defaultRoomVersion),
     preset: readPreset(body),
     creationContent: optionalObject(body, "creation_content") ?? {},
     powerLevelOverride: optionalObject(body, "power_level_content_override") ?? {},
@@ -59,8 +60,8 @@ function readRequest(matrix: MatrixContext, body: JsonObject, creator: string): 
   };
 }
 
-function readVersion(matrix: MatrixContext, asked: string | undefined): RoomVersion {
-  const id = asked ?? matrix.config.matrix.defaultRoomVersion;
+/** Throws 400 M_UNSUPPORTED_ROOM_VERSION. */
+export function findVersion(id: string): RoomVersion {
   const version = roomVersions.get(id);
   if (!version) {
     throw new MatrixError(

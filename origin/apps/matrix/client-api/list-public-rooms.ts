@@ -5,6 +5,7 @@ import { unknownRoom } from "../rooms/membership.ts";
 import type { Room } from "../rooms/room.ts";
 import { type DirectoryPage, requirePublisher } from "../rooms/room-directory.ts";
 import type { Answer, Call, Route } from "../route.ts";
+import { mayLookUp } from "./directory.ts";
 import { optionalArray, optionalInteger, optionalObject, optionalString, queryCount } from "./read-body.ts";
 
 const usualLimit = 100;
@@ -13,7 +14,8 @@ const nothing: DirectoryPage = { chunk: [], total_room_count_estimate: 0 };
 
 /**
  * The published room directory. Closed unless the owner opens it to members (`matrix.room_directory`); to anybody
- * else never (M3). Closed, it lists nothing and takes no room in.
+ * else never (M3). Closed, it lists nothing and takes no room in. Whether one room is listed the specification lets
+ * everyone ask, and the Rust SDK asks without a token: to those without an account every room is private.
  */
 export function listPublicRoomsRoutes(matrix: MatrixContext): Route[] {
   const path = "/_matrix/client/v3/directory/list/room/:roomId";
@@ -51,8 +53,9 @@ export function listPublicRoomsRoutes(matrix: MatrixContext): Route[] {
     {
       method: "GET",
       path,
-      access: "member",
+      access: "public",
       handle: (call) => {
+        if (!mayLookUp(matrix, call)) return { visibility: "private" };
         const room = roomOf(matrix, call);
         return { visibility: isOpen(matrix) && roomDirectory.has(room) ? "public" : "private" };
       },

@@ -1,14 +1,19 @@
 import type { Transaction } from "../../../storage/writer.ts";
+import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { MembershipAct } from "../rooms/membership.ts";
 import type { Route } from "../route.ts";
 import { optionalString, requireString } from "./read-body.ts";
 
-/** `POST /rooms/{roomId}/<name>` with a `user_id` and perhaps a `reason`: what /invite, /kick, /ban and /unban share. */
+/**
+ * `POST /rooms/{roomId}/<name>` with a `user_id` and perhaps a `reason`: what /invite, /kick, /ban and /unban share.
+ * `check` may throw at the body first.
+ */
 export function membershipRoute(
   matrix: MatrixContext,
   name: string,
   act: (matrix: MatrixContext, transaction: Transaction, request: MembershipAct) => void,
+  check: (body: JsonObject) => void = () => {},
 ): Route {
   return {
     method: "POST",
@@ -16,6 +21,7 @@ export function membershipRoute(
     access: "member",
     handle: async (call) => {
       const body = await call.json();
+      check(body);
       const request: MembershipAct = {
         roomId: call.params["roomId"] ?? "",
         sender: call.requester.userId,

@@ -1,8 +1,9 @@
 import type { RoomEvent } from "../events/event.ts";
-import { invalidParam, notFound } from "../matrix-error.ts";
+import { forbidden, invalidParam, notFound } from "../matrix-error.ts";
 import type { MatrixContext } from "../matrix-context.ts";
-import { findReadableRoom, type OpenedRoom, openRoom, requireJoined } from "../rooms/access.ts";
+import { findReadableRoom, type OpenedRoom, openRoom } from "../rooms/access.ts";
 import { type EventView, toClientEvent, toClientEvents, toClientState } from "../rooms/client-event.ts";
+import { isWorldReadable } from "../rooms/describe-room.ts";
 import { stateOf } from "../rooms/room.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { parseToken } from "../sync/position.ts";
@@ -70,7 +71,11 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
 
   function getJoinedMembers(call: Call): Answer {
     const joined: Record<string, object> = {};
-    const found = requireJoined(matrix, call.params["roomId"] ?? "", call.requester.userId);
+    const found = matrix.rooms.get(call.params["roomId"] ?? "");
+    // Who looks into a world readable room before joining it asks for these too.
+    if (!found || (!found.joined.has(call.requester.userId) && !isWorldReadable(found))) {
+      throw forbidden("You are not in this room.");
+    }
     for (const userId of found.joined) {
       const { displayname, avatar_url: avatarUrl } =
         stateOf(found, "m.room.member", userId)?.pdu.content ?? {};

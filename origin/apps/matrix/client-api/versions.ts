@@ -19,6 +19,10 @@ const unstableFeatures = {
   "uk.tcpip.msc4133.stable": true,
   // Dehydrated devices, not stable yet
   "org.matrix.msc3814": true,
+  // GET /v1/room_summary, stable since 1.15
+  "org.matrix.msc3266": true,
+  // Rooms shared with another user, stable since 1.19; clients take the unstable path
+  "uk.half-shot.msc2666.query_mutual_rooms": true,
 };
 
 export function versionsRoutes(): Route[] {

@@ -216,13 +216,14 @@ function authoriseKnock(pdu: AuthorisedPdu, target: string, state: AuthState): v
   if (current === "join") throw forbidden("You are already in this room.");
 }
 
-function joinRuleOf(state: AuthState): string {
+/** `invite` where the state has none. */
+export function joinRuleOf(state: AuthState): string {
   const rule = state.get("m.room.join_rules", "")?.content["join_rule"];
   return typeof rule === "string" ? rule : "invite";
 }
 
 /** Whether the room's version knows the join rule: of one that it does not know, nobody may make use. */
-function isRuleOf({ version }: AuthState, rule: string): boolean {
+export function isRuleOf({ version }: Pick<AuthState, "version">, rule: string): boolean {
   switch (rule) {
     case "public":
     case "invite":

@@ -47,6 +47,37 @@ export function effectiveRules(choices: PushRuleChoices, userId: string): PushRu
   };
 }
 
+/**
+ * What a member has chosen for a room, chosen also for the one that takes its place: the rules named after it, and those
+ * that ask for it. Gives the same object where there is nothing to carry over, or no room for more rules.
+ */
+export function carryRulesOver(choices: PushRuleChoices, from: string, to: string): PushRuleChoices {
+  let carried = choices;
+  for (const kind of pushRuleKinds) {
+    const rules = choices.rules[kind] ?? [];
+    const chosen = rules.find((rule) => rule.rule_id === from) ?? rules.find((rule) => asksFor(rule, from));
+    if (!chosen || rules.some((rule) => rule.rule_id === to)) continue;
+    if (countRules(carried) >= maximumRules) break;
+    const copy: OwnRule = {
+      ...chosen,
+      rule_id: to,
+      ...(chosen.conditions && {
+        conditions: chosen.conditions.map((condition) =>
+          isRoom(condition, from) ? { ...condition, pattern: to } : condition,
+        ),
+      }),
+    };
+    carried = withRules(carried, kind, rules.toSpliced(rules.indexOf(chosen), 0, copy));
+  }
+  return carried;
+}
+
+const asksFor = (rule: OwnRule, roomId: string): boolean =>
+  rule.conditions?.some((condition) => isRoom(condition, roomId)) ?? false;
+
+const isRoom = (condition: PushCondition, roomId: string): boolean =>
+  condition.kind === "event_match" && condition["key"] === "room_id" && condition["pattern"] === roomId;
+
 /** Throws M_INVALID_PARAM for a kind that the specification does not know. */
 export function parseKind(kind: string): PushRuleKind {
   const found = pushRuleKinds.find((known) => known === kind);
@@ -89,8 +120,7 @@ export function putRule(
     ...((kind === "override" || kind === "underride") && { conditions: parseConditions(body["conditions"]) }),
     ...(kind === "content" && { pattern: parsePattern(body["pattern"]) }),
   };
-  const count = Object.values(choices.rules).reduce((sum, some) => sum + some.length, 0);
-  if (old === -1 && count >= maximumRules) {
+  if (old === -1 && countRules(choices) >= maximumRules) {
     throw new MatrixError(400, "M_LIMIT_EXCEEDED", `You have ${maximumRules} push rules: remove one first.`);
   }
   const neighbour = placement.before ?? placement.after;
@@ -161,6 +191,9 @@ function change(
 function withRules(choices: PushRuleChoices, kind: PushRuleKind, rules: readonly OwnRule[]): PushRuleChoices {
   return { ...choices, rules: { ...choices.rules, [kind]: rules } };
 }
+
+const countRules = (choices: PushRuleChoices): number =>
+  Object.values(choices.rules).reduce((sum, some) => sum + some.length, 0);
 
 const ruleNotFound = (): MatrixError => notFound("The push rule was not found.");
 

@@ -23,8 +23,14 @@ export function findAlias(matrix: MatrixContext, alias: string): { roomId: strin
   checkGrammar(alias);
   const found = matrix.aliases.find(alias);
   const room = found && matrix.rooms.byNid(found.room);
-  if (!room) throw notFound(`No room here is called ${alias}.`);
+  if (!room) throw unknownAlias(alias);
   return { roomId: room.roomId };
+}
+
+/** 404 for an alias that names no room here; 400 for what is no alias. */
+export function unknownAlias(alias: string): MatrixError {
+  checkGrammar(alias);
+  return notFound(`No room here is called ${alias}.`);
 }
 
 /** Names a room. Any of its members may; 409 when the alias is taken. */
@@ -56,7 +62,7 @@ export function removeAlias(
   const { alias, userId } = request;
   checkGrammar(alias);
   const found = matrix.aliases.find(alias);
-  if (!found) throw notFound(`No room here is called ${alias}.`);
+  if (!found) throw unknownAlias(alias);
   const room = matrix.rooms.byNid(found.room);
   const mayName = room !== undefined && maySetCanonicalAlias(room, userId);
   if (found.creator !== userId && !mayName) {
@@ -95,6 +101,33 @@ export function aliasOf(matrix: MatrixContext, localpart: string): string {
 
 function checkGrammar(alias: string): void {
   if (!grammar.test(alias) || !isWithinIdLimit(alias)) throw invalidParam(`${alias} is not a room alias.`);
+}
+
+/**
+ * When a room takes another's place: its aliases, its main address and its entry in the directory become those of the
+ * other. The old room keeps its main address only where the user may not set it.
+ */
+export function moveAddresses(
+  matrix: MatrixContext,
+  transaction: Transaction,
+  request: { from: Room; to: Room; userId: string },
+): void {
+  const { from, to, userId } = request;
+  matrix.aliases.move(transaction, from.nid, to.nid);
+  const named = stateOf(from, canonicalAlias)?.pdu.content;
+  const known = new Set(matrix.aliases.ofRoom(to.nid));
+  // What names no room any more would be refused in the new one.
+  let content = named;
+  for (const alias of aliasesIn(named)) if (!known.has(alias)) content = withoutAlias(content, alias);
+  if (content && aliasesIn(content).length > 0) {
+    matrix.append(transaction, to, { type: canonicalAlias, stateKey: "", sender: userId, content });
+  }
+  if (aliasesIn(named).length > 0 && maySetCanonicalAlias(from, userId)) {
+    matrix.append(transaction, from, { type: canonicalAlias, stateKey: "", sender: userId, content: {} });
+  }
+  if (!matrix.roomDirectory.has(from)) return;
+  matrix.roomDirectory.set(transaction, from, false);
+  matrix.roomDirectory.set(transaction, to, true);
 }
 
 function maySetCanonicalAlias(room: Room, userId: string): boolean {

@@ -50,22 +50,8 @@ export function createRoom(matrix: MatrixContext, transaction: Transaction, requ
   const given = new Map(request.initialState.map((state) => [`${state.type}\0${state.stateKey}`, state]));
   const powerLevels = "m.room.power_levels\0";
 
-  const room = matrix.append.create(
-    transaction,
-    version,
-    {
-      type: "m.room.create",
-      stateKey: "",
-      sender: creator,
-      content: creationContent(request, trusted),
-    },
-    () => `!${randomBytes(18).toString("base64url")}:${matrix.config.serverName}`,
-  );
-  setMembership(matrix, transaction, room, {
-    sender: creator,
-    target: creator,
-    content: { membership: "join" },
-  });
+  const beginning = { creator, version, content: request.creationContent, trusted };
+  const room = beginRoom(matrix, transaction, beginning);
   const send = (type: string, content: JsonObject, stateKey = ""): void =>
     void setState(matrix, transaction, room, { type, stateKey, sender: creator, content });
 
@@ -110,9 +96,36 @@ export function createRoom(matrix: MatrixContext, transaction: Transaction, requ
   }
 }
 
-function creationContent(request: RoomRequest, trusted: readonly string[]): JsonObject {
-  const { creator, version } = request;
-  const { creator: _, ...given } = request.creationContent;
+/** What a room begins with. */
+export interface RoomBeginning {
+  readonly creator: string;
+  readonly version: RoomVersion;
+  /** Of the create event; what the server has to say itself is set or replaced. */
+  readonly content: JsonObject;
+  /** From version 12 on creators like the first; before without effect. */
+  readonly trusted: readonly string[];
+}
+
+/** The first two events, from which on the rules of the room's version hold: its making, and its creator's joining. */
+export function beginRoom(matrix: MatrixContext, transaction: Transaction, beginning: RoomBeginning): Room {
+  const { creator, version } = beginning;
+  const room = matrix.append.create(
+    transaction,
+    version,
+    { type: "m.room.create", stateKey: "", sender: creator, content: creationContent(beginning) },
+    () => `!${randomBytes(18).toString("base64url")}:${matrix.config.serverName}`,
+  );
+  setMembership(matrix, transaction, room, {
+    sender: creator,
+    target: creator,
+    content: { membership: "join" },
+  });
+  return room;
+}
+
+function creationContent(beginning: RoomBeginning): JsonObject {
+  const { creator, version, trusted } = beginning;
+  const { creator: _, ...given } = beginning.content;
   const content: JsonObject = {
     ...given,
     room_version: version.id,

@@ -12,6 +12,11 @@ export interface MembershipStore {
   /** Everyone who is now joined to a room that the user is joined to, the user included. */
   sharers(userId: string): Set<string>;
   shareRoom(userA: string, userB: string): boolean;
+  /** Rooms that both are joined to, in the order of `nid`, from beyond `after` on. */
+  mutualRooms(userA: string, userB: string, after: number, limit: number): { nid: number; roomId: string }[];
+  countMutualRooms(userA: string, userB: string): number;
+  /** By room id, without loading the room. */
+  isJoined(userId: string, roomId: string): boolean;
   forgotten(userId: string, room: number): boolean;
   forget(transaction: Transaction, userId: string, room: number): void;
 }
@@ -44,6 +49,20 @@ export function createMembershipStore(database: Database): MembershipStore {
     `SELECT 1 AS found FROM memberships a JOIN memberships b ON b.room = a.room AND b.user = ? AND b.membership = 'join'
      WHERE a.user = ? AND a.membership = 'join' LIMIT 1`,
   );
+  const mutual = database.prepare<{ nid: number; roomId: string }>(
+    `SELECT r.nid, r.room_id AS roomId FROM memberships a
+     JOIN memberships b ON b.user = ? AND b.room = a.room AND b.membership = 'join' JOIN rooms r ON r.nid = a.room
+     WHERE a.user = ? AND a.membership = 'join' AND a.room > ? ORDER BY a.room LIMIT ?`,
+  );
+  const countMutual = database.prepare<{ count: number }>(
+    `SELECT count(*) AS count FROM memberships a
+     JOIN memberships b ON b.user = ? AND b.room = a.room AND b.membership = 'join'
+     WHERE a.user = ? AND a.membership = 'join'`,
+  );
+  const isJoined = database.prepare<{ found: number }>(
+    `SELECT 1 AS found FROM rooms r JOIN memberships m ON m.user = ? AND m.room = r.nid AND m.membership = 'join'
+     WHERE r.room_id = ?`,
+  );
   const forgotten = database.prepare<{ forgotten: number }>(
     "SELECT forgotten FROM memberships WHERE user = ? AND room = ?",
   );
@@ -54,6 +73,9 @@ export function createMembershipStore(database: Database): MembershipStore {
     joinedRoomIds: (userId) => joinedIds.all(userId).map((row) => row.id),
     sharers: (userId) => new Set(sharers.all(userId).map((row) => row.user)),
     shareRoom: (userA, userB) => share.get(userB, userA) !== undefined,
+    mutualRooms: (userA, userB, after, limit) => mutual.all(userB, userA, after, limit),
+    countMutualRooms: (userA, userB) => countMutual.get(userB, userA)?.count ?? 0,
+    isJoined: (userId, roomId) => isJoined.get(userId, roomId) !== undefined,
     forgotten: (userId, room) => forgotten.get(userId, room)?.forgotten === 1,
     forget: (_transaction, userId, room) => void forget.run(userId, room),
   };

@@ -1,11 +1,11 @@
 import type { Transaction } from "../../../storage/writer.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { JsonObject, RoomEvent } from "../events/event.ts";
-import { actionLevel, userLevel } from "../events/power-levels.ts";
 import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
 import { localpartOf, type MatrixContext } from "../matrix-context.ts";
 import { localMember } from "../users/local-member.ts";
 import { requireJoined } from "./access.ts";
+import { voucherFor } from "./restricted-join.ts";
 import { type Room, membershipOf, stateOf } from "./room.ts";
 
 /** What one user does to another's place in a room, or to their own. */
@@ -107,6 +107,10 @@ export function setMembership(
   const membership = given["membership"];
   const mayBring = membership === "join" || membership === "invite" || membership === "knock";
   if (membership === "invite" && sender !== target) checkInvitable(matrix, target);
+  // Its invitations outlive a room, which is over once everybody has left; clients know it by the 404.
+  if (membership === "join" && room.joined.size === 0 && room.members.size > 0) {
+    throw notFound("Everybody has left this room.");
+  }
   const voucher = membership === "join" && sender === target ? voucherFor(matrix, room, target) : undefined;
   const content: JsonObject = {
     ...(mayBring && profileOf(matrix, target)),
@@ -151,28 +155,6 @@ function checkInvitable(matrix: MatrixContext, target: string): void {
   if (permission?.["default_action"] === "block") {
     throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations.`);
   }
-}
-
-/**
- * For a restricted room: a member with the right to invite, if the user is in one of the rooms whose members may
- * come in (specification §Restricted rooms). Undefined when no vouching is needed or possible.
- */
-function voucherFor(matrix: MatrixContext, room: Room, userId: string): string | undefined {
-  const rules = stateOf(room, "m.room.join_rules")?.pdu.content;
-  if (rules?.["join_rule"] !== "restricted" && rules?.["join_rule"] !== "knock_restricted") return undefined;
-  const membership = membershipOf(room, userId);
-  if (membership === "join" || membership === "invite") return undefined;
-  const conditions = Array.isArray(rules["allow"]) ? rules["allow"] : [];
-  const allowed = conditions.some((condition) => {
-    if (typeof condition !== "object" || condition === null || Array.isArray(condition)) return false;
-    const { type, room_id: roomId } = condition;
-    if (type !== "m.room_membership" || typeof roomId !== "string") return false;
-    return matrix.rooms.get(roomId)?.joined.has(userId) ?? false;
-  });
-  if (!allowed) return undefined;
-  const needed = actionLevel(room, "invite");
-  for (const member of room.joined) if (userLevel(room, member) >= needed) return member;
-  return undefined;
 }
 
 function draftOf(act: MembershipAct, membership: string): MembershipDraft {

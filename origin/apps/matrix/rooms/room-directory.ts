@@ -3,7 +3,8 @@ import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject } from "../events/event.ts";
 import { requiredLevel, userLevel } from "../events/power-levels.ts";
 import { forbidden, invalidParam } from "../matrix-error.ts";
-import { type Room, stateOf } from "./room.ts";
+import { describeRoom } from "./describe-room.ts";
+import type { Room } from "./room.ts";
 import type { RoomStore } from "./room-store.ts";
 
 /** The published rooms (specification §Published room directory), where the owner's setting opens one. */
@@ -53,7 +54,7 @@ export function createRoomDirectory({
         .map(({ room }) => rooms.byNid(room))
         // A room that everybody has left cannot be entered any more.
         .filter((room) => room !== undefined && room.joined.size > 0)
-        .map((room) => ({ place: placeOf(room!), entry: describe(room!) }))
+        .map((room) => ({ place: placeOf(room!), entry: describeRoom(room!) }))
         .filter(({ entry }) => matches(entry, term?.toLowerCase(), types))
         .toSorted((a, b) => compare(a.place, b.place));
       const from = cursor ? found.findIndex(({ place }) => compare(place, cursor.place) > 0) : 0;
@@ -83,28 +84,6 @@ export function requirePublisher(room: Room, userId: string): void {
   )
     return;
   throw forbidden("Only a member who may set the room's main address can change whether it is listed.");
-}
-
-function describe(room: Room): JsonObject {
-  const text = (type: string, key: string): string | undefined => {
-    const value = stateOf(room, type)?.pdu.content[key];
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
-  const told: Record<string, string | undefined> = {
-    name: text("m.room.name", "name"),
-    topic: text("m.room.topic", "topic"),
-    avatar_url: text("m.room.avatar", "url"),
-    canonical_alias: text("m.room.canonical_alias", "alias"),
-    join_rule: text("m.room.join_rules", "join_rule"),
-    room_type: text("m.room.create", "type"),
-  };
-  return {
-    room_id: room.roomId,
-    num_joined_members: room.joined.size,
-    world_readable: text("m.room.history_visibility", "history_visibility") === "world_readable",
-    guest_can_join: text("m.room.guest_access", "guest_access") === "can_join",
-    ...(Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined)) as JsonObject),
-  };
 }
 
 function matches(entry: JsonObject, term: string | undefined, types: DirectoryQuestion["types"]): boolean {

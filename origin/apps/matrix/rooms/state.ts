@@ -2,6 +2,7 @@ import type { Transaction } from "../../../storage/writer.ts";
 import type { JsonObject, RoomEvent } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { checkCanonicalAlias } from "./aliases.ts";
+import { followTombstone } from "./follow-tombstone.ts";
 import { isSame, setMembership } from "./membership.ts";
 import { type Room, stateOf } from "./room.ts";
 
@@ -24,5 +25,7 @@ export function setState(
     return present;
   }
   if (type === "m.room.canonical_alias") checkCanonicalAlias(matrix, room, content);
-  return matrix.append(transaction, room, draft);
+  const event = matrix.append(transaction, room, draft);
+  if (type === "m.room.tombstone") followTombstone(matrix, transaction, room);
+  return event;
 }

@@ -4,6 +4,7 @@ import { dehydratedDevices } from "./migrations/dehydrated-devices.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
+import { media } from "./migrations/media.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
 import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts";
 
@@ -16,6 +17,7 @@ import { slidingSyncConnections } from "./migrations/sliding-sync-connections.ts
 export const matrixMigrations: readonly Migration[] = [
   firstSchema,
   lostPositions,
+  media,
   publishedRooms,
   keyBackups,
   dehydratedDevices,

@@ -182,7 +182,7 @@ function allOf(
         joinedFrom: so,
         receipts: fresh ? matrix.receipts.inRoom(userId, nid) : receipts.get(nid),
         typing: typing.length > 0 ? typing : undefined,
-        accountData: data.get(nid) ?? [],
+        accountData: (fresh ? matrix.accountData.ofRoom(userId, nid) : data.get(nid)) ?? [],
         unread: unread.get(nid) ?? nothingUnread,
       });
       if (section) (rooms.join ??= {})[room.roomId] = section;
@@ -244,7 +244,8 @@ function changesOf(
       joinedFrom: fresh ? so : since.so,
       receipts: fresh ? matrix.receipts.inRoom(userId, nid) : receipts.get(nid),
       typing: fresh && whoTypes?.length === 0 ? undefined : whoTypes,
-      accountData: data.get(nid) ?? [],
+      // It may be older than the joining: tags stay over a leave, and go over to the room that replaces another.
+      accountData: (fresh ? matrix.accountData.ofRoom(userId, nid) : data.get(nid)) ?? [],
     });
     if (section) (rooms.join ??= {})[room.roomId] = section;
   }

@@ -18,6 +18,7 @@ export interface AccountData {
    */
   changesSince(userId: string, after: number, upTo: number): AccountDataEntry[];
   all(userId: string): AccountDataEntry[];
+  ofRoom(userId: string, room: number): AccountDataEntry[];
   /** Whom the user does not want to hear (`m.ignored_user_list`). */
   ignored(userId: string): ReadonlySet<string>;
 }
@@ -60,6 +61,9 @@ export function createAccountData(parts: {
     "SELECT room, type, content, so FROM account_data WHERE user = ? AND so > ? AND so <= ? ORDER BY so",
   );
   const all = database.prepare<Row>("SELECT room, type, content, so FROM account_data WHERE user = ?");
+  const inRoom = database.prepare<Row>(
+    "SELECT room, type, content, so FROM account_data WHERE user = ? AND room = ?",
+  );
   // Asked for every member at every event.
   const ignoredBy = new Map<string, ReadonlySet<string>>();
 
@@ -92,6 +96,7 @@ export function createAccountData(parts: {
     },
     changesSince: (userId, after, upTo) => changes.all(userId, after, upTo).map(toEntry),
     all: (userId) => all.all(userId).map(toEntry),
+    ofRoom: (userId, room) => inRoom.all(userId, room).map(toEntry),
     ignored(userId) {
       let ignored = ignoredBy.get(userId);
       if (!ignored) {

@@ -16,6 +16,8 @@ export interface UserRules {
   ruleSetJson(userId: string): JsonObject;
   /** Replaces the member's choices by what `edit` makes of them, and wakes their devices. */
   change(transaction: Transaction, userId: string, edit: (choices: PushRuleChoices) => PushRuleChoices): void;
+  /** The same, unless `edit` gives back what it got: then nothing has changed. */
+  revise(transaction: Transaction, userId: string, edit: (choices: PushRuleChoices) => PushRuleChoices): void;
 }
 
 const pushRules = "m.push_rules";
@@ -29,6 +31,12 @@ export function createUserRules(parts: { accountData: AccountData } & LocalMembe
     (accountData.get(userId, 0, pushRules) as PushRuleChoices | undefined) ?? noChoices;
   const ruleSet = (userId: string): PushRuleSet => effectiveRules(choicesOf(userId), userId);
 
+  function save(transaction: Transaction, userId: string, choices: PushRuleChoices): void {
+    accountData.set(transaction, userId, 0, pushRules, choices as unknown as JsonObject);
+    evaluators.delete(userId);
+    transaction.onRollback(() => void evaluators.delete(userId));
+  }
+
   return {
     evaluatorOf(userId) {
       const known = evaluators.get(userId);
@@ -41,9 +49,12 @@ export function createUserRules(parts: { accountData: AccountData } & LocalMembe
     ruleSet,
     ruleSetJson: (userId) => ({ global: ruleSet(userId) as unknown as JsonObject }),
     change(transaction, userId, edit) {
-      accountData.set(transaction, userId, 0, pushRules, edit(choicesOf(userId)) as unknown as JsonObject);
-      evaluators.delete(userId);
-      transaction.onRollback(() => void evaluators.delete(userId));
+      save(transaction, userId, edit(choicesOf(userId)));
+    },
+    revise(transaction, userId, edit) {
+      const before = choicesOf(userId);
+      const after = edit(before);
+      if (after !== before) save(transaction, userId, after);
     },
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MatrixError } from "../../../../origin/apps/matrix/matrix-error.ts";
 import {
+  carryRulesOver,
   deleteRule,
   effectiveRules,
   findRule,
@@ -188,6 +189,33 @@ test("a malformed rule is refused with the reason's code", () => {
   fails(() => setEnabled(noChoices, "override", ".m.rule.master", undefined), 400, "M_MISSING_PARAM");
   fails(() => parseKind("device"), 400, "M_INVALID_PARAM");
   assert.equal(parseKind("sender"), "sender");
+});
+
+test("what was chosen for a room is chosen for the one that replaces it, once", () => {
+  const [old, next] = ["!old:example.org", "!new:example.org"];
+  const inRoom = (room: string) => [{ kind: "event_match", key: "room_id", pattern: room }];
+  let choices = putRule(noChoices, "room", "!other:example.org", silence);
+  choices = putRule(choices, "room", old, { actions: ["notify"] });
+  // So do clients mute a room.
+  choices = putRule(choices, "override", "mine", { ...silence, conditions: inRoom(old) });
+  choices = putRule(choices, "sender", ada, silence);
+  choices = setEnabled(choices, "override", "mine", false);
+
+  const carried = carryRulesOver(choices, old, next);
+  assert.deepEqual(idsOf(carried, "room"), [next, old, "!other:example.org"]);
+  const rules = effectiveRules(carried, ada);
+  assert.deepEqual(findRule(rules, "room", next).actions, ["notify"]);
+  assert.deepEqual(findRule(rules, "override", next).conditions, inRoom(next));
+  assert.equal(findRule(rules, "override", next).enabled, false);
+  assert.deepEqual(findRule(rules, "override", "mine").conditions, inRoom(old));
+  assert.deepEqual(idsOf(carried, "sender"), [ada]);
+  // Done before, or nothing to do: the very same object, so that nobody is woken for it.
+  assert.equal(carryRulesOver(carried, old, next), carried);
+  assert.equal(carryRulesOver(choices, "!third:example.org", next), choices);
+
+  let full = putRule(noChoices, "room", old, silence);
+  for (let rule = 1; rule < 500; rule += 1) full = putRule(full, "sender", `@${rule}:example.org`, silence);
+  assert.equal(carryRulesOver(full, old, next), full);
 });
 
 test("the number of one's own rules is bounded", () => {

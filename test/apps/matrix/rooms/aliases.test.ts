@@ -32,8 +32,17 @@ test("an alias leads to its room, by any spelling that a path can carry", async 
   accepted(await house.act(ben, "leave", room));
   refused(await list(), 403, "M_FORBIDDEN");
   // Without an account nothing is told.
-  const reply = await house.fixture.request("GET", `/v3/directory/room/${path("#plain:burrow.localhost")}`);
-  refused(reply, 401, "M_MISSING_TOKEN");
+  const anonymous = async (alias: string) => {
+    const reply = await house.fixture.request("GET", `/v3/directory/room/${path(alias)}`);
+    return [reply.status, reply.body.errcode, reply.body.error.replace(alias, "")];
+  };
+  const plain = await anonymous("#plain:burrow.localhost");
+  assert.deepEqual(plain.slice(0, 2), [404, "M_NOT_FOUND"]);
+  assert.deepEqual(plain, await anonymous("#nothing:burrow.localhost"));
+  assert.equal((await anonymous("plain"))[0], 400);
+  const stale = { token: "not a token" };
+  const alias = `/v3/directory/room/${path("#plain:burrow.localhost")}`;
+  refused(await house.fixture.request("GET", alias, stale), 401, "M_UNKNOWN_TOKEN");
 });
 
 test("only members name a room, with names of this server, each once", async () => {

@@ -210,5 +210,5 @@ test("wrong types and unknown words are told apart from the request that is righ
   );
   refused(await house.call(house.ada, "POST", "/createRoom", { visibility: "public" }), 403, "M_FORBIDDEN");
   const thirdParty = { invite_3pid: [{ medium: "email", address: "cleo@example.org" }] };
-  refused(await house.call(house.ada, "POST", "/createRoom", thirdParty), 403, "M_FORBIDDEN");
+  refused(await house.call(house.ada, "POST", "/createRoom", thirdParty), 403, "M_THREEPID_DENIED");
 });

@@ -199,6 +199,8 @@ test("a world readable room is open to every account, and to nobody without one"
   const id = await house.say(ada, room, "hello world");
   assert.deepEqual(await readable(ben, room), ["hello world"]);
   accepted(await house.event(ben, room, id));
+  const there = await house.call(ben, "GET", `/rooms/${path(room)}/joined_members`);
+  assert.deepEqual(Object.keys(there.body.joined), [ada.userId]);
   refused(
     await house.fixture.request("GET", `/v3/rooms/${path(room)}/messages?dir=b`),
     401,

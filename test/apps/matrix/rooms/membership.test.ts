@@ -111,6 +111,16 @@ test("leaving is done once, and never by somebody who was not there", async () =
   refused(await house.act(cleo, "join", "!nothing:burrow.localhost"), 404, "M_NOT_FOUND");
 });
 
+test("a room that everybody has left is over, for the invited too", async () => {
+  const { ada, ben } = house;
+  const room = await house.make(ada, { preset: "public_chat", invite: [ben.userId] });
+  accepted(await house.act(ada, "leave", room));
+  for (const user of [ada, ben]) refused(await house.act(user, "join", room), 404, "M_NOT_FOUND");
+  const put = await house.setState(ben, room, "m.room.member", { membership: "join" }, ben.userId);
+  refused(put, 404, "M_NOT_FOUND");
+  accepted(await house.act(ben, "leave", room));
+});
+
 test("forgetting takes having left, ends reading, and is over with the next invitation", async () => {
   const { ada, ben } = house;
   const room = await house.make(ada, { invite: [ben.userId] });
@@ -174,6 +184,60 @@ test("a restricted room lets in who is in a room that it names, in the name of a
   // A ban is stronger.
   accepted(await house.act(ada, "ban", room, { user_id: cleo.userId }));
   refused(await house.act(cleo, "join", room), 403, "M_FORBIDDEN");
+});
+
+test("a restricted room whose members may not invite lets nobody in, and says so to those who might come", async () => {
+  const { ada, ben, cleo } = house;
+  const hall = await house.make(ada, { preset: "public_chat" });
+  const allow = [{ type: "m.room_membership", room_id: hall }];
+  for (const joinRule of ["restricted", "knock_restricted"]) {
+    const room = await house.make(ada, {
+      room_version: "10",
+      initial_state: [{ type: "m.room.join_rules", content: { join_rule: joinRule, allow } }],
+      power_level_content_override: { invite: 101, ban: 50 },
+    });
+    accepted(await house.act(ben, "join", hall));
+    refused(await house.act(ben, "join", room), 400, "M_UNABLE_TO_GRANT_JOIN");
+    refused(await house.act(cleo, "join", room), 403, "M_FORBIDDEN");
+    accepted(await house.act(ada, "ban", room, { user_id: ben.userId }));
+    refused(await house.act(ben, "join", room), 403, "M_FORBIDDEN");
+  }
+  // Version 7 does not know the rule: whoever it names stays outside.
+  const old = await house.make(ada, {
+    room_version: "7",
+    initial_state: [{ type: "m.room.join_rules", content: { join_rule: "restricted", allow } }],
+  });
+  refused(await house.act(ben, "join", old), 403, "M_FORBIDDEN");
+});
+
+test("a room may take knocks beside its invitations and its neighbours", async () => {
+  const { ada, ben, cleo } = house;
+  const hall = await house.make(ada, { preset: "public_chat" });
+  const allow = [{ type: "m.room_membership", room_id: hall }];
+  const room = await house.make(ada, {
+    initial_state: [{ type: "m.room.join_rules", content: { join_rule: "knock_restricted", allow } }],
+  });
+  const knock = (user: House["ada"]) => house.call(user, "POST", `/knock/${path(room)}`, {});
+  accepted(await knock(ben));
+  accepted(await knock(ben));
+  // Turned away, knocking again, and banned in the end.
+  accepted(await house.act(ada, "kick", room, { user_id: ben.userId, reason: "not now" }));
+  accepted(await knock(ben));
+  accepted(await house.act(ada, "ban", room, { user_id: ben.userId }));
+  refused(await knock(ben), 403, "M_FORBIDDEN");
+  // Who knocked and then came into the hall needs nobody's answer.
+  accepted(await knock(cleo));
+  accepted(await house.act(cleo, "join", hall));
+  accepted(await house.act(cleo, "join", room));
+  refused(await knock(cleo), 403, "M_FORBIDDEN");
+});
+
+test("invitations by e-mail are refused as such, a missing user id as what it is", async () => {
+  const { ada } = house;
+  const room = await house.make(ada);
+  const mail = { medium: "email", address: "cleo@example.org", id_server: "example.org" };
+  refused(await house.act(ada, "invite", room, mail), 403, "M_THREEPID_DENIED");
+  refused(await house.act(ada, "invite", room, {}), 400, "M_MISSING_PARAM");
 });
 
 test("nobody writes another's membership", async () => {

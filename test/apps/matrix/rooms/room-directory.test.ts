@@ -51,6 +51,12 @@ test("a published room is there for every member, with what helps to choose it",
 });
 
 test("without an account nothing is told, and other servers are none of ours", async () => {
+  const listed = await house.make(house.ada, { visibility: "public" });
+  for (const room of [listed, "!nothing:burrow.localhost"]) {
+    const reply = await house.fixture.request("GET", `/v3${listing(room)}`);
+    assert.deepEqual([reply.status, reply.body], [200, { visibility: "private" }]);
+  }
+  accepted(await publish(house.ada, listed, "private"));
   for (const method of ["GET", "POST"]) {
     refused(await house.fixture.request(method, "/v3/publicRooms"), 401, "M_MISSING_TOKEN");
   }
