@@ -3,7 +3,10 @@
  * a fact that concerns its user is on disk. Lists are kept by user: a message wakes its room, not the server.
  */
 export interface Waiters {
-  /** Something at `position` concerns these users: call after the commit. */
+  /**
+   * Something at `position` concerns these users: call after the commit. They are woken a turn later, when whoever did
+   * it has been answered: clients are not made for hearing of their own join before the answer to it.
+   */
   notify(userIds: Iterable<string>, position: number): void;
   /**
    * The last position known to concern the user: an incremental sync from there or later is empty. After a start
@@ -30,13 +33,15 @@ export function createWaiters(startPosition: () => number): Waiters {
 
   return {
     notify(userIds, position) {
+      const woken: ((woken: boolean) => void)[] = [];
       for (const userId of userIds) {
         if ((changes.get(userId) ?? 0) < position) changes.set(userId, position);
         const waits = waiting.get(userId);
         if (!waits) continue;
         waiting.delete(userId);
-        for (const end of waits) end(true);
+        woken.push(...waits);
       }
+      if (woken.length > 0) setImmediate(() => woken.forEach((end) => end(true)));
     },
     lastChange: (userId) => changes.get(userId) ?? started,
     wait(userId, timeoutMs, signal) {
