@@ -84,6 +84,10 @@ server_name = "${serverName}"
 # url_previews = false
 # Whether members can publish rooms for each other to find: "closed" or "members".
 # room_directory = "closed"
+# Whether members see who of their rooms is there: "on" or "off".
+# presence = "on"
+# Whom members find by name: "rooms" (those of their rooms and of open ones) or "members" (everyone).
+# user_directory = "rooms"
 
 [edge]
 # The Worker's name in your Cloudflare account.

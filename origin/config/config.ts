@@ -50,6 +50,18 @@ export interface MatrixConfig {
   readonly urlPreviews: boolean;
   /** Whether members may publish rooms for each other to find. Without an account nobody ever sees one (M3). */
   readonly roomDirectory: "closed" | "members";
+  /** Whether people see who is there. */
+  readonly presence: "on" | "off";
+  /** Whom members find by name: those of their rooms and of open ones, or everyone with an account. */
+  readonly userDirectory: "rooms" | "members";
+  /** For `/.well-known/matrix/support`; empty: not told. */
+  readonly supportPage: string;
+  /** An e-mail address or a Matrix user id. */
+  readonly supportContact: string;
+  /** Where clients get their way into a LiveKit call (MSC4143); empty: there is none. */
+  readonly livekitServiceUrl: string;
+  /** Whether services can check the tokens by which members show them who they are. */
+  readonly openidUserinfo: "closed" | "open";
 }
 
 export interface TunnelConfig {

@@ -114,6 +114,12 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       mediaRetentionDays: values["matrix.media_retention_days"],
       urlPreviews: values["matrix.url_previews"],
       roomDirectory: values["matrix.room_directory"],
+      presence: values["matrix.presence"],
+      userDirectory: values["matrix.user_directory"],
+      supportPage: values["matrix.support_page"],
+      supportContact: values["matrix.support_contact"],
+      livekitServiceUrl: values["matrix.livekit_service_url"],
+      openidUserinfo: values["matrix.openid_userinfo"],
     }),
     edge: Object.freeze({
       worker: values["edge.worker"],

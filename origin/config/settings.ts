@@ -37,6 +37,12 @@ export const settings = {
   "matrix.media_retention_days": setting(0, readDays),
   "matrix.url_previews": setting(false, readBoolean),
   "matrix.room_directory": setting<"closed" | "members">("closed", oneOf("closed", "members")),
+  "matrix.presence": setting<"on" | "off">("on", oneOf("on", "off")),
+  "matrix.user_directory": setting<"rooms" | "members">("rooms", oneOf("rooms", "members")),
+  "matrix.support_page": setting("", readPage),
+  "matrix.support_contact": setting("", readContact),
+  "matrix.livekit_service_url": setting("", readPage),
+  "matrix.openid_userinfo": setting<"closed" | "open">("closed", oneOf("closed", "open")),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
@@ -143,6 +149,26 @@ function readPublicUrl(value: unknown): string {
     );
   }
   return text;
+}
+
+/** What clients are told to open or ask: they do so over the internet. */
+function readPage(value: unknown): string {
+  const text = readText(value);
+  if (text === "") return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "https:" || url.username !== "" || url.password !== "") {
+    throw new SettingError(
+      'must be an https URL without a user or password, such as "https://example.org/help"',
+    );
+  }
+  return text;
+}
+
+/** Everybody on the internet can read it. */
+function readContact(value: unknown): string {
+  const text = readText(value);
+  if (text === "" || /^@[^\s:@]+:[^\s@]+$/.test(text) || /^[^\s@:]+@[^\s@:]+$/.test(text)) return text;
+  throw new SettingError('must be an e-mail address or a Matrix user id, such as "@ada:example.org"');
 }
 
 /** H1: what is not loopback is refused before anything is bound. */

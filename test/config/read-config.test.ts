@@ -33,6 +33,33 @@ test("a name is enough: the rest has safe defaults", (t) => {
   assert.equal(config.matrix.defaultRoomVersion, "11");
 });
 
+test("what strangers are told is a page they can open and a contact they can reach; nothing is told by default", (t) => {
+  const { matrix } = read(t, minimal);
+  assert.deepEqual(
+    [matrix.supportPage, matrix.supportContact, matrix.livekitServiceUrl, matrix.openidUserinfo],
+    ["", "", "", "closed"],
+  );
+  assert.deepEqual([matrix.presence, matrix.userDirectory], ["on", "rooms"]);
+  for (const contact of ["@ada:example.org", "ada@example.org"]) {
+    const toml = `${minimal}[matrix]\nsupport_contact = "${contact}"\n`;
+    assert.equal(read(t, toml).matrix.supportContact, contact);
+  }
+  for (const [key, value] of [
+    ["support_contact", "call me"],
+    ["support_page", "http://example.org"],
+    ["support_page", "https://ada:secret@example.org"],
+    ["livekit_service_url", "livekit.example.org"],
+    ["presence", "maybe"],
+    ["user_directory", "all"],
+    ["openid_userinfo", "on"],
+  ] as const) {
+    assert.match(
+      problemsOf(t, `${minimal}[matrix]\n${key} = "${value}"\n`),
+      new RegExp(`matrix\\.${key} must`),
+    );
+  }
+});
+
 test("nobody can change it afterwards", (t) => {
   const config = read(t, minimal);
   assert.throws(() => Object.assign(config, { serverName: "example.com" }), TypeError);

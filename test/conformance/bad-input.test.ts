@@ -186,7 +186,7 @@ async function attackOperation(operation: Operation, stage: Stage): Promise<void
 const complaintsInLog = (): string[] => log.filter((line) => line.includes('"level":"error"'));
 
 test("no operation fails, tells of the inside, or does half of what it refuses", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const untouched = await setStage();
   for (const operation of allOperations()) {

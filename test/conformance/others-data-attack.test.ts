@@ -8,7 +8,7 @@ let house: House;
 before(async () => void (house = await openHouse()));
 after(() => house.fixture.close());
 
-test("nothing of another member's can be read or changed under their id, but the profile read", async () => {
+test("nothing of another member's can be read or changed under their id, but the profile and the presence read", async () => {
   const { fixture, ada, ben } = house;
   const room = await house.make(ada, { preset: "public_chat" });
   await house.act(ben, "join", room);
@@ -26,7 +26,8 @@ test("nothing of another member's can be read or changed under their id, but the
     const visits = await walk(fixture, { world, token: ben.token, only, parameters });
     assert.ok(visits.length > 10);
     for (const { operation, what, reply } of visits) {
-      const reads = operation.method === "GET" && operation.path.includes("/profile/");
+      // They share a room, so the one sees whether the other is there.
+      const reads = operation.method === "GET" && /\/(?:profile|presence)\//.test(operation.path);
       if (reads && spelling === ada.userId) continue;
       assert.ok(reply.status === 403 || reply.status === 404, what);
       assert.ok(!JSON.stringify(reply.body).includes("hers"), what);

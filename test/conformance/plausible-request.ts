@@ -60,6 +60,8 @@ const resumable = "/_matrix/media/unstable/burrow/resumable";
 const dehydrated = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
 const slidingSync = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
 const room = `${client}/rooms/:roomId`;
+const threadSubscription =
+  "/_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:threadRoot/subscription";
 
 /** One room of the list is enough to spoil: each spoiled request is a new connection, with all that it asks for. */
 const slide: Body = ({ roomId }) => ({
@@ -187,7 +189,50 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
     `PUT ${client}/profile/:userId/:keyName`,
     () => ({ displayname: "Ben", avatar_url: "mxc://x/y", "m.tz": "UTC" }),
   ],
+  [`PUT ${client}/presence/:userId/status`, () => ({ presence: "online", status_msg: "Here" })],
+  [
+    "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:keyName",
+    () => ({ displayname: "Ben", avatar_url: "mxc://x/y", "m.tz": "UTC" }),
+  ],
+  [
+    "POST /_matrix/client/v1/login/get_token",
+    () => ({ auth: { type: "m.login.password", session: "x", identifier } }),
+  ],
+  ["POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId", () => ({ action: "restart" })],
+  ...["restart", "send", "cancel"].map((action): [string, Body] => [
+    `POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId/${action}`,
+    () => ({}),
+  ]),
+  ["POST /_matrix/client/v1/appservice/:appserviceId/ping", () => ({ transaction_id: "x" })],
+  [`POST ${client}/user/:userId/openid/request_token`, () => ({})],
+  ["POST /_matrix/key/v2/query", () => ({ server_keys: {} })],
+  ...["", "/add", "/bind", "/delete", "/unbind"].map((end): [string, Body] => [
+    `POST ${client}/account/3pid${end}`,
+    () => ({ id_server: "x" }),
+  ]),
+  ...["register", "account/password", "account/3pid"].flatMap((path) =>
+    ["email", "msisdn"].map((medium): [string, Body] => [
+      `POST ${client}/${path}/${medium}/requestToken`,
+      () => ({ id_server: "x" }),
+    ]),
+  ),
   [`POST ${client}/user_directory/search`, () => ({ search_term: "a", limit: 1 })],
+  [
+    `POST ${client}/search`,
+    ({ roomId }) => ({
+      search_categories: {
+        room_events: {
+          search_term: "hello",
+          keys: ["content.body"],
+          order_by: "recent",
+          filter: { rooms: [roomId], limit: 5 },
+          event_context: { before_limit: 1, after_limit: 1, include_profile: true },
+          groupings: { group_by: [{ key: "sender" }] },
+          include_state: true,
+        },
+      },
+    }),
+  ],
   [
     `PUT ${client}/user/:userId/account_data/:type`,
     ({ other }) => ({ ignored_users: { [other]: {} }, x: [1] }),
@@ -207,6 +252,21 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   ],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/enabled`, () => ({ enabled: true })],
   [`PUT ${client}/pushrules/global/:kind/:ruleId/actions`, () => ({ actions: ["notify"] })],
+  [
+    `POST ${client}/pushers/set`,
+    () => ({
+      kind: "http",
+      app_id: "org.example.app",
+      pushkey: "key",
+      app_display_name: "App",
+      device_display_name: "Phone",
+      profile_tag: "tag",
+      lang: "en",
+      append: true,
+      data: { url: "https://push.example.org/_matrix/push/v1/notify", format: "event_id_only" },
+    }),
+  ],
+  [`PUT ${threadSubscription}`, ({ eventId }) => ({ automatic: eventId })],
   [`POST ${client}/keys/upload`, ({ userId, deviceId }) => keyUpload(userId, deviceId)],
   [
     `POST ${client}/keys/query`,
@@ -367,6 +427,7 @@ export function plausibleParameter(name: string, world: World): string {
     roomIdOrAlias: world.roomId,
     roomAlias: "#nowhere:burrow.localhost",
     eventId: world.eventId,
+    threadRoot: world.eventId,
     userId: world.userId,
     deviceId: world.deviceId,
     eventType: "m.room.topic",

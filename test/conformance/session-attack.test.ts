@@ -13,6 +13,11 @@ const open = [
   "GET /_matrix/client/versions",
   "GET /.well-known/matrix/client",
   "GET /.well-known/matrix/support",
+  "GET /.well-known/matrix/policy_server",
+  "GET /_matrix/client/v1/auth_metadata",
+  "GET /_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
+  "GET /_matrix/client/v3/login/sso/redirect",
+  "GET /_matrix/client/v3/login/sso/redirect/:idpId",
   "GET /_matrix/client/v3/login",
   "POST /_matrix/client/v3/login",
   "POST /_matrix/client/v3/refresh",
@@ -23,6 +28,13 @@ const open = [
   "GET /_matrix/client/v3/directory/room/:roomAlias",
   // Says of every room that it is not listed.
   "GET /_matrix/client/v3/directory/list/room/:roomId",
+  ...["register", "account/password", "account/3pid"].flatMap((path) =>
+    ["email", "msisdn"].map((medium) => `POST /_matrix/client/v3/${path}/${medium}/requestToken`),
+  ),
+  // The id of a delayed event is the secret by which it is managed.
+  ...["", "/restart", "/send", "/cancel"].map(
+    (action) => `POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId${action}`,
+  ),
   "GET /_matrix/federation/v1/version",
   // Frozen: 404 to everyone.
   "GET /_matrix/media/v3/download/:serverName/:mediaId",

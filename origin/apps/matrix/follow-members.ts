@@ -86,6 +86,8 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     matrix.toDevice.removeDevice(userId, deviceId);
     matrix.slidingConnections.removeDevice(transaction, userId, deviceId);
     matrix.deviceKeys.removeDevice(transaction, userId, deviceId);
+    matrix.pushers.removeDevice(transaction, userId, deviceId);
+    transaction.afterCommit(() => matrix.presence.forgetDevice(userId, deviceId));
     for (const prefix of notificationSettings) {
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
     }
@@ -93,6 +95,8 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
   if (change.kind === "deactivated") {
     matrix.dehydratedDevices.remove(transaction, userId);
     matrix.keyBackups.removeAll(transaction, userId);
+    matrix.presence.forget(userId);
+    matrix.delayedEvents.forget(userId);
   }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));

@@ -9,32 +9,47 @@ import { createToDevice } from "./e2ee/to-device.ts";
 import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { createDelivery } from "./push/delivery.ts";
+import { createGateway } from "./push/gateway.ts";
+import { createNotificationLog } from "./push/notification-log.ts";
 import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
+import { createPushers } from "./push/pushers.ts";
+import { createThreadSubscriptions } from "./push/thread-subscriptions.ts";
 import { createUnreadMarks } from "./push/unread-marks.ts";
 import { createAliasStore } from "./rooms/alias-store.ts";
 import { createAppend } from "./rooms/append.ts";
+import { createDelayedEvents } from "./rooms/delayed-events.ts";
 import { createEventStore } from "./rooms/event-store.ts";
 import { createMembershipStore } from "./rooms/membership-store.ts";
 import { createRelationStore } from "./rooms/relation-store.ts";
 import { createRoomDirectory } from "./rooms/room-directory.ts";
 import { createRoomStore } from "./rooms/room-store.ts";
+import { createThreadStore } from "./rooms/thread-store.ts";
+import { startDelayedEvents } from "./rooms/send-delayed-events.ts";
 import { buildRoutes } from "./route.ts";
+import { createSearchIndex } from "./search/search-index.ts";
 import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
 import { createStream } from "./store/stream.ts";
 import { createTransactions } from "./store/transactions.ts";
+import { createEphemeralSerial } from "./sync/ephemeral-serial.ts";
 import { createTyping } from "./sync/typing.ts";
 import { createWaiters } from "./sync/waiters.ts";
 import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
 import { createFilters } from "./users/filters.ts";
+import { createInvitePermission } from "./users/invite-permission.ts";
+import { createPresence, hiddenPresence } from "./users/presence.ts";
 import { createProfiles } from "./users/profiles.ts";
 import { createReceipts } from "./users/receipts.ts";
+import { createUserDirectory } from "./users/user-directory.ts";
 import { createUserRules } from "./users/user-rules.ts";
 
 const day = 24 * 60 * 60 * 1000;
+/** So long GET /notifications shows what has been read. */
+const keptNotifications = 30 * day;
 const nobody: ReadonlySet<string> = new Set();
 
 /** The Matrix server: the client-server API over one database, `matrix.db`. */
@@ -42,19 +57,23 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   const matrix = createMatrixContext(context);
   const { config, members, log, now } = matrix;
   const following = followMembers(matrix);
-  const expire = (): void => {
-    matrix.transactions
-      .expire()
-      .catch((error: unknown) => log.error("matrix.transactions.expire-failed", { error }));
-    matrix.unread.expire().catch((error: unknown) => log.error("matrix.unread.expire-failed", { error }));
-    matrix.media.tidy().catch((error: unknown) => log.error("matrix.media.tidy-failed", { error }));
-    matrix.slidingConnections
-      .expire()
-      .catch((error: unknown) => log.error("matrix.sliding-sync.expire-failed", { error }));
+  const tidying: readonly [what: string, work: () => Promise<unknown>][] = [
+    ["transactions", () => matrix.transactions.expire()],
+    ["notifications", () => matrix.unread.expire(matrix.events.positionAt(now() - keptNotifications))],
+    ["push", () => matrix.delivery.tidy()],
+    ["delayed-events", () => matrix.delayedEvents.expire()],
+    ["media", () => matrix.media.tidy()],
+    ["sliding-sync", () => matrix.slidingConnections.expire()],
+  ];
+  const tidy = (): void => {
+    for (const [what, work] of tidying) {
+      work().catch((error: unknown) => log.error("matrix.tidy-failed", { what, error }));
+    }
   };
-  expire();
+  tidy();
   matrix.keyBackups.resume();
-  const daily = setInterval(expire, day).unref();
+  const delayed = startDelayedEvents(matrix);
+  const daily = setInterval(tidy, day).unref();
 
   return {
     name: "matrix",
@@ -67,9 +86,13 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
+      matrix.searchIndex.close();
       matrix.waiters.close();
+      await matrix.delivery.close();
       await matrix.media.close();
       await following.close();
+      await delayed.close();
+      await matrix.presence.close();
       await matrix.keyBackups.close();
     },
   };
@@ -93,30 +116,76 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const events = createEventStore(database);
   const memberships = createMembershipStore(database);
   const relations = createRelationStore(database);
+  const threads = createThreadStore(database);
+  const searchIndex = createSearchIndex({ database, events, relations, log });
   const aliases = createAliasStore(database);
   const roomDirectory = createRoomDirectory({ database, rooms });
-  const typing = createTyping({
-    waiters,
-    position: () => stream.current(),
-    joinedTo: (room) => rooms.byNid(room)?.joined ?? nobody,
-    now,
-  });
+  const position = (): number => stream.current();
+  const serial = createEphemeralSerial(now);
+  const joinedTo = (room: number): ReadonlySet<string> => rooms.byNid(room)?.joined ?? nobody;
+  const typing = createTyping({ waiters, position, joinedTo, serial });
+  const sharers = (userId: string): ReadonlySet<string> => memberships.sharers(userId);
+  const presence =
+    config.matrix.presence === "on"
+      ? createPresence({ database, waiters, serial, sharers, log, now })
+      : hiddenPresence;
 
   const slidingConnections = createConnections({ database, stream, log, now });
 
   const accountData = createAccountData({ database, stream, waiters });
+  const invitePermission = createInvitePermission(accountData);
   const userRules = createUserRules({ accountData, members, serverName });
   const filters = createFilters(database);
   const unread = createUnreadMarks(database);
   const receipts = createReceipts({ database, stream, waiters, events, accountData, unread, now });
 
+  const threadSubscriptions = createThreadSubscriptions({ database, stream, waiters, userRules });
+  const pushers = createPushers(database, stream);
+  const notificationLog = createNotificationLog(database);
+  const gateway = createGateway(context.outbound);
+  const delivery = createDelivery({
+    database,
+    stream,
+    events,
+    rooms,
+    members,
+    unread,
+    notificationLog,
+    pushers,
+    gateway,
+    log,
+    now,
+  });
   const pushCounter = createPushCounter({
     unread,
     evaluatorOf: (userId) => userRules.evaluatorOf(userId),
     ignores: (userId, sender) => accountData.ignored(userId).has(sender),
+    subscribers: (room, root) => threadSubscriptions.subscribers(room, root),
+    ring: (transaction, userIds, so) => delivery.ring(transaction, userIds, so),
+    hidesInvite: (userId, sender) => invitePermission.hides(userId, sender),
   });
-  const append = createAppend({ database, stream, rooms, events, waiters, pushCounter, now });
+  const delayedEvents = createDelayedEvents(database, now);
+  const append = createAppend({
+    database,
+    stream,
+    rooms,
+    events,
+    threads,
+    searchIndex,
+    waiters,
+    pushCounter,
+    delayedEvents,
+    now,
+  });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
+  const userDirectory = createUserDirectory({
+    database,
+    memberships,
+    shownProfiles: () => profiles.shown(),
+    scope: config.matrix.userDirectory,
+    members,
+    serverName,
+  });
 
   const deviceLists = createDeviceLists({ database, stream, waiters, memberships });
   const userDevices = createUserDevices({ database, members, serverName });
@@ -147,6 +216,8 @@ function createMatrixContext(context: AppContext): MatrixContext {
     events,
     memberships,
     relations,
+    threads,
+    searchIndex,
     aliases,
     roomDirectory,
     append,
@@ -155,10 +226,18 @@ function createMatrixContext(context: AppContext): MatrixContext {
     accountData,
     userRules,
     unread,
+    notificationLog,
+    pushers,
+    delivery,
+    threadSubscriptions,
     receipts,
     filters,
     typing,
     slidingConnections,
+    presence,
+    userDirectory,
+    invitePermission,
+    delayedEvents,
     deviceKeys,
     crossSigning,
     deviceLists,

@@ -5,6 +5,10 @@ import type { FollowMembers } from "./follow-members.ts";
 import { type MatrixContext, userIdOf } from "./matrix-context.ts";
 import { invalidParam, MatrixError, missingParam } from "./matrix-error.ts";
 import type { Call } from "./route.ts";
+import type { ShortLivedSecrets } from "./short-lived-secrets.ts";
+
+/** The tokens of `m.login.token`: each lets one client in, once, as the member who asked for it on `deviceId`. */
+export type LoginTokens = ShortLivedSecrets<{ readonly memberId: number; readonly deviceId: string }>;
 
 /** In characters: what fits a list of devices, and in every key that a client derives from it. */
 const longestDeviceText = 255;
@@ -70,8 +74,15 @@ export async function openSession(
     );
   }
   const opened = await matrix.members.openSession(member.id, device);
+  const userId = userIdOf(matrix, member.name);
+  if (device.deviceId !== undefined) {
+    // The device's old tokens have ended, and with them what they set.
+    await matrix.database.write((transaction) =>
+      matrix.pushers.removeDevice(transaction, userId, opened.deviceId),
+    );
+  }
   return {
-    user_id: userIdOf(matrix, member.name),
+    user_id: userId,
     device_id: opened.deviceId,
     access_token: opened.accessToken,
     ...(opened.refreshToken !== undefined && {

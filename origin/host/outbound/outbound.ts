@@ -32,7 +32,8 @@ export interface OutboundInit {
 export interface Outbound {
   /**
    * Sends a request for a purpose of the table. The answer is a Response whose `url` is the one that answered, whatever
-   * its status; read its body or cancel it. `guarded` and `download` follow redirects; a guarded answer is decoded.
+   * its status; read its body or cancel it. `guarded` and `download` follow redirects; the answer of a purpose that may
+   * go to any public address is decoded.
    * Rejects with OutboundError, and so does the body where it breaks off.
    *
    * @example await outbound.fetch("guarded", "https://feeds.example.org/news.xml", { maxBytes: 2_000_000 })
@@ -133,7 +134,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     turn: Turn,
   ): Promise<Response> {
     const row: PurposeRow = outboundPurposes[purpose];
-    const isGuarded = purpose === "guarded";
+    const isGuarded = row.destinations(config) === "public";
     const vet = isGuarded ? vetGuarded : (target: string) => vetListed(purpose, target);
     const maxBytes = Math.min(init.maxBytes ?? row.bytes.usual, row.bytes.most);
     const url = vet(text);
@@ -151,7 +152,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
 
   return {
     async fetch(purpose, text, init = {}) {
-      const isGuarded = purpose === "guarded";
+      const isGuarded = outboundPurposes[purpose].destinations(config) === "public";
       if (isGuarded && guardedUnderWay >= MOST_GUARDED) throw new OutboundError("busy");
       const { usual, most } = outboundPurposes[purpose].timeMs;
       const timeoutMs = Math.min(init.timeoutMs ?? usual, most);

@@ -70,7 +70,7 @@ export const outboundPurposes = {
     bytes: { usual: 10 * MB, most: 32 * MB },
   },
   guarded: {
-    causedBy: "signed-in members: feeds, previews, sources, pushers",
+    causedBy: "signed-in members: feeds, previews, sources",
     goesTo: "any public address",
     users: ["origin/apps/matrix/media/url-previews.ts"],
     destinations: () => "public",
@@ -78,6 +78,16 @@ export const outboundPurposes = {
     mostRedirects: 5,
     timeMs: { usual: 30_000, most: MINUTE_MS },
     bytes: { usual: 10 * MB, most: 32 * MB },
+  },
+  push: {
+    causedBy: "messages for members, whose apps have named a push gateway",
+    goesTo: "any public address, by https",
+    users: ["origin/apps/matrix/push/gateway.ts"],
+    destinations: () => "public",
+    methods: ["POST"],
+    mostRedirects: 0,
+    timeMs: { usual: 20_000, most: MINUTE_MS },
+    bytes: { usual: 64_000, most: 64_000 },
   },
 } as const satisfies Record<string, PurposeRow>;
 

@@ -6,6 +6,7 @@ import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import type { Outbound } from "../../../origin/host/outbound/outbound.ts";
 import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { createMembers } from "../../../origin/members/create-members.ts";
@@ -75,7 +76,15 @@ export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
   readonly maxUploadSize?: number;
+  /** Where requests to others go; nothing can be reached without it. */
+  readonly outbound?: Pick<Outbound, "fetch">;
+  /** Further ones, by their variables: `BURROW_MATRIX_PRESENCE`. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
+
+const nowhere: Pick<Outbound, "fetch"> = {
+  fetch: () => Promise.reject(new OutboundError("unreachable")),
+};
 
 /** Call `close` in `after`. */
 export async function createFixture(overrides: FixtureSettings = {}): Promise<Fixture> {
@@ -83,7 +92,8 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
   const config = makeConfig(folder, overrides);
-  let server = startServer(folder, config, clock, log);
+  const { outbound = nowhere } = overrides;
+  let server = startServer({ folder, config, clock, log, outbound });
 
   async function invite(uses = 1): Promise<string> {
     await claim(server.members);
@@ -151,7 +161,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
     },
     async restart() {
       await server.stop();
-      server = startServer(folder, config, clock, log);
+      server = startServer({ folder, config, clock, log, outbound });
     },
     async whileMatrixIsDown(happens) {
       await server.app.close?.();
@@ -175,7 +185,14 @@ async function claim(members: Members): Promise<void> {
   if (!members.claimed()) await members.createOwner({ name: ownerName, password });
 }
 
-function startServer(folder: string, config: Config, clock: { now: number }, lines: string[]) {
+function startServer(parts: {
+  folder: string;
+  config: Config;
+  clock: { now: number };
+  log: string[];
+  outbound: Pick<Outbound, "fetch">;
+}) {
+  const { folder, config, clock, log: lines, outbound } = parts;
   const now = (): number => clock.now;
   const databases: Database[] = [];
   const open = (name: string, migrations: readonly Migration[]): Database => {
@@ -200,7 +217,7 @@ function startServer(folder: string, config: Config, clock: { now: number }, lin
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
     blobs: openBlobStore(join(folder, "blobs")),
-    outbound: { fetch: () => Promise.reject(new OutboundError("unreachable")) },
+    outbound,
     now,
     openDatabase: open,
   });
@@ -224,6 +241,7 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
       BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
+      ...overrides.environment,
     },
     overrides: { publicUrl: "http://burrow.localhost" },
   });

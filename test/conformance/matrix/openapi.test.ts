@@ -14,7 +14,10 @@ import { beyondTheDocuments } from "./beyond-the-documents.ts";
 import { driveMedia } from "./drive-media.ts";
 import { createDriver, type Driver, unnamed } from "./drive.ts";
 import { replaceRoom } from "./replace-room.ts";
+import { driveHistory } from "./drive-history.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
+import { drivePush } from "./drive-push.ts";
+import { driveRefusals } from "./drive-refusals.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/matrix-spec", import.meta.url));
 const skip = existsSync(folder) ? false : "skipped: not present: the specification's data beside the project";
@@ -48,7 +51,9 @@ const authOf = (name: string) => ({
 test("discovery", { skip }, async () => {
   await drive("GET", "/versions");
   await drive("GET", "/.well-known/matrix/client");
-  await drive("GET", "/.well-known/matrix/support");
+  await drive("GET", "/.well-known/matrix/support", {}, { status: 404 });
+  await drive("GET", "/.well-known/matrix/policy_server", {}, { status: 404 });
+  await drive("GET", "/v1/auth_metadata", {}, { status: 404 });
   await drive("GET", "/v3/capabilities", {}, { as: ada });
   await drive("GET", "/v3/thirdparty/protocols", {}, { as: ada });
   // The specification foresees no answer for a server without a relay: clients know an empty one.
@@ -57,6 +62,8 @@ test("discovery", { skip }, async () => {
   driver.driven.add("GET /_matrix/client/v3/voip/turnServer");
   await drive("GET", "/v3/login");
 });
+
+test("what this server has not", { skip }, () => driveRefusals(driver, fixture, ada));
 
 test("accounts, sessions and devices", { skip }, async () => {
   const token = await fixture.invite();
@@ -94,6 +101,12 @@ test("accounts, sessions and devices", { skip }, async () => {
   const change = { new_password: `${password} anew`, logout_devices: false };
   await drive("POST", "/v3/account/password", {}, { as: dora, status: 401, body: change });
   await drive("POST", "/v3/account/password", {}, { as: dora, body: { ...change, auth: authOf("dora") } });
+  await drive("POST", "/v1/login/get_token", {}, { as: dora, status: 401, body: {} });
+  const anew = { ...authOf("dora"), password: `${password} anew` };
+  const shown = await drive("POST", "/v1/login/get_token", {}, { as: dora, body: { auth: anew } });
+  const byToken = { type: "m.login.token", token: shown.body.login_token as string };
+  await drive("POST", "/v3/login", {}, { body: byToken });
+  await drive("POST", "/v3/login", {}, { status: 403, body: byToken });
   await drive("POST", "/v3/logout", {}, { as: dora });
 
   const emil = await fixture.user("emil");
@@ -234,11 +247,7 @@ for (const version of ["7", "10", "11", "12"]) {
     });
     assert.ok(page.body.chunk.length > 15, "the whole history");
     checkEvents([...page.body.chunk, ...page.body.state]);
-    const parent = { ...room, eventId: first, relType: "m.thread", eventType: "m.room.message" };
-    const relations = "/v1/rooms/{roomId}/relations/{eventId}";
-    checkEvents((await drive("GET", relations, parent, { as: ada })).body.chunk);
-    await drive("GET", `${relations}/{relType}`, parent, { as: ada, query: { recurse: "true" } });
-    await drive("GET", `${relations}/{relType}/{eventType}`, parent, { as: ada, query: { limit: "1" } });
+    await driveHistory(driver, { ada, cleo, roomId: room.roomId, eventId: first });
 
     await drive(
       "PUT",
@@ -387,6 +396,11 @@ test("profiles, account data, tags and push rules", { skip }, async () => {
     { ...own, type: "absent" },
     { as: ada, status: 404 },
   );
+  const presence = "/v3/presence/{userId}/status";
+  await drive("PUT", presence, own, { as: ada, body: { presence: "online", status_msg: "At the sea" } });
+  await drive("GET", presence, own, { as: ada });
+  await drive("GET", presence, { userId: "@nobody:burrow.localhost" }, { as: ada, status: 403 });
+  await drive("POST", "/v3/user/{userId}/openid/request_token", own, { as: ada, body: {} });
   const marked = { ...own, roomId, type: "m.marked_unread" };
   await drive("PUT", "/v3/user/{userId}/rooms/{roomId}/account_data/{type}", marked, {
     as: ada,
@@ -397,22 +411,12 @@ test("profiles, account data, tags and push rules", { skip }, async () => {
   await drive("PUT", "/v3/user/{userId}/rooms/{roomId}/tags/{tag}", tag, { as: ada, body: { order: 0.25 } });
   await drive("GET", "/v3/user/{userId}/rooms/{roomId}/tags", tag, { as: ada });
   const { body } = await drive("GET", "/v3/sync", {}, { as: ada });
+  const shown = body.presence.events.find(({ sender }: { sender: string }) => sender === ada.userId);
+  assert.equal(shown.content.status_msg, "At the sea");
   checkEvents([...body.account_data.events, ...body.rooms.join[roomId].account_data.events]);
   await drive("DELETE", "/v3/user/{userId}/rooms/{roomId}/tags/{tag}", tag, { as: ada });
 
-  await drive("GET", "/v3/pushrules/", {}, { as: ada });
-  await drive("GET", "/v3/pushrules/global/", {}, { as: ada });
-  const rule = { kind: "content", ruleId: "supper" };
-  const one = "/v3/pushrules/global/{kind}/{ruleId}";
-  await drive("PUT", one, rule, { as: ada, body: { pattern: "supper", actions: ["notify"] } });
-  await drive("GET", one, rule, { as: ada });
-  await drive("PUT", `${one}/enabled`, rule, { as: ada, body: { enabled: false } });
-  await drive("GET", `${one}/enabled`, rule, { as: ada });
-  await drive("PUT", `${one}/actions`, rule, { as: ada, body: { actions: [] } });
-  await drive("GET", `${one}/actions`, rule, { as: ada });
-  await drive("DELETE", one, rule, { as: ada });
-  await drive("GET", one, rule, { as: ada, status: 404 });
-  await drive("GET", "/v3/pushers", {}, { as: ada });
+  await drivePush(driver, ada, ben);
 });
 
 test("keys and messages between devices", { skip }, async () => {

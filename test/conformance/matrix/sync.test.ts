@@ -246,7 +246,7 @@ test("unread counts follow receipts in threads, outside them and over all", asyn
     return {
       all: pair(all.unread_notifications),
       main: pair(apart.unread_notifications),
-      thread: pair(apart.unread_thread_notifications[root]),
+      thread: pair(apart.unread_thread_notifications?.[root]),
     };
   };
   const read = async (event: string, body: object = {}): Promise<void> =>

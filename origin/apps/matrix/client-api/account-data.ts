@@ -28,20 +28,42 @@ export function accountDataRoutes(matrix: MatrixContext): Route[] {
     const userId = ownUser(call);
     const type = call.params["type"] ?? "";
     const room = roomOf(call);
-    if (serverTypes.has(type)) {
-      throw new MatrixError(405, "M_BAD_JSON", `${type} cannot be set here: the server keeps it itself.`);
-    }
+    checkOwn(type);
     if (!isWithinIdLimit(type)) throw invalidParam("The type may have at most 255 bytes.");
     const content: JsonObject = await call.json();
     await database.write((transaction) => accountData.set(transaction, userId, room, type, content));
     return {};
   }
 
-  const user = "/_matrix/client/v3/user/:userId";
+  /** MSC3391, as PUT of `{}`. */
+  async function remove(call: Call): Promise<Answer> {
+    const userId = ownUser(call);
+    const type = call.params["type"] ?? "";
+    const room = roomOf(call);
+    checkOwn(type);
+    await database.write((transaction) => {
+      if (accountData.get(userId, room, type)) accountData.set(transaction, userId, room, type, {});
+    });
+    return {};
+  }
+
+  const user = "user/:userId";
   return [`${user}/account_data/:type`, `${user}/rooms/:roomId/account_data/:type`].flatMap(
-    (path): Route[] => [
-      { method: "GET", path, access: "member", handle: get },
-      { method: "PUT", path, access: "member", handle: put },
+    (end): Route[] => [
+      { method: "GET", path: `/_matrix/client/v3/${end}`, access: "member", handle: get },
+      { method: "PUT", path: `/_matrix/client/v3/${end}`, access: "member", handle: put },
+      {
+        method: "DELETE",
+        path: `/_matrix/client/unstable/org.matrix.msc3391/${end}`,
+        access: "member",
+        handle: remove,
+      },
     ],
   );
+}
+
+function checkOwn(type: string): void {
+  if (serverTypes.has(type)) {
+    throw new MatrixError(405, "M_BAD_JSON", `${type} cannot be set here: the server keeps it itself.`);
+  }
 }

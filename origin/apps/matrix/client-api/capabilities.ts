@@ -1,5 +1,6 @@
 import { roomVersions } from "../events/room-version.ts";
 import type { MatrixContext } from "../matrix-context.ts";
+import { longestDelay, mostWaiting } from "../rooms/delayed-events.ts";
 import type { Route } from "../route.ts";
 
 export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
@@ -16,7 +17,9 @@ export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
     "m.set_displayname": { enabled: true },
     "m.set_avatar_url": { enabled: true },
     "m.3pid_changes": { enabled: false },
-    "m.get_login_token": { enabled: false },
+    "m.get_login_token": { enabled: true },
+    "m.forget_forced_upon_leave": { enabled: false },
+    "org.matrix.msc4140.delayed_events": { max_delay_ms: longestDelay, max_scheduled: mostWaiting },
   };
   return [
     {

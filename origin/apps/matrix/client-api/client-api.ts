@@ -1,17 +1,21 @@
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Route } from "../route.ts";
+import { createShortLivedSecrets } from "../short-lived-secrets.ts";
+import type { LoginTokens } from "../sign-in.ts";
 import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";
 import { accountDeactivationRoutes } from "./account-deactivation.ts";
 import { administrativeContactRoutes } from "./administrative-contact.ts";
 import { authedContentRepoRoutes } from "./authed-content-repo.ts";
+import { appservicePingRoutes } from "./appservice-ping.ts";
 import { banningRoutes } from "./banning.ts";
 import { capabilitiesRoutes } from "./capabilities.ts";
 import { contentRepoRoutes } from "./content-repo.ts";
 import { createRoomRoutes } from "./create-room.ts";
 import { crossSigningRoutes } from "./cross-signing.ts";
 import { dehydratedDeviceRoutes } from "./dehydrated-device.ts";
+import { delayedEventsRoutes } from "./delayed-events.ts";
 import { deviceManagementRoutes } from "./device-management.ts";
 import { directoryRoutes } from "./directory.ts";
 import { eventContextRoutes } from "./event-context.ts";
@@ -26,10 +30,16 @@ import { leavingRoutes } from "./leaving.ts";
 import { listJoinedRoomsRoutes } from "./list-joined-rooms.ts";
 import { listPublicRoomsRoutes } from "./list-public-rooms.ts";
 import { loginRoutes } from "./login.ts";
+import { loginTokenRoutes } from "./login-token.ts";
 import { logoutRoutes } from "./logout.ts";
 import { messagePaginationRoutes } from "./message-pagination.ts";
+import { notificationsRoutes } from "./notifications.ts";
 import { mutualRoomsRoutes } from "./mutual-rooms.ts";
+import { oldSyncRoutes } from "./old-sync.ts";
+import { oauthServerMetadataRoutes } from "./oauth-server-metadata.ts";
+import { openidRoutes } from "./openid.ts";
 import { passwordManagementRoutes } from "./password-management.ts";
+import { presenceRoutes } from "./presence.ts";
 import { profileRoutes } from "./profile.ts";
 import { pusherRoutes } from "./pusher.ts";
 import { pushrulesRoutes } from "./pushrules.ts";
@@ -41,16 +51,23 @@ import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
 import { resumableUploadRoutes } from "./resumable-upload.ts";
+import { roomEventByTimestampRoutes } from "./room-event-by-timestamp.ts";
+import { roomInitialSyncRoutes } from "./room-initial-sync.ts";
 import { roomSendRoutes } from "./room-send.ts";
 import { roomStateRoutes } from "./room-state.ts";
 import { roomSummaryRoutes } from "./room-summary.ts";
 import { roomUpgradesRoutes } from "./room-upgrades.ts";
 import { roomsRoutes } from "./rooms.ts";
+import { searchRoutes } from "./search.ts";
 import { slidingSyncRoutes } from "./sliding-sync.ts";
 import { spaceHierarchyRoutes } from "./space-hierarchy.ts";
+import { rtcTransportsRoutes } from "./rtc-transports.ts";
+import { ssoLoginRedirectRoutes } from "./sso-login-redirect.ts";
 import { syncRoutes } from "./sync.ts";
 import { tagsRoutes } from "./tags.ts";
 import { thirdPartyLookupRoutes } from "./third-party-lookup.ts";
+import { threadSubscriptionsRoutes } from "./thread-subscriptions.ts";
+import { threadsListRoutes } from "./threads-list.ts";
 import { toDeviceRoutes } from "./to-device.ts";
 import { typingRoutes } from "./typing.ts";
 import { usersRoutes } from "./users.ts";
@@ -61,13 +78,17 @@ import { whoamiRoutes } from "./whoami.ts";
 
 /** Every operation that this server answers, by the specification's groups. */
 export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: FollowMembers): Route[] {
+  const loginTokens: LoginTokens = createShortLivedSecrets(matrix.now);
   return [
     // Discovery
     ...versionsRoutes(),
     ...wellknownRoutes(matrix),
     ...capabilitiesRoutes(matrix),
+    ...oauthServerMetadataRoutes(),
     // Accounts, sessions, devices
-    ...loginRoutes(matrix, following),
+    ...loginRoutes(matrix, following, loginTokens),
+    ...loginTokenRoutes(matrix, uia, loginTokens),
+    ...ssoLoginRedirectRoutes(),
     ...logoutRoutes(matrix, following),
     ...refreshRoutes(matrix),
     ...whoamiRoutes(),
@@ -96,11 +117,17 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...roomStateRoutes(matrix),
     ...roomSendRoutes(matrix),
     ...redactionRoutes(matrix),
+    ...delayedEventsRoutes(matrix),
     ...eventContextRoutes(matrix),
     ...messagePaginationRoutes(matrix),
     ...relationsRoutes(matrix),
+    ...threadsListRoutes(matrix),
+    ...roomEventByTimestampRoutes(matrix),
+    ...searchRoutes(matrix),
     // What is new
     ...syncRoutes(matrix),
+    ...oldSyncRoutes(matrix),
+    ...roomInitialSyncRoutes(matrix),
     ...slidingSyncRoutes(matrix),
     ...filterRoutes(matrix),
     ...typingRoutes(matrix),
@@ -108,11 +135,14 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...readMarkersRoutes(matrix),
     // People and their data
     ...profileRoutes(matrix),
+    ...presenceRoutes(matrix),
     ...usersRoutes(matrix),
     ...accountDataRoutes(matrix),
     ...tagsRoutes(matrix),
     ...pushrulesRoutes(matrix),
-    ...pusherRoutes(),
+    ...pusherRoutes(matrix),
+    ...notificationsRoutes(matrix),
+    ...threadSubscriptionsRoutes(matrix),
     // End-to-end encryption
     ...keysRoutes(matrix),
     ...crossSigningRoutes(matrix, uia),
@@ -125,6 +155,9 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...dehydratedDeviceRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),
+    ...appservicePingRoutes(),
+    ...openidRoutes(matrix),
     ...voipRoutes(),
+    ...rtcTransportsRoutes(matrix),
   ];
 }

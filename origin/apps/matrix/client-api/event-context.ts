@@ -1,7 +1,7 @@
 import type { RoomEvent } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { toClientEvents, toClientState } from "../rooms/client-event.ts";
-import { sendersOf, walkRoom } from "../rooms/paginate.ts";
+import { eventsAround, sendersOf } from "../rooms/paginate.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { formatToken } from "../sync/position.ts";
 import { largestPage, readEventFilter } from "./message-pagination.ts";
@@ -23,32 +23,22 @@ function getContext(matrix: MatrixContext, call: Call): Answer {
   const { opened, event } = openEvent(matrix, call);
   const filter = readEventFilter(call);
   const limit = Math.min(queryCount(call.query, "limit", 10, largestPage), filter.limit ?? largestPage);
-  const walk = { userId: call.requester.userId, to: undefined, filter };
   const half = Math.floor(limit / 2);
-  const before = walkRoom(matrix, opened, {
-    ...walk,
-    direction: "b",
-    from: event.so - 1,
-    limit: half,
-  }).events;
-  const after = walkRoom(matrix, opened, {
-    ...walk,
-    direction: "f",
-    from: event.so,
-    limit: limit - half,
-  }).events;
-
-  const first = before.at(-1) ?? event;
-  const last = after.at(-1) ?? event;
+  const { before, after, start, end } = eventsAround(matrix, opened, event.so, {
+    userId: call.requester.userId,
+    filter,
+    before: half,
+    after: limit - half,
+  });
   const events = [...before.toReversed(), event, ...after];
   const state = matrix.events
-    .stateAt(opened.room, last.so)
+    .stateAt(opened.room, end)
     .filter((found) => filter.matches(found.pdu, opened.room.roomId));
   const view = viewOf(call, opened);
   const shown = toClientEvents(matrix, events, view);
   return {
-    start: formatToken({ so: first.so - 1 }),
-    end: formatToken({ so: last.so }),
+    start: formatToken({ so: start }),
+    end: formatToken({ so: end }),
     events_before: shown.slice(0, before.length).toReversed(),
     event: shown[before.length],
     events_after: shown.slice(before.length + 1),

@@ -51,14 +51,17 @@ export function profileRoutes(matrix: MatrixContext): Route[] {
     return {};
   }
 
-  const path = "/_matrix/client/v3/profile/:userId";
   const access = matrix.config.testing ? "public" : "member";
-  return [
-    { method: "GET", path, access, handle: profileOf },
-    { method: "GET", path: `${path}/:keyName`, access, handle: getField },
-    { method: "PUT", path: `${path}/:keyName`, access: "member", handle: put },
-    { method: "DELETE", path: `${path}/:keyName`, access: "member", handle: remove },
-  ];
+  // By the proposal's path too (MSC4133): clients of before v1.16 know no other.
+  return ["v3", "unstable/uk.tcpip.msc4133"].flatMap((prefix): Route[] => {
+    const path = `/_matrix/client/${prefix}/profile/:userId`;
+    return [
+      { method: "GET", path, access, handle: profileOf },
+      { method: "GET", path: `${path}/:keyName`, access, handle: getField },
+      { method: "PUT", path: `${path}/:keyName`, access: "member", handle: put },
+      { method: "DELETE", path: `${path}/:keyName`, access: "member", handle: remove },
+    ];
+  });
 }
 
 function fieldOf(call: Call): string {

@@ -67,6 +67,14 @@ export function queryCount(query: URLSearchParams, key: string, fallback: number
   return Math.min(Number(text), most);
 }
 
+/** A query parameter that is `true` or `false`, the latter when absent. 400 M_INVALID_PARAM otherwise. */
+export function queryFlag(query: URLSearchParams, key: string): boolean {
+  const text = query.get(key);
+  if (text === null || text === "" || text === "false") return false;
+  if (text === "true") return true;
+  throw invalidParam(`${key} must be true or false.`);
+}
+
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -8,7 +8,7 @@ export function readMarkersRoutes(matrix: MatrixContext): Route[] {
   const { database, receipts } = matrix;
 
   async function post(call: Call): Promise<Answer> {
-    const { userId } = call.requester;
+    const { userId, deviceId } = call.requester;
     const body = await call.json({ mayBeEmpty: true });
     const fullyRead = optionalString(body, "m.fully_read");
     const wanted = (["m.read", "m.read.private"] as const).map(
@@ -25,6 +25,7 @@ export function readMarkersRoutes(matrix: MatrixContext): Route[] {
         receipts.set(transaction, room, { userId, type, event, thread: "" });
       }
     });
+    matrix.presence.active(userId, deviceId);
     return {};
   }
 

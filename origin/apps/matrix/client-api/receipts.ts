@@ -16,7 +16,7 @@ export function receiptsRoutes(matrix: MatrixContext): Route[] {
   const { database, receipts } = matrix;
 
   async function post(call: Call): Promise<Answer> {
-    const { userId } = call.requester;
+    const { userId, deviceId } = call.requester;
     const type = call.params["receiptType"];
     const thread = (await call.json({ mayBeEmpty: true }))["thread_id"];
     if (thread !== undefined && (typeof thread !== "string" || thread === "")) {
@@ -35,6 +35,7 @@ export function receiptsRoutes(matrix: MatrixContext): Route[] {
         throw invalidParam("The receipt type is one of m.read, m.read.private, m.fully_read.");
       }
     });
+    matrix.presence.active(userId, deviceId);
     return {};
   }
 

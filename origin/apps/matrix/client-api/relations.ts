@@ -1,10 +1,9 @@
 import type { MatrixContext } from "../matrix-context.ts";
-import { invalidParam } from "../matrix-error.ts";
 import { toClientEvents } from "../rooms/client-event.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { formatToken } from "../sync/position.ts";
 import { largestPage, readDirection, readPosition } from "./message-pagination.ts";
-import { queryCount } from "./read-body.ts";
+import { queryCount, queryFlag } from "./read-body.ts";
 import { openEvent, viewOf } from "./rooms.ts";
 
 /** With `recurse`, how many relations away a child may be: the specification asks for three. */
@@ -26,14 +25,13 @@ function getRelations(matrix: MatrixContext, call: Call): Answer {
   const { relType, eventType } = call.params;
   const direction = readDirection(call.query.get("dir"), "b");
   const limit = Math.max(1, queryCount(call.query, "limit", 20, largestPage));
-  const recurse = call.query.get("recurse") ?? "false";
-  if (recurse !== "true" && recurse !== "false") throw invalidParam("recurse must be true or false.");
+  const recurse = queryFlag(call.query, "recurse");
   const from = readPosition(call.query.get("from"));
   const to = readPosition(call.query.get("to"));
   const backwards = direction === "b";
   const found = matrix.relations.children(opened.room, {
     parentId: event.eventId,
-    depth: recurse === "true" ? recursionDepth : 1,
+    depth: recurse ? recursionDepth : 1,
     relType,
     type: eventType,
     after: (backwards ? to : from) ?? 0,
@@ -57,6 +55,6 @@ function getRelations(matrix: MatrixContext, call: Call): Answer {
     ...(found.length > limit &&
       last && { next_batch: formatToken({ so: backwards ? last.so - 1 : last.so }) }),
     ...(from !== undefined && { prev_batch: formatToken({ so: from }) }),
-    ...(recurse === "true" && { recursion_depth: recursionDepth }),
+    ...(recurse && { recursion_depth: recursionDepth }),
   };
 }

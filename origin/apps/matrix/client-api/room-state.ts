@@ -2,13 +2,18 @@ import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden } from "../matrix-error.ts";
 import { setState } from "../rooms/state.ts";
 import type { Answer, Call, Route } from "../route.ts";
+import { readDelay, scheduleEvent } from "./delayed-events.ts";
 
 export function roomStateRoutes(matrix: MatrixContext): Route[] {
   async function put(call: Call): Promise<Answer> {
     const { roomId = "", eventType: type = "", stateKey = "" } = call.params;
     const sender = call.requester.userId;
     const content = await call.json();
+    const delay = readDelay(call);
     return matrix.database.write((transaction) => {
+      if (delay !== undefined) {
+        return scheduleEvent(matrix, transaction, call, { type, stateKey, content, delay });
+      }
       const room = matrix.rooms.get(roomId);
       // Whoever is not in the room may still join, knock or turn down by this path: the rules decide.
       if (!room) throw forbidden("You are not in this room.");

@@ -17,9 +17,14 @@ export const viewOf = (call: Call, opened: OpenedRoom): EventView => ({
 });
 
 /** The event of the path, if the requester may read it; 404 M_NOT_FOUND alike for what there is not and what they may not. */
-export function openEvent(matrix: MatrixContext, call: Call): { opened: OpenedRoom; event: RoomEvent } {
-  const { roomId = "", eventId = "" } = call.params;
+export function openEvent(
+  matrix: MatrixContext,
+  call: Pick<Call, "params" | "requester">,
+): { opened: OpenedRoom; event: RoomEvent } {
+  const { eventId = "" } = call.params;
   const event = matrix.events.byId(eventId);
+  // The deprecated form names the event alone.
+  const roomId = call.params["roomId"] ?? event?.roomId ?? "";
   const opened =
     event?.roomId === roomId ? findReadableRoom(matrix, roomId, call.requester.userId) : undefined;
   if (!event || !opened || event.so > opened.upTo || !opened.reader.mayRead(event)) {
@@ -28,15 +33,15 @@ export function openEvent(matrix: MatrixContext, call: Call): { opened: OpenedRo
   return { opened, event };
 }
 
+export function getEvent(matrix: MatrixContext, call: Call): Answer {
+  const { opened, event } = openEvent(matrix, call);
+  return toClientEvents(matrix, [event], viewOf(call, opened))[0] ?? {};
+}
+
 export function roomsRoutes(matrix: MatrixContext): Route[] {
   const room = "/_matrix/client/v3/rooms/:roomId";
   const open = (call: Call): OpenedRoom =>
     openRoom(matrix, call.params["roomId"] ?? "", call.requester.userId);
-
-  function getEvent(call: Call): Answer {
-    const { opened, event } = openEvent(matrix, call);
-    return toClientEvents(matrix, [event], viewOf(call, opened))[0] ?? {};
-  }
 
   function getStateEvent(call: Call): Answer {
     const { eventType = "", stateKey = "" } = call.params;
@@ -94,7 +99,7 @@ export function roomsRoutes(matrix: MatrixContext): Route[] {
   }
 
   const routes: [path: string, handle: Route["handle"]][] = [
-    [`${room}/event/:eventId`, getEvent],
+    [`${room}/event/:eventId`, (call) => getEvent(matrix, call)],
     [`${room}/state`, getState],
     // With an empty key the slash may stand or not.
     [`${room}/state/:eventType`, getStateEvent],

@@ -24,12 +24,17 @@ export function slidingSyncRoutes(matrix: MatrixContext): Route[] {
       ? matrix.slidingConnections.resume(key, request.pos)
       : matrix.slidingConnections.open(key);
     acknowledge(matrix, call, request);
-    const answer = await longPoll({
-      turn: { userId, deviceId, request, connection, sent },
-      signal: call.signal,
-      checkSession: () => sessionOf(matrix.members, call.request),
-    });
-    return toBody(answer, request);
+    const leave = matrix.presence.enter(userId, deviceId, request.presence);
+    try {
+      const answer = await longPoll({
+        turn: { userId, deviceId, request, connection, sent },
+        signal: call.signal,
+        checkSession: () => sessionOf(matrix.members, call.request),
+      });
+      return toBody(answer, request);
+    } finally {
+      leave();
+    }
   }
 
   const unstable = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";

@@ -1,3 +1,4 @@
+import { stringifyInTurns } from "../../../host/turns.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { invalidParam, notFound } from "../matrix-error.ts";
 import { type Call, type Route, sessionOf } from "../route.ts";
@@ -6,7 +7,8 @@ import { createLongPoll, longestWait } from "../sync/long-poll.ts";
 import { parseToken } from "../sync/position.ts";
 import type { StateKey } from "../sync/sync-request.ts";
 import { createSync } from "../sync/sync.ts";
-import { queryCount } from "./read-body.ts";
+import { readPresenceState } from "./presence.ts";
+import { queryCount, queryFlag } from "./read-body.ts";
 
 const everything: Filter = parseFilter({});
 
@@ -24,12 +26,13 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
         const token = query.get("since");
         const since = token === null || token === "" ? undefined : parseToken(token);
         const timeout = queryCount(query, "timeout", 0, longestWait);
+        const presence = readPresenceState(query.get("set_presence") || "online", "set_presence");
         const sync = {
           userId,
           deviceId,
           since,
           filter: readFilter(matrix, call),
-          fullState: readFlag(query, "full_state"),
+          fullState: queryFlag(query, "full_state"),
           stateKey: readStateKey(query),
         };
         if (since && since.so <= matrix.stream.current()) {
@@ -40,12 +43,21 @@ export function syncRoutes(matrix: MatrixContext): Route[] {
               matrix.log.warn("matrix.to-device.acknowledge.failed", { error });
             });
         }
-        return longPoll({
-          sync,
-          timeout,
-          signal: call.signal,
-          checkSession: () => sessionOf(matrix.members, call.request),
-        });
+        const leave = matrix.presence.enter(userId, deviceId, presence);
+        try {
+          const answer = await longPoll({
+            sync,
+            timeout,
+            signal: call.signal,
+            checkSession: () => sessionOf(matrix.members, call.request),
+          });
+          if (since && !sync.fullState) return answer;
+          // Some MB for whoever is in many rooms. Down to each room: { rooms: { join: { id: … } } }.
+          const text = await stringifyInTurns(answer, 3);
+          return new Response(text, { headers: { "content-type": "application/json" } });
+        } finally {
+          leave();
+        }
       },
     },
   ];
@@ -69,16 +81,9 @@ function readFilter(matrix: MatrixContext, call: Call): Filter {
   return parseFilter(definition);
 }
 
-function readFlag(query: URLSearchParams, key: string): boolean {
-  const text = query.get(key);
-  if (text === null || text === "" || text === "false") return false;
-  if (text === "true") return true;
-  throw invalidParam(`${key} must be true or false.`);
-}
-
 /** Clients of before v1.16 ask by the proposal's name, and look for the answer under it. */
 function readStateKey(query: URLSearchParams): StateKey {
-  if (readFlag(query, "use_state_after")) return "state_after";
+  if (queryFlag(query, "use_state_after")) return "state_after";
   const unstable = "org.matrix.msc4222";
-  return readFlag(query, `${unstable}.use_state_after`) ? `${unstable}.state_after` : "state";
+  return queryFlag(query, `${unstable}.use_state_after`) ? `${unstable}.state_after` : "state";
 }

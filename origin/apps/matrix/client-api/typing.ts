@@ -10,6 +10,7 @@ export function typingRoutes(matrix: MatrixContext): Route[] {
     const body = await call.json();
     const typing = optionalBoolean(body, "typing");
     if (typing === undefined) throw missingParam("typing is missing.");
+    matrix.presence.active(userId, call.requester.deviceId);
     matrix.typing.set(joinedRoom(matrix, call).nid, userId, typing, optionalInteger(body, "timeout"));
     return {};
   }

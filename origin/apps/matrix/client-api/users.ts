@@ -1,38 +1,33 @@
 import type { MatrixContext } from "../matrix-context.ts";
-import { userIdOf } from "../matrix-context.ts";
-import { badJson } from "../matrix-error.ts";
+import { badJson, invalidParam } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { optionalInteger, requireString } from "./read-body.ts";
 
 const defaultLimit = 10;
 const largestLimit = 50;
+/** In UTF-16 units; no name is longer. */
+const longestTerm = 512;
 
-/**
- * Everyone with an account may find everyone else who has one: they are the handful of people that the owner
- * invited. Nobody else is asked or told (M3).
- */
+/** Nobody without an account is asked or told (M3). */
 export function usersRoutes(matrix: MatrixContext): Route[] {
   async function search(call: Call): Promise<Answer> {
     const body = await call.json();
-    const term = requireString(body, "search_term").trim().toLowerCase();
+    const term = requireString(body, "search_term");
+    if (term.length > longestTerm) {
+      throw invalidParam(`search_term may have at most ${longestTerm} characters.`);
+    }
     const limit = optionalInteger(body, "limit") ?? defaultLimit;
     if (limit < 1) throw badJson("limit must be at least 1.");
-    const results: object[] = [];
-    const most = Math.min(limit, largestLimit);
-    for (const member of matrix.members.list()) {
-      const userId = userIdOf(matrix, member.name);
-      if (member.state !== "active" || userId === call.requester.userId) continue;
-      const { displayname, avatar_url: avatarUrl } = matrix.profiles.get(userId) ?? {};
-      const name = typeof displayname === "string" ? displayname : "";
-      if (!userId.includes(term) && !name.toLowerCase().includes(term)) continue;
-      if (results.length === most) return { results, limited: true };
-      results.push({
-        user_id: userId,
-        ...(name !== "" && { display_name: name }),
-        ...(avatarUrl !== undefined && { avatar_url: avatarUrl }),
-      });
-    }
-    return { results, limited: false };
+    const { userId } = call.requester;
+    const { found, limited } = matrix.userDirectory.search(userId, term, Math.min(limit, largestLimit));
+    return {
+      results: found.map((user) => ({
+        user_id: user.userId,
+        ...(user.displayName !== undefined && { display_name: user.displayName }),
+        ...(user.avatarUrl !== undefined && { avatar_url: user.avatarUrl }),
+      })),
+      limited,
+    };
   }
 
   return [

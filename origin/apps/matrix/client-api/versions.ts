@@ -17,6 +17,16 @@ const unstableFeatures = {
   "org.matrix.msc3874": true,
   // Profile fields of one's own on the stable path, since 1.16
   "uk.tcpip.msc4133.stable": true,
+  // Thread subscriptions, not stable yet
+  "org.matrix.msc4306": true,
+  // DELETE of account data
+  "org.matrix.msc3391": true,
+  // Delayed events, and how calls travel
+  "org.matrix.msc4140": true,
+  "org.matrix.msc4143": true,
+  // Whose invitations one wants, the second stable since 1.18
+  "org.matrix.msc4155": true,
+  "org.matrix.msc4380.stable": true,
   // Dehydrated devices, not stable yet
   "org.matrix.msc3814": true,
   // GET /v1/room_summary, stable since 1.15

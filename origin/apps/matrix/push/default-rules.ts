@@ -1,11 +1,18 @@
 import type { PushAction, PushCondition, PushRule, PushRuleKind } from "./push-rule.ts";
 
 /**
- * One account's predefined rules, by kind (Client-Server v1.19 §Predefined Rules, in its order), and after them those
- * for polls (MSC3930), under the names that clients know.
+ * One account's predefined rules, by kind (Client-Server v1.19 §Predefined Rules, in its order), with them those of
+ * before, and after them those for polls (MSC3930) and for threads (MSC4306), under the names that clients know.
  */
 export function defaultRules(userId: string): Readonly<Record<PushRuleKind, readonly PushRule[]>> {
-  return { override: overrideRules(userId), content: [], room: [], sender: [], underride: underrideRules };
+  return {
+    override: overrideRules(userId),
+    content: contentRules(userId),
+    postcontent: postcontentRules,
+    room: [],
+    sender: [],
+    underride: underrideRules,
+  };
 }
 
 /** Off by default; when on, nothing notifies. It alone stands before the user's own rules. */
@@ -14,6 +21,28 @@ export const masterRuleId = ".m.rule.master";
 const notify: readonly PushAction[] = ["notify"];
 const notifyHighlighted: readonly PushAction[] = ["notify", { set_tweak: "highlight" }];
 const notifyAloud: readonly PushAction[] = ["notify", { set_tweak: "sound", value: "default" }];
+
+const mentionActions: readonly PushAction[] = [...notifyAloud, { set_tweak: "highlight" }];
+
+/**
+ * Mentions by what the text says, from before there was `m.mentions`: for what bots and old clients write. They hold
+ * for events without that property only (Client-Server v1.16 §Predefined Rules; left out since, and kept by peers).
+ */
+export const textMentionRules: ReadonlySet<string> = new Set([
+  ".m.rule.contains_display_name",
+  ".m.rule.contains_user_name",
+  ".m.rule.roomnotif",
+]);
+
+const contentRules = (userId: string): readonly PushRule[] => [
+  {
+    rule_id: ".m.rule.contains_user_name",
+    default: true,
+    enabled: true,
+    pattern: userId.slice(1).replace(/:.*$/, ""),
+    actions: mentionActions,
+  },
+];
 
 const pollRule = ".org.matrix.msc3930.rule.";
 const pollEvent = "org.matrix.msc3381.poll.";
@@ -35,14 +64,20 @@ function overrideRules(userId: string): PushRule[] {
     rule(
       ".m.rule.is_user_mention",
       [{ kind: "event_property_contains", key: "content.m\\.mentions.user_ids", value: userId }],
-      [...notifyAloud, { set_tweak: "highlight" }],
+      mentionActions,
     ),
+    rule(".m.rule.contains_display_name", [{ kind: "contains_display_name" }], mentionActions),
     rule(
       ".m.rule.is_room_mention",
       [
         { kind: "event_property_is", key: "content.m\\.mentions.room", value: true },
         { kind: "sender_notification_permission", key: "room" },
       ],
+      notifyHighlighted,
+    ),
+    rule(
+      ".m.rule.roomnotif",
+      [matches("content.body", "@room"), { kind: "sender_notification_permission", key: "room" }],
       notifyHighlighted,
     ),
     rule(
@@ -60,6 +95,23 @@ function overrideRules(userId: string): PushRule[] {
     rule(`${pollRule}poll_response`, [matches("type", `${pollEvent}response`)], []),
   ];
 }
+
+/** The condition that asks whether the member has subscribed to the event's thread. */
+export const threadSubscription = "io.element.msc4306.thread_subscription";
+
+const threadRule = (subscribed: boolean, name: string, actions: readonly PushAction[]): PushRule => ({
+  ...rule(`.io.element.msc4306.rule.${name}`, [{ kind: threadSubscription, subscribed }], actions),
+  enabled: false,
+});
+
+/**
+ * Off until a client of the member has subscribed to a thread for the first time (`withThreadRules`): to a
+ * member whose clients know nothing of subscriptions no reply in any thread would ring.
+ */
+const postcontentRules: readonly PushRule[] = [
+  threadRule(false, "unsubscribed_thread", []),
+  threadRule(true, "subscribed_thread", notifyAloud),
+];
 
 const underrideRules: readonly PushRule[] = [
   rule(".m.rule.call", [matches("type", "m.call.invite")], ["notify", { set_tweak: "sound", value: "ring" }]),
@@ -91,6 +143,9 @@ export const kindOfDefaultRule: ReadonlyMap<string, PushRuleKind> = new Map(
     rules.map(({ rule_id: id }): [string, PushRuleKind] => [id, kind as PushRuleKind]),
   ),
 );
+
+/** Switched on together, with a member's first subscription. */
+export const threadRuleIds: readonly string[] = postcontentRules.map(({ rule_id: id }) => id);
 
 function rule(id: string, conditions: readonly PushCondition[], actions: readonly PushAction[]): PushRule {
   return { rule_id: id, default: true, enabled: true, conditions, actions };

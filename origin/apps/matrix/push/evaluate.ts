@@ -9,6 +9,7 @@ import {
   type PushRuleKind,
   pushRuleKinds,
 } from "./push-rule.ts";
+import { textMentionRules, threadSubscription } from "./default-rules.ts";
 import type { PushRuleSet } from "./push-rule.ts";
 
 /** What the rules ask of the room rather than of the event. */
@@ -17,12 +18,15 @@ export interface PushFacts {
   readonly memberCount: number;
   /** The member's own name in the room, for the deprecated `contains_display_name`. */
   readonly displayName: string | undefined;
+  /** Whether the member has subscribed to the event's thread (MSC4306); undefined for an event outside threads. */
+  readonly subscribed: boolean | undefined;
 }
 
 export interface PushVerdict {
   readonly notify: boolean;
   readonly highlight: boolean;
-  readonly sound?: string;
+  /** JSON of all tweaks by name, as a push gateway gets them; empty where there are none. */
+  readonly tweaks: string;
 }
 
 /** Judges an event for the member whose rules were compiled. The caller leaves out the member's own events. */
@@ -36,8 +40,10 @@ export function compileRules(rules: PushRuleSet): Evaluator {
   const compiled: CompiledRule[] = [];
   for (const kind of pushRuleKinds) {
     for (const rule of rules[kind]) {
-      if (rule.enabled)
-        compiled.push({ conditions: conditionsOf(kind, rule), verdict: verdictOf(rule.actions) });
+      if (!rule.enabled) continue;
+      const conditions = conditionsOf(kind, rule);
+      if (rule.default && textMentionRules.has(rule.rule_id)) conditions.unshift(hasNoMentions);
+      compiled.push({ conditions, verdict: verdictOf(rule.actions) });
     }
   }
   return function judge(event, facts) {
@@ -55,27 +61,28 @@ interface CompiledRule {
 
 type Condition = (event: RoomEvent, facts: PushFacts) => boolean;
 
-const silent: PushVerdict = { notify: false, highlight: false };
+const silent: PushVerdict = { notify: false, highlight: false, tweaks: "" };
 const never: Condition = () => false;
+const hasNoMentions: Condition = ({ pdu }) => !Object.hasOwn(pdu.content, "m.mentions");
 
 function verdictOf(actions: readonly PushAction[]): PushVerdict {
   let notify = false;
-  let highlight = false;
-  let sound: string | undefined;
+  const tweaks = new Map<string, Json>();
   for (const action of actions) {
     if (action === "notify") notify = true;
-    if (typeof action === "string") continue;
-    const { set_tweak: tweak, value } = action;
-    // §Actions: a highlight without a value is true.
-    if (tweak === "highlight") highlight = value !== false;
-    if (tweak === "sound" && typeof value === "string") sound = value;
+    if (typeof action === "string" || typeof action["set_tweak"] !== "string") continue;
+    // §Actions: a highlight without a value is true; peers say so of every tweak.
+    tweaks.set(action["set_tweak"], action["value"] ?? true);
   }
-  return notify ? { notify, highlight, ...(sound === undefined ? {} : { sound }) } : silent;
+  if (!notify) return silent;
+  const highlight = tweaks.has("highlight") && tweaks.get("highlight") !== false;
+  return { notify, highlight, tweaks: tweaks.size === 0 ? "" : JSON.stringify(Object.fromEntries(tweaks)) };
 }
 
 function conditionsOf(kind: PushRuleKind, rule: PushRule): Condition[] {
   switch (kind) {
     case "override":
+    case "postcontent":
     case "underride":
       return (rule.conditions ?? []).map(compileCondition);
     case "content":
@@ -120,6 +127,10 @@ function compileCondition(condition: PushCondition): Condition {
     case "sender_notification_permission":
       if (typeof key !== "string") return never;
       return ({ pdu }, { room }) => userLevel(room, pdu.sender) >= actionLevel(room, `notifications.${key}`);
+    case threadSubscription: {
+      const { subscribed: wanted } = condition;
+      return (_, { subscribed }) => subscribed !== undefined && subscribed === wanted;
+    }
     default:
       // §Conditions: unrecognised conditions match nothing.
       return never;

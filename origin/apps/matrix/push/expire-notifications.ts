@@ -5,11 +5,11 @@ import { namesIn, nameOf } from "./unread-names.ts";
 const rowsAWrite = 2000;
 
 /**
- * Deletes notifications from the oldest on, in each room up to the first that somebody in it has not read, and the
- * threads' marks that no notification is left for. Nobody's counts change. One idle member holds up a room: the
+ * Deletes notifications from the oldest on, in each room up to the first that somebody in it has not read or that is
+ * still kept for GET /notifications, and the threads' marks that no notification is left for. Nobody's counts change. One idle member holds up a room: the
  * counts are short for the others all the same, for they begin at their marks.
  */
-export function createExpiry(database: Database): () => Promise<void> {
+export function createExpiry(database: Database): (upTo: number) => Promise<void> {
   const nextRoom = database.prepare<{ room: number }>(
     "SELECT room FROM notifications WHERE room > ? ORDER BY room LIMIT 1",
   );
@@ -17,7 +17,7 @@ export function createExpiry(database: Database): () => Promise<void> {
     "SELECT user, thread, so FROM read_marks WHERE room = ?",
   );
   const oldest = database.prepare<{ so: number; thread: string; users: string }>(
-    "SELECT so, thread, users FROM notifications WHERE room = ? ORDER BY so LIMIT ?",
+    "SELECT so, thread, users FROM notifications WHERE room = ? AND so <= ? ORDER BY so LIMIT ?",
   );
   const drop = database.prepare("DELETE FROM notifications WHERE room = ? AND so <= ?");
   const dropThreadMarks = database.prepare(
@@ -26,7 +26,7 @@ export function createExpiry(database: Database): () => Promise<void> {
   );
 
   /** How many rows it read, all of which were deleted where `more`. */
-  function trim(room: number, limit: number): { read: number; more: boolean } {
+  function trim(room: number, last: number, limit: number): { read: number; more: boolean } {
     // Name → thread → position.
     const marks = new Map<string, Map<string, number>>();
     let read = 0;
@@ -44,7 +44,7 @@ export function createExpiry(database: Database): () => Promise<void> {
     };
     let upTo: number | undefined;
     let more = false;
-    const rows = oldest.all(room, limit);
+    const rows = oldest.all(room, last, limit);
     for (const { so, thread, users } of rows) {
       read += 1;
       more = namesIn(users).every((name) => isRead(name, thread, so));
@@ -57,12 +57,12 @@ export function createExpiry(database: Database): () => Promise<void> {
   }
 
   /** Goes on after the room; gives the one to go on after, or undefined at the end. */
-  function trimSome(after: number): number | undefined {
+  function trimSome(after: number, last: number): number | undefined {
     let done = after;
     for (let left = rowsAWrite; left > 0; ) {
       const room = nextRoom.get(done)?.room;
       if (room === undefined) return undefined;
-      const { read, more } = trim(room, left);
+      const { read, more } = trim(room, last, left);
       left -= read;
       if (more) return done;
       done = room;
@@ -70,11 +70,11 @@ export function createExpiry(database: Database): () => Promise<void> {
     return done;
   }
 
-  return async function expire() {
+  return async function expire(last) {
     let done: number | undefined = 0;
     while (done !== undefined) {
       const after: number = done;
-      done = await database.write(() => trimSome(after));
+      done = await database.write(() => trimSome(after, last));
     }
   };
 }

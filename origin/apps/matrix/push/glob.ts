@@ -15,9 +15,9 @@ interface Segment {
 /** Matches the whole text, in either case: `*` is any run of characters, `?` any one. */
 export function compileGlob(pattern: string): TextMatcher {
   const lowered = pattern.toLowerCase();
-  if (!/[*?]/.test(lowered)) return (text) => text === lowered || text.toLowerCase() === lowered;
+  if (!/[*?]/.test(lowered)) return (text) => text === lowered || lower(text) === lowered;
   const segments = splitAtStars(lowered, true);
-  return (text) => matchesWhole(segments, text.toLowerCase());
+  return (text) => matchesWhole(segments, lower(text));
 }
 
 /**
@@ -26,12 +26,12 @@ export function compileGlob(pattern: string): TextMatcher {
  */
 export function compileWordGlob(pattern: string): TextMatcher {
   const segments = splitAtStars(pattern.toLowerCase(), true);
-  return (text) => matchesWords(segments, text.toLowerCase());
+  return (text) => matchesWords(segments, lower(text));
 }
 
 /** Whether the phrase stands in the text between word boundaries, in either case. No character of it is special. */
 export function containsPhrase(text: string, phrase: string): boolean {
-  return phrase !== "" && matchesWords([{ text: phrase.toLowerCase(), hasAny: false }], text.toLowerCase());
+  return phrase !== "" && matchesWords([{ text: phrase.toLowerCase(), hasAny: false }], lower(text));
 }
 
 /** The wildcards of filters: the case counts, and only `*` is special (Client-Server §Filtering). */
@@ -39,6 +39,19 @@ export function compileWildcard(pattern: string): TextMatcher {
   if (!pattern.includes("*")) return (text) => text === pattern;
   const segments = splitAtStars(pattern, false);
   return (text) => matchesWhole(segments, text);
+}
+
+let lastText = "";
+let lastLower = "";
+
+/** Everyone's rules look at the same text, one after the other; only a long one is worth keeping. */
+function lower(text: string): string {
+  if (text.length < 32) return text.toLowerCase();
+  if (text !== lastText) {
+    lastLower = text.toLowerCase();
+    lastText = text;
+  }
+  return lastLower;
 }
 
 function splitAtStars(pattern: string, anyCharacter: boolean): Segment[] {

@@ -19,8 +19,14 @@ export function createPushCounter(parts: {
   /** The member's compiled rules; undefined for someone without an account here. */
   evaluatorOf: (userId: string) => Evaluator | undefined;
   ignores: (userId: string, sender: string) => boolean;
+  /** The members who have subscribed to the thread. */
+  subscribers: (room: number, root: string) => ReadonlySet<string>;
+  /** The event at `so` notifies these members. */
+  ring: (transaction: Transaction, userIds: readonly string[], so: number) => void;
+  /** Whether the member is not to be shown an invitation from the sender. */
+  hidesInvite: (userId: string, sender: string) => boolean;
 }): PushCounter {
-  const { unread, evaluatorOf, ignores } = parts;
+  const { unread, evaluatorOf, ignores, subscribers, ring, hidesInvite } = parts;
 
   function followMember(transaction: Transaction, room: Room, { so, pdu }: RoomEvent, member: string): void {
     const membership = pdu.content["membership"];
@@ -41,14 +47,20 @@ export function createPushCounter(parts: {
 
       const users: string[] = [];
       const highlighted: string[] = [];
+      const tweaked = new Map<string, string[]>();
       let judging = "";
-      // One for all members, and the name only where a rule asks: this loop is most of what a message costs.
+      let subscribed: ReadonlySet<string> | undefined;
+      // One for all members, and the rest only where a rule asks: this loop is most of what a message costs.
       const facts: PushFacts = {
         room,
         memberCount: room.joined.size,
         get displayName() {
           const name = stateOf(room, "m.room.member", judging)?.pdu.content["displayname"];
           return typeof name === "string" ? name : undefined;
+        },
+        get subscribed() {
+          if (thread === "main") return undefined;
+          return (subscribed ??= subscribers(room.nid, thread)).has(judging);
         },
       };
       const consider = (userId: string): void => {
@@ -58,11 +70,18 @@ export function createPushCounter(parts: {
         if (!verdict?.notify) return;
         users.push(userId);
         if (verdict.highlight) highlighted.push(userId);
+        if (verdict.tweaks === "") return;
+        const alike = tweaked.get(verdict.tweaks);
+        if (alike) alike.push(userId);
+        else tweaked.set(verdict.tweaks, [userId]);
       };
       for (const userId of room.joined) consider(userId);
       // An invitation notifies somebody who is not in the room yet.
-      if (member !== undefined && pdu.content["membership"] === "invite") consider(member);
-      if (users.length > 0) unread.add(transaction, room.nid, { so, thread, users, highlighted });
+      const isInvite = member !== undefined && pdu.content["membership"] === "invite";
+      if (isInvite && !hidesInvite(member, sender)) consider(member);
+      if (users.length === 0) return;
+      unread.add(transaction, room.nid, { so, thread, users, highlighted, tweaked });
+      ring(transaction, users, so);
     },
     uncount: (transaction, room, so) => unread.remove(transaction, room.nid, so),
   };

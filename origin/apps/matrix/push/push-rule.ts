@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../events/event.ts";
 
-/** The kinds of push rules, in the order in which they are tried. */
-export const pushRuleKinds = ["override", "content", "room", "sender", "underride"] as const;
+/** The kinds of push rules, in the order in which they are tried. `postcontent` is MSC4306's. */
+export const pushRuleKinds = ["override", "content", "postcontent", "room", "sender", "underride"] as const;
 export type PushRuleKind = (typeof pushRuleKinds)[number];
 
 /** `"notify"`, or an object with `set_tweak` and perhaps `value`. */
@@ -18,7 +18,7 @@ export interface PushRule {
   readonly default: boolean;
   readonly enabled: boolean;
   readonly actions: readonly PushAction[];
-  /** Of `override` and `underride` rules. */
+  /** Of `override`, `postcontent` and `underride` rules. */
   readonly conditions?: readonly PushCondition[];
   /** Of `content` rules: a glob. */
   readonly pattern?: string;

@@ -1,7 +1,7 @@
 import type { Json } from "../events/event.ts";
 import { isWithinIdLimit } from "../events/identifiers.ts";
 import { badJson, invalidParam, MatrixError, missingParam, notFound } from "../matrix-error.ts";
-import { defaultRules, kindOfDefaultRule, masterRuleId } from "./default-rules.ts";
+import { defaultRules, kindOfDefaultRule, masterRuleId, threadRuleIds } from "./default-rules.ts";
 import {
   type PushAction,
   type PushCondition,
@@ -28,6 +28,9 @@ export const noChoices: PushRuleChoices = { rules: {}, defaults: {} };
 const maximumRules = 500;
 const maximumPatternLength = 1000;
 const maximumConditions = 50;
+const maximumActions = 20;
+// What a rule sets stands in the row of each event that it makes notify.
+const maximumActionsLength = 2000;
 
 /** All of a member's rules as they stand, each kind in the order in which its rules are tried. */
 export function effectiveRules(choices: PushRuleChoices, userId: string): PushRuleSet {
@@ -41,6 +44,7 @@ export function effectiveRules(choices: PushRuleChoices, userId: string): PushRu
   return {
     override: merge("override"),
     content: merge("content"),
+    postcontent: merge("postcontent"),
     room: merge("room"),
     sender: merge("sender"),
     underride: merge("underride"),
@@ -117,7 +121,9 @@ export function putRule(
     rule_id: ruleId,
     enabled: rules[old]?.enabled ?? true,
     actions: parseActions(body["actions"]),
-    ...((kind === "override" || kind === "underride") && { conditions: parseConditions(body["conditions"]) }),
+    ...((kind === "override" || kind === "postcontent" || kind === "underride") && {
+      conditions: parseConditions(body["conditions"]),
+    }),
     ...(kind === "content" && { pattern: parsePattern(body["pattern"]) }),
   };
   if (old === -1 && countRules(choices) >= maximumRules) {
@@ -169,6 +175,13 @@ export function setActions(
   return change(choices, kind, ruleId, { actions: parseActions(actions) });
 }
 
+/** Switches the rules for threads on (MSC4306), except for what the member has said of them: perhaps all. */
+export function withThreadRules(choices: PushRuleChoices): PushRuleChoices {
+  if (threadRuleIds.every((id) => choices.defaults[id]?.enabled !== undefined)) return choices;
+  const on = threadRuleIds.map((id) => [id, { enabled: true, ...choices.defaults[id] }]);
+  return { ...choices, defaults: { ...choices.defaults, ...Object.fromEntries(on) } };
+}
+
 function change(
   choices: PushRuleChoices,
   kind: PushRuleKind,
@@ -210,6 +223,9 @@ const historicalActions = ["dont_notify", "coalesce"];
 function parseActions(actions: unknown): PushAction[] {
   if (actions === undefined) throw missingParam("actions is missing.");
   if (!Array.isArray(actions)) throw badJson("actions must be a list.");
+  if (actions.length > maximumActions) {
+    throw invalidParam(`A rule may have at most ${maximumActions} actions.`);
+  }
   const parsed: PushAction[] = [];
   for (const action of actions as unknown[]) {
     if (action === "notify" || (typeof action === "string" && historicalActions.includes(action))) {
@@ -217,6 +233,9 @@ function parseActions(actions: unknown): PushAction[] {
     } else if (isRecord(action) && typeof action["set_tweak"] === "string") {
       parsed.push(action as { [key: string]: Json });
     } else throw invalidParam('An action is "notify" or an object with set_tweak.');
+  }
+  if (JSON.stringify(parsed).length > maximumActionsLength) {
+    throw invalidParam(`actions may have at most ${maximumActionsLength} characters in all.`);
   }
   return parsed;
 }

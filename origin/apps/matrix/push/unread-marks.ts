@@ -10,11 +10,11 @@ import {
   unreadToText,
   withCount,
 } from "./unread.ts";
-import { namedIn, namesOf } from "./unread-names.ts";
+import { namedIn, nameOf, namesIn, namesOf, tweaksToText } from "./unread-names.ts";
 
 /**
  * What is unread: one row for each event that notifies anybody, whatever their number, and how far each member has
- * read. This is the only door to these tables. The sums are kept in memory, since every message asks for those of
+ * read. This is the only door by which these tables change. The sums are kept in memory, since every message asks for those of
  * everyone in its room.
  */
 export interface UnreadMarks {
@@ -31,8 +31,10 @@ export interface UnreadMarks {
   /** Of all rooms with anything unread, by nid. */
   byRoom(userId: string): ReadonlyMap<number, Unread>;
   inRoom(userId: string, room: number): Unread;
-  /** Deletes what everyone has read, in writes of a bounded length. */
-  expire(): Promise<void>;
+  /** Deletes what everyone has read, up to the position, in writes of a bounded length. */
+  expire(upTo: number): Promise<void>;
+  /** Called after a commit by which these members, by their localparts, have less to read. */
+  onLess(listener: (names: readonly string[]) => void): void;
 }
 
 export interface Notification {
@@ -41,6 +43,8 @@ export interface Notification {
   /** Only people with an account here, whom their localparts tell apart. */
   readonly users: readonly string[];
   readonly highlighted: readonly string[];
+  /** By the tweaks (`PushVerdict.tweaks`), whom rules with those notify. */
+  readonly tweaked: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Where a user stands in a room: read up to `so` in all threads, and perhaps counted up to `counted`. */
@@ -79,7 +83,7 @@ const end = Number.MAX_SAFE_INTEGER;
 
 export function createUnreadMarks(database: Database): UnreadMarks {
   const insert = database.prepare(
-    "INSERT INTO notifications (room, so, thread, users, highlighted) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO notifications (room, so, thread, users, highlighted, tweaks) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const remove = database.prepare<{ thread: string; users: string }>(
     "DELETE FROM notifications WHERE room = ? AND so = ? RETURNING thread, users",
@@ -127,6 +131,12 @@ export function createUnreadMarks(database: Database): UnreadMarks {
   const basesFrom = database.prepare<{ user: string; so: number; counts: string }>(
     "SELECT user, so, counts FROM unread_bases WHERE room = ? AND so >= ?",
   );
+
+  const listeners: ((names: readonly string[]) => void)[] = [];
+  const tellLess = (transaction: Transaction, names: readonly string[]): void =>
+    transaction.afterCommit(() => {
+      for (const listener of listeners) listener(names);
+    });
 
   const sums = new Map<number, RoomSums>();
   let kept = 0;
@@ -194,8 +204,8 @@ export function createUnreadMarks(database: Database): UnreadMarks {
   }
 
   return {
-    add(transaction, room, { so, thread, users, highlighted }) {
-      insert.run(room, so, thread, namesOf(users), namesOf(highlighted));
+    add(transaction, room, { so, thread, users, highlighted, tweaked }) {
+      insert.run(room, so, thread, namesOf(users), namesOf(highlighted), tweaksToText(tweaked));
       transaction.onRollback(() => {
         for (const userId of users) forget(userId, room);
       });
@@ -214,6 +224,7 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       // Nothing to note, then: what comes later has a later position.
       if (count.notification_count === 0) return;
       transaction.onRollback(() => forget(userId, room));
+      tellLess(transaction, [nameOf(userId)]);
       mark.run(room, userId, thread ?? "", upTo);
       if (thread === undefined) dropThreadMarks.run(room, userId, upTo);
       const from = position.get(room, userId, thread ?? "")?.so ?? upTo;
@@ -231,6 +242,7 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       const row = remove.get(room, so);
       if (!row) return;
       const { thread, users } = row;
+      tellLess(transaction, namesIn(users));
       const concerned = (userId: string, unread: Unread): boolean =>
         countOf(unread, thread).notification_count > 0 && users.includes(namedIn(userId));
       for (const base of basesFrom.all(room, so)) {
@@ -257,6 +269,7 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       dropMarks.run(room, userId);
       dropBase.run(room, userId);
       forget(userId, room);
+      tellLess(transaction, [nameOf(userId)]);
       transaction.onRollback(() => forget(userId, room));
     },
     byRoom(userId) {
@@ -269,6 +282,7 @@ export function createUnreadMarks(database: Database): UnreadMarks {
     },
     inRoom,
     expire: createExpiry(database),
+    onLess: (listener) => void listeners.push(listener),
   };
 }
 

@@ -15,3 +15,16 @@ export const namedIn = (userId: string): string => ` ${nameOf(userId)} `;
 export const namesIn = (text: string): string[] => text.trim().split(" ");
 
 export const nameOf = (userId: string): string => userId.slice(1, userId.indexOf(":"));
+
+/** Empty where nobody's rule has tweaks, which is most events; otherwise JSON of [tweaks, names] pairs. */
+export function tweaksToText(tweaked: ReadonlyMap<string, readonly string[]>): string {
+  if (tweaked.size === 0) return "";
+  return JSON.stringify([...tweaked].map(([tweaks, users]) => [tweaks, namesOf(users)]));
+}
+
+/** The tweaks with which the row notifies the user, as JSON; empty for none. */
+export function tweaksFor(text: string, userId: string): string {
+  if (text === "") return "";
+  const pairs = JSON.parse(text) as [tweaks: string, names: string][];
+  return pairs.find(([, names]) => names.includes(namedIn(userId)))?.[0] ?? "";
+}

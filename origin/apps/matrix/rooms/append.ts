@@ -10,9 +10,12 @@ import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
 import type { PushCounter } from "../push/push-counter.ts";
 import type { Stream } from "../store/stream.ts";
 import type { Waiters } from "../sync/waiters.ts";
+import type { DelayedEvents } from "./delayed-events.ts";
 import type { EventStore } from "./event-store.ts";
 import { type Membership, type Room, stateKey } from "./room.ts";
 import { applyState, type RoomStore } from "./room-store.ts";
+import type { ThreadStore } from "./thread-store.ts";
+import type { SearchIndex } from "../search/search-index.ts";
 
 /** What a client asks for; the rest of the event is the server's to fill in. */
 export interface EventDraft {
@@ -32,7 +35,7 @@ export interface EventDraft {
 /**
  * The only door through which an event enters a room. Inside one write it checks the event's form, judges it by
  * the rules of the room's version, gives it its id (a hash) and its place in the stream, stores it, updates the
- * state and memberships, strips what it redacts, counts it for everyone's unread marks, and after the commit
+ * state, memberships and threads, strips what it redacts, counts it for everyone's unread marks, and after the commit
  * wakes those whom it concerns. Throws MatrixError, having changed nothing.
  */
 export interface Append {
@@ -46,11 +49,15 @@ export function createAppend(parts: {
   stream: Stream;
   rooms: RoomStore;
   events: EventStore;
+  threads: ThreadStore;
+  searchIndex: SearchIndex;
   waiters: Waiters;
   pushCounter: PushCounter;
+  delayedEvents: Pick<DelayedEvents, "stateSet">;
   now: () => number;
 }): Append {
-  const { database, stream, rooms, events, waiters, pushCounter, now } = parts;
+  const { database, stream, rooms, events, threads, searchIndex } = parts;
+  const { waiters, pushCounter, delayedEvents, now } = parts;
   const insertEvent = database.prepare(
     `INSERT INTO events (so, room, event_id, type, state_key, sender, origin_ts, pdu, rel_type, relates_to, sender_device, txn_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -86,7 +93,7 @@ export function createAppend(parts: {
     room: Room,
     pdu: Pdu,
     draft: EventDraft,
-    relation: Relation | undefined,
+    relation: RelationInRoom | undefined,
     redacted: RoomEvent | undefined,
   ): RoomEvent {
     const text = JSON.stringify(pdu);
@@ -109,13 +116,15 @@ export function createAppend(parts: {
       draft.transaction?.deviceId ?? null,
       draft.transaction?.txnId ?? null,
     );
-    // Whoever was there before the event must hear of it too: somebody who is leaving, for one.
-    const concerned = new Set(room.joined);
+    // Whoever was there before the event must hear of it too: somebody who is leaving, for one. And who looks in from
+    // outside waits for the room.
+    const concerned = new Set(room.joined).add(room.roomId);
     if (pdu.state_key !== undefined) {
       const before = room.state.get(stateKey(pdu.type, pdu.state_key));
       if (before) endState.run(so, room.nid, pdu.type, pdu.state_key, before.so);
       beginState.run(room.nid, pdu.type, pdu.state_key, so);
       applyState(room, event);
+      delayedEvents.stateSet(transaction, room.roomId, pdu.type, pdu.state_key, pdu.sender);
       if (pdu.type === "m.room.member") {
         saveMembership.run(pdu.state_key, room.nid, pdu.content["membership"] as Membership, so);
         concerned.add(pdu.state_key);
@@ -123,8 +132,13 @@ export function createAppend(parts: {
     }
     room.last = { eventId, so, depth: pdu.depth };
     if (redacted) stripEvent(transaction, room, redacted, eventId);
-    pushCounter.count(transaction, room, event, relation?.relType === "m.thread" ? relation.eventId : "main");
-    transaction.afterCommit(() => waiters.notify(concerned, so));
+    const thread = relation?.relType === "m.thread" ? relation.target : undefined;
+    if (thread) threads.replied(room, thread, event);
+    pushCounter.count(transaction, room, event, thread?.eventId ?? "main");
+    transaction.afterCommit(() => {
+      searchIndex.appended(event);
+      waiters.notify(concerned, so);
+    });
     return event;
   }
 
@@ -149,7 +163,10 @@ export function createAppend(parts: {
       pdu: redactPdu(target.pdu, room.version),
       redactedBy: redactionId,
     };
+    searchIndex.strip(room, target);
     strip.run(JSON.stringify(stripped.pdu), redactionId, target.so);
+    const relation = relationOf(target.pdu);
+    if (relation?.relType === "m.thread") threads.unreplied(room, relation.eventId, target);
     pushCounter.uncount(transaction, room, target.so);
     events.changed(target.so);
     transaction.onRollback(() => events.changed(target.so));
@@ -164,7 +181,7 @@ export function createAppend(parts: {
    * room they are not in. Specification §Annotating events, §Threading: one reaction a person, and no thread inside
    * a relation.
    */
-  function relationWithin(room: Room, pdu: Pdu): Relation | undefined {
+  function relationWithin(room: Room, pdu: Pdu): RelationInRoom | undefined {
     const relation = relationOf(pdu);
     const target = relation && events.byId(relation.eventId);
     if (!relation || target?.roomId !== room.roomId) return undefined;
@@ -182,7 +199,7 @@ export function createAppend(parts: {
         "A thread cannot start from an event that relates to another event.",
       );
     }
-    return relation;
+    return { ...relation, target };
   }
 
   /** Two rooms made alike in one millisecond would be one by their hash: the later one is dated on. */
@@ -274,6 +291,10 @@ export interface Relation {
   readonly eventId: string;
   /** Of an annotation: the reaction. */
   readonly key: unknown;
+}
+
+interface RelationInRoom extends Relation {
+  readonly target: RoomEvent;
 }
 
 /** The event's `m.relates_to`, where it is well-formed. */

@@ -1,6 +1,6 @@
 import type { JsonObject, RoomEvent } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
-import { relationOf } from "./append.ts";
+import { latestEdits } from "./latest-edits.ts";
 import type { RoomReader } from "./visibility.ts";
 
 /** An event as the client-server API shows it (specification §Room event format). */
@@ -150,7 +150,7 @@ function showRedacts(shown: ClientEvent, event: RoomEvent): void {
   shown.content = { ...event.pdu.content, redacts };
 }
 
-/** By the id of the event that they belong to. */
+/** By the id of the event that they belong to. A redacted event has no edits any more, but its thread goes on. */
 function bundlesOf(
   matrix: MatrixContext,
   events: readonly RoomEvent[],
@@ -159,37 +159,26 @@ function bundlesOf(
 ): Map<string, Bundle> {
   const bundles = new Map<string, Bundle>();
   const targets = new Map<string, RoomEvent>();
-  for (const event of events) {
-    if (event.redactedBy === null && event.pdu.state_key === undefined) targets.set(event.eventId, event);
-  }
+  for (const event of events) if (event.pdu.state_key === undefined) targets.set(event.eventId, event);
   if (targets.size === 0) return bundles;
   const ids = [...targets.keys()];
   const upTo = view.reader.until ?? Number.MAX_SAFE_INTEGER;
   const ignored = matrix.accountData.ignored(view.userId);
-  const edits = new Map<string, { eventId: string; originTs: number }>();
   const bundleOf = (id: string): Bundle => {
     let bundle = bundles.get(id);
     if (!bundle) bundles.set(id, (bundle = {}));
     return bundle;
   };
 
-  for (const relating of matrix.relations.editsAndReferences(ids, upTo, ignored)) {
-    const target = targets.get(relating.target);
-    if (!target || !view.reader.mayReadAt(relating.so)) continue;
-    if (relating.relType === "m.reference") {
-      const references = (bundleOf(relating.target)["m.reference"] ??= { chunk: [] });
-      references.chunk.push({ event_id: relating.eventId });
-      continue;
-    }
-    // §Event replacements, Validity: the same sender and type, no state event, and no edit of an edit.
-    const valid =
-      relating.sender === target.pdu.sender &&
-      relating.type === target.pdu.type &&
-      !relating.isState &&
-      relationOf(target.pdu)?.relType !== "m.replace";
-    const best = edits.get(relating.target);
-    if (valid && (!best || isLater(relating, best))) edits.set(relating.target, relating);
+  const related = matrix.relations
+    .editsAndReferences(ids, upTo, ignored)
+    .filter((relating) => view.reader.mayReadAt(relating.so));
+  for (const { relType, target, eventId } of related) {
+    if (relType !== "m.reference") continue;
+    const references = (bundleOf(target)["m.reference"] ??= { chunk: [] });
+    references.chunk.push({ event_id: eventId });
   }
+  const edits = latestEdits(targets, related);
   const threads = withThreads
     ? matrix.relations.threads(ids, upTo, ignored, view.userId).filter((thread) => thread.count > 0)
     : [];
@@ -216,12 +205,4 @@ function bundlesOf(
     };
   }
   return bundles;
-}
-
-/** §Applying m.new_content: by the senders' clocks, then by event id. */
-function isLater(
-  edit: { originTs: number; eventId: string },
-  than: { originTs: number; eventId: string },
-): boolean {
-  return edit.originTs > than.originTs || (edit.originTs === than.originTs && edit.eventId > than.eventId);
 }

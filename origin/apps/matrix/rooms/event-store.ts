@@ -8,6 +8,10 @@ export interface EventStore {
   byId(eventId: string): RoomEvent | undefined;
   /** Those of the events that there are, by id, in one query. */
   byIds(eventIds: readonly string[]): Map<string, RoomEvent>;
+  /** The events at these positions, in the order of the line; where there is none, none. */
+  at(positions: readonly number[]): RoomEvent[];
+  /** The positions of the room's events at the time (ms) and on from it in the direction, at most so many. */
+  positionsByTime(room: Room, time: number, direction: "b" | "f", most: number): Iterable<number>;
   /** The newest `limit` events of the range, oldest first. */
   newest(room: Room, after: number, upTo: number, limit: number): RoomEvent[];
   /** The oldest `limit` events of the range, oldest first. */
@@ -21,6 +25,8 @@ export interface EventStore {
   stateIntervals(room: Room, type: string, key: string): StateInterval[];
   /** What each of these state events replaced, by the position of the replacing one. */
   replacedBy(events: readonly RoomEvent[]): Map<number, RoomEvent>;
+  /** The position of the last event before the time, in Unix ms, by the clock of when it came. */
+  positionAt(time: number): number;
   /** The transaction id with which this device sent the event, for `unsigned.transaction_id`. */
   transactionOf(event: RoomEvent, userId: string, deviceId: string): string | undefined;
   /** Forgets what memory holds of an event that was changed (redaction). */
@@ -43,6 +49,11 @@ interface EventRow {
   txn_id: string | null;
 }
 
+interface TimeRow {
+  so: number;
+  time: number;
+}
+
 /** A message wakes everyone in its room at once: parse it once for all of them. */
 const recentCapacity = 2048;
 
@@ -55,6 +66,18 @@ export function createEventStore(database: Database): EventStore {
   const byIds = prepare(
     `SELECT r.room_id, ${columns} FROM json_each(?) wanted JOIN events e ON e.event_id = wanted.value
      JOIN rooms r ON r.nid = e.room`,
+  );
+  const at = prepare(
+    `SELECT r.room_id, ${columns} FROM json_each(?) wanted CROSS JOIN events e ON e.so = wanted.value
+     CROSS JOIN rooms r ON r.nid = e.room ORDER BY e.so`,
+  );
+  const later = prepare<TimeRow>(
+    `SELECT so, origin_ts AS time FROM events INDEXED BY events_by_time
+     WHERE room = ? AND (origin_ts, so) > (?, ?) ORDER BY origin_ts, so LIMIT ?`,
+  );
+  const earlier = prepare<TimeRow>(
+    `SELECT so, origin_ts AS time FROM events INDEXED BY events_by_time
+     WHERE room = ? AND (origin_ts, so) < (?, ?) ORDER BY origin_ts DESC, so DESC LIMIT ?`,
   );
   const replaced = prepare<EventRow & { replacing: number }>(
     `SELECT wanted.value AS replacing, r.room_id, ${columns} FROM json_each(?) wanted
@@ -84,6 +107,10 @@ export function createEventStore(database: Database): EventStore {
     `SELECT s.from_so, s.to_so, ${columns} FROM state s JOIN events e ON e.so = s.from_so
      WHERE s.room = ? AND s.type = ? AND s.state_key = ? ORDER BY s.from_so`,
   );
+  const nextAfter = prepare<{ so: number; origin_ts: number }>(
+    "SELECT so, origin_ts FROM events WHERE so > ? ORDER BY so LIMIT 1",
+  );
+  const last = prepare<{ so: number | null }>("SELECT max(so) AS so FROM events");
   const transaction = prepare<{ sender_device: string | null; txn_id: string | null }>(
     "SELECT sender_device, txn_id FROM events WHERE so = ?",
   );
@@ -115,6 +142,18 @@ export function createEventStore(database: Database): EventStore {
         byIds.all(JSON.stringify(eventIds)).map((row) => [row.event_id, toEvent(row, row.room_id)]),
       );
     },
+    at: (positions) => at.all(JSON.stringify(positions)).map((row) => toEvent(row, row.room_id)),
+    *positionsByTime(room, time, direction, most) {
+      const statement = direction === "f" ? later : earlier;
+      let last: TimeRow = { time, so: direction === "f" ? 0 : Number.MAX_SAFE_INTEGER };
+      // The first one nearly always does.
+      for (let batch = 10, seen = 0; seen < most; seen += batch, batch = 1000) {
+        const rows = statement.all(room.nid, last.time, last.so, batch);
+        for (const row of rows) yield row.so;
+        if (rows.length < batch) return;
+        last = rows.at(-1) ?? last;
+      }
+    },
     replacedBy(events) {
       const wanted = events.filter((event) => event.pdu.state_key !== undefined).map((event) => event.so);
       if (wanted.length === 0) return new Map();
@@ -140,6 +179,18 @@ export function createEventStore(database: Database): EventStore {
       intervals
         .all(room.nid, type, key)
         .map((row) => ({ fromSo: row.from_so, toSo: row.to_so, event: toEvent(row, room.roomId) })),
+    positionAt(time) {
+      // Times rise with positions, and have no index of their own: halved until they meet.
+      let before = 0;
+      let after = last.get()?.so ?? 0;
+      while (before < after) {
+        const middle = Math.floor((before + after) / 2);
+        const event = nextAfter.get(middle);
+        if (event && event.origin_ts < time) before = event.so;
+        else after = middle;
+      }
+      return before;
+    },
     transactionOf(event, userId, deviceId) {
       if (event.pdu.sender !== userId) return undefined;
       let sent = sentAs.get(event);

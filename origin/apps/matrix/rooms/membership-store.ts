@@ -9,8 +9,12 @@ export interface MembershipStore {
   joinedRooms(userId: string): number[];
   /** The same by room id, without loading the rooms. */
   joinedRoomIds(userId: string): string[];
+  /** The rooms the user is in, or may have been, the one with the newest event first; forgotten ones left out. */
+  searchableRooms(userId: string): SearchableRoom[];
   /** Everyone who is now joined to a room that the user is joined to, the user included. */
   sharers(userId: string): Set<string>;
+  /** Who joined a room of the user's after the position, and whoever is in a room that the user joined since. */
+  joinedSince(userId: string, after: number): Set<string>;
   shareRoom(userA: string, userB: string): boolean;
   /** Rooms that both are joined to, in the order of `nid`, from beyond `after` on. */
   mutualRooms(userA: string, userB: string, after: number, limit: number): { nid: number; roomId: string }[];
@@ -29,6 +33,13 @@ export interface RoomMembership {
   readonly so: number;
 }
 
+export interface SearchableRoom {
+  readonly nid: number;
+  readonly roomId: string;
+  /** The position of its newest event. */
+  readonly last: number;
+}
+
 export function createMembershipStore(database: Database): MembershipStore {
   const roomsOf = database.prepare<RoomMembership>(
     "SELECT room, membership, so FROM memberships WHERE user = ? AND forgotten = 0",
@@ -39,6 +50,11 @@ export function createMembershipStore(database: Database): MembershipStore {
   const joinedIds = database.prepare<{ id: string }>(
     `SELECT r.room_id AS id FROM memberships m JOIN rooms r ON r.nid = m.room
      WHERE m.user = ? AND m.membership = 'join'`,
+  );
+  const searchable = database.prepare<SearchableRoom>(
+    `SELECT m.room AS nid, r.room_id AS roomId, (SELECT MAX(so) FROM events e WHERE e.room = m.room) AS last
+     FROM memberships m CROSS JOIN rooms r ON r.nid = m.room
+     WHERE m.user = ? AND m.membership IN ('join', 'leave', 'ban') AND m.forgotten = 0 ORDER BY last DESC`,
   );
   const sharers = database.prepare<{ user: string }>(
     `SELECT DISTINCT other.user FROM memberships mine
@@ -63,6 +79,14 @@ export function createMembershipStore(database: Database): MembershipStore {
     `SELECT 1 AS found FROM rooms r JOIN memberships m ON m.user = ? AND m.room = r.nid AND m.membership = 'join'
      WHERE r.room_id = ?`,
   );
+  // By position and not by user: what happened since is little, the user's rooms may be many.
+  const joinedSince = database.prepare<{ user: string }>(
+    `SELECT CASE WHEN m.user = ?1 THEN other.user ELSE m.user END AS user
+     FROM memberships m INDEXED BY memberships_by_position
+     CROSS JOIN memberships other ON other.room = m.room AND other.membership = 'join'
+       AND (m.user = ?1 OR other.user = ?1)
+     WHERE m.so > ?2 AND m.membership = 'join'`,
+  );
   const forgotten = database.prepare<{ forgotten: number }>(
     "SELECT forgotten FROM memberships WHERE user = ? AND room = ?",
   );
@@ -71,7 +95,9 @@ export function createMembershipStore(database: Database): MembershipStore {
     roomsOf: (userId) => roomsOf.all(userId),
     joinedRooms: (userId) => joined.all(userId).map((row) => row.room),
     joinedRoomIds: (userId) => joinedIds.all(userId).map((row) => row.id),
+    searchableRooms: (userId) => searchable.all(userId),
     sharers: (userId) => new Set(sharers.all(userId).map((row) => row.user)),
+    joinedSince: (userId, after) => new Set(joinedSince.all(userId, after).map((row) => row.user)),
     shareRoom: (userA, userB) => share.get(userB, userA) !== undefined,
     mutualRooms: (userA, userB, after, limit) => mutual.all(userB, userA, after, limit),
     countMutualRooms: (userA, userB) => countMutual.get(userB, userA)?.count ?? 0,

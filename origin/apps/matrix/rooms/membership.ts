@@ -106,7 +106,7 @@ export function setMembership(
   const { join_authorised_via_users_server: _, ...given } = draft.content;
   const membership = given["membership"];
   const mayBring = membership === "join" || membership === "invite" || membership === "knock";
-  if (membership === "invite" && sender !== target) checkInvitable(matrix, target);
+  if (membership === "invite" && sender !== target) checkInvitable(matrix, sender, target);
   // Its invitations outlive a room, which is over once everybody has left; clients know it by the 404.
   if (membership === "join" && room.joined.size === 0 && room.members.size > 0) {
     throw notFound("Everybody has left this room.");
@@ -143,7 +143,7 @@ function profileOf(matrix: MatrixContext, userId: string): JsonObject {
 }
 
 /** There is no federation: only accounts of this server can be invited. §Invite permission: some want no invitations. */
-function checkInvitable(matrix: MatrixContext, target: string): void {
+function checkInvitable(matrix: MatrixContext, sender: string, target: string): void {
   if (localpartOf(matrix, target) === undefined) {
     throw forbidden(
       `${target} is not on this server, which does not talk to others: nobody there can be reached.`,
@@ -151,9 +151,8 @@ function checkInvitable(matrix: MatrixContext, target: string): void {
   }
   const member = localMember({ members: matrix.members, serverName: matrix.config.serverName }, target);
   if (!member || member.state === "deactivated") throw notFound(`There is no account ${target} here.`);
-  const permission = matrix.accountData.get(target, 0, "m.invite_permission_config");
-  if (permission?.["default_action"] === "block") {
-    throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations.`);
+  if (matrix.invitePermission.actionFor(target, sender) === "block") {
+    throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations from you.`);
   }
 }
 

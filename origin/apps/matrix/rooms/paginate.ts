@@ -63,6 +63,33 @@ export function walkRoom(matrix: MatrixContext, opened: OpenedRoom, walk: Walk):
   }
 }
 
+/** What stands on either side of an event. */
+export interface Around {
+  /** The nearest first. */
+  readonly before: RoomEvent[];
+  readonly after: RoomEvent[];
+  /** Positions just before the first of them all and at the last. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export function eventsAround(
+  matrix: MatrixContext,
+  opened: OpenedRoom,
+  so: number,
+  wish: Pick<Walk, "userId" | "filter"> & { readonly before: number; readonly after: number },
+): Around {
+  const walk = { userId: wish.userId, filter: wish.filter, to: undefined };
+  const before = walkRoom(matrix, opened, { ...walk, direction: "b", from: so - 1, limit: wish.before });
+  const after = walkRoom(matrix, opened, { ...walk, direction: "f", from: so, limit: wish.after });
+  return {
+    before: before.events,
+    after: after.events,
+    start: (before.events.at(-1)?.so ?? so) - 1,
+    end: after.events.at(-1)?.so ?? so,
+  };
+}
+
 /** MSC3440: of the events those to which others relate as the filter asks; undefined where it does not ask. */
 export function relatedAmong(
   matrix: MatrixContext,

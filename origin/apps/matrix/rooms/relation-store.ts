@@ -91,6 +91,15 @@ export function createRelationStore(database: Database): RelationStore {
     );
   const ascending = childrenIn("ASC");
   const descending = childrenIn("DESC");
+  // The replies of a thread, as clients page through them: a page is one stretch of the index.
+  const ofKindIn = (order: "ASC" | "DESC") =>
+    database.prepare<{ so: number; eventId: string }>(
+      `SELECT so, event_id AS eventId FROM events INDEXED BY events_by_relation
+       WHERE relates_to = ?1 AND rel_type = ?2 AND so > ?3 AND so <= ?4 AND room = ?5 AND (?6 IS NULL OR type = ?6)
+       ORDER BY so ${order} LIMIT ?7`,
+    );
+  const ofKindAscending = ofKindIn("ASC");
+  const ofKindDescending = ofKindIn("DESC");
 
   return {
     editsAndReferences: (targetIds, upTo, without) =>
@@ -105,16 +114,15 @@ export function createRelationStore(database: Database): RelationStore {
       );
       return new Set(rows.map((row) => row.id));
     },
-    children: (room, request) =>
-      (request.direction === "f" ? ascending : descending).all(
-        request.parentId,
-        room.nid,
-        request.depth,
-        request.after,
-        request.upTo,
-        request.relType ?? null,
-        request.type ?? null,
-        request.limit,
-      ),
+    children(room, request) {
+      const { parentId, depth, relType, type, after, upTo, limit } = request;
+      const forwards = request.direction === "f";
+      if (depth === 1 && relType !== undefined) {
+        const ofKind = forwards ? ofKindAscending : ofKindDescending;
+        return ofKind.all(parentId, relType, after, upTo, room.nid, type ?? null, limit);
+      }
+      const related = forwards ? ascending : descending;
+      return related.all(parentId, room.nid, depth, after, upTo, relType ?? null, type ?? null, limit);
+    },
   };
 }

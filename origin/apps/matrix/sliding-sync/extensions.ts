@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
+import { showThreadChanges } from "../push/thread-subscriptions.ts";
 import { type AccountDataEvent, accountDataByRoom, globalAccountData } from "../sync/account-data.ts";
 import { formatToken } from "../sync/position.ts";
 import type { RoomSelection, SlidingSyncRequest } from "./request.ts";
@@ -21,6 +22,9 @@ export interface ExtensionsAnswer {
   };
   readonly receipts?: { readonly rooms: Readonly<Record<string, RoomEphemeral>> };
   readonly typing?: { readonly rooms: Readonly<Record<string, RoomEphemeral>> };
+  readonly "io.element.msc4308.thread_subscriptions"?: ReturnType<typeof showThreadChanges> & {
+    readonly prev_batch?: string;
+  };
 }
 
 interface RoomEphemeral {
@@ -36,14 +40,14 @@ export interface DeviceScope {
   readonly now: number;
 }
 
-/** Messages to the device and news of devices: not of any room. `news`: whether there is what a client waits for. */
+/** Messages to the device, news of devices, subscriptions to threads: of no room that is selected. `news`: whether there is what a client waits for. */
 export function deviceExtensions(
   matrix: MatrixContext,
   request: SlidingSyncRequest,
   scope: DeviceScope,
 ): { answer: ExtensionsAnswer; news: boolean } {
   const { userId, deviceId, since, now } = scope;
-  const { toDevice, e2ee } = request.extensions;
+  const { toDevice, e2ee, threadSubscriptions } = request.extensions;
   let answer: ExtensionsAnswer = {};
   let news = false;
   if (toDevice) {
@@ -66,6 +70,18 @@ export function deviceExtensions(
       },
     };
     news ||= changed;
+  }
+  if (threadSubscriptions) {
+    const { limit } = threadSubscriptions;
+    const { changes, more } = matrix.threadSubscriptions.changesSince(userId, since ?? 0, now, limit);
+    const last = changes.at(-1);
+    if (last) {
+      // From there on GET /thread_subscriptions goes back.
+      const rest = more && { prev_batch: formatToken({ so: last.so - 1 }) };
+      const told = { ...showThreadChanges(changes), ...rest };
+      answer = { ...answer, "io.element.msc4308.thread_subscriptions": told };
+      news = true;
+    }
   }
   return { answer, news };
 }

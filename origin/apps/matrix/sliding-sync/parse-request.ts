@@ -13,6 +13,7 @@ import type {
   SlidingSyncRequest,
 } from "./request.ts";
 import { compileRule, createSelector, type StatePattern, type StateRequest } from "./state-selector.ts";
+import { readPresenceState } from "../client-api/presence.ts";
 import {
   isObject,
   optionalArray,
@@ -44,6 +45,7 @@ const most = {
   nameBytes: 255,
   timeline: 100,
   toDevice: 100,
+  threadSubscriptions: 100,
 };
 
 /** Throws 400 M_BAD_JSON for a value of the wrong type, M_INVALID_PARAM for one out of range, M_UNKNOWN_POS; 413 M_TOO_LARGE. */
@@ -53,10 +55,7 @@ export function parseRequest(
   body: JsonObject,
   envelope: Envelope,
 ): SlidingSyncRequest {
-  const { setPresence, pos } = envelope;
-  if (setPresence !== undefined && !["online", "offline", "unavailable"].includes(setPresence)) {
-    throw invalidParam("set_presence must be online, offline or unavailable.");
-  }
+  const { setPresence = "online", pos } = envelope;
   const connId = optionalString(body, "conn_id") ?? "";
   checkName(connId, "conn_id");
   const lists = optionalObject(body, "lists") ?? {};
@@ -71,6 +70,7 @@ export function parseRequest(
     connId,
     pos: pos === undefined || pos === "" ? undefined : parsePos(pos),
     timeout: envelope.timeout,
+    presence: readPresenceState(setPresence, "set_presence"),
     txnId: optionalString(body, "txn_id"),
     lists: new Map(
       entriesOf(lists, "lists", most.lists).map(([name, list]) => {
@@ -234,6 +234,7 @@ function parseExtensions(extensions: JsonObject): ExtensionsRequest {
     accountData: selection("account_data"),
     receipts: selection("receipts"),
     typing: selection("typing"),
+    threadSubscriptions: parseThreads(enabled("io.element.msc4308.thread_subscriptions")),
   };
 }
 
@@ -245,4 +246,10 @@ function parseToDevice(extension: JsonObject | undefined): ExtensionsRequest["to
     limit: Math.max(1, Math.min(limit, most.toDevice)),
     since: since === undefined || since === "" ? undefined : parseToken(since).so,
   };
+}
+
+function parseThreads(extension: JsonObject | undefined): ExtensionsRequest["threadSubscriptions"] {
+  if (!extension) return undefined;
+  const limit = optionalInteger(extension, "limit") ?? most.threadSubscriptions;
+  return { limit: Math.max(1, Math.min(limit, most.threadSubscriptions)) };
 }

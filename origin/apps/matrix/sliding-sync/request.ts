@@ -1,3 +1,4 @@
+import type { PresenceState } from "../users/presence.ts";
 import type { ListFilter } from "./list-filter.ts";
 import type { Pos } from "./pos.ts";
 import type { StateSelector } from "./state-selector.ts";
@@ -13,6 +14,8 @@ export interface SlidingSyncRequest {
   readonly pos: Pos | undefined;
   /** ms */
   readonly timeout: number;
+  /** How the user is to be shown while the client asks. */
+  readonly presence: PresenceState;
   readonly txnId: string | undefined;
   readonly lists: ReadonlyMap<string, ListRequest>;
   /** By room id. */
@@ -41,6 +44,8 @@ export interface ExtensionsRequest {
   readonly accountData: RoomSelection | undefined;
   readonly receipts: RoomSelection | undefined;
   readonly typing: RoomSelection | undefined;
+  /** MSC4308. */
+  readonly threadSubscriptions: { readonly limit: number } | undefined;
 }
 
 /** Which of the request's rooms an extension looks at; absent: all of the kind. */

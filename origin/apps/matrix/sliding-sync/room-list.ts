@@ -153,7 +153,6 @@ export function createRoomLists(matrix: MatrixContext): ReadRoomList {
     lists.set(userId, list);
     if (lists.size > mostLists) lists.delete(lists.keys().next().value!);
     refresh(userId, list);
-    const ignored = matrix.accountData.ignored(userId);
     return {
       sorted: list.sorted,
       get: (nid) => list.byNid.get(nid),
@@ -162,7 +161,9 @@ export function createRoomLists(matrix: MatrixContext): ReadRoomList {
       facts: (room) => factsOf(userId, list, room),
       isPresent(room) {
         if (room.membership === "join" || room.membership === "knock") return true;
-        if (room.membership === "invite") return !ignored.has(room.memberSender);
+        if (room.membership === "invite") {
+          return !matrix.invitePermission.hides(userId, room.memberSender);
+        }
         return wasPutOut(userId, list, room);
       },
     };

@@ -40,6 +40,8 @@ export interface EventFilter {
 }
 
 export interface RoomEventFilter extends EventFilter {
+  /** Whether it lets anything of the room through. */
+  readonly includesRoom: (roomId: string) => boolean;
   readonly lazyLoadMembers: boolean;
   readonly includeRedundantMembers: boolean;
   readonly unreadThreadNotifications: boolean;
@@ -100,6 +102,7 @@ function compileRoomEventFilter(section: Section): RoomEventFilter {
   return {
     limit: parseLimit(section),
     ...combine(checks),
+    includesRoom: includesRoom ?? (() => true),
     lazyLoadMembers: section.boolean("lazy_load_members") ?? false,
     includeRedundantMembers: section.boolean("include_redundant_members") ?? false,
     unreadThreadNotifications: section.boolean("unread_thread_notifications") ?? false,

@@ -48,7 +48,7 @@ export function joinedRoom(
   const { userId, filter } = request;
   const plan: HistoryPlan = {
     request,
-    stretch: { room, after, upTo: now, whole, current: true },
+    stretch: { room, after, upTo: now, whole, current: (room.last?.so ?? 0) <= now },
     reader: createJoinedReader(matrix.events, room, userId, scope.joinedFrom),
     gap: scope.gap,
   };
@@ -88,7 +88,9 @@ export function joinedRoom(
     ephemeral: { events: ephemeral },
     account_data: { events: accountData },
     unread_notifications: byThread ? unread.main : unread.total,
-    ...(byThread && { unread_thread_notifications: Object.fromEntries(unread.threads) }),
+    // As peers do, absent where no thread has any: clients take it for that.
+    ...(byThread &&
+      unread.threads.size > 0 && { unread_thread_notifications: Object.fromEntries(unread.threads) }),
   };
 }
 

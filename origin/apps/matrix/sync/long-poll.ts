@@ -1,14 +1,10 @@
 import type { MatrixContext } from "../matrix-context.ts";
 import type { SyncRequest } from "./sync-request.ts";
 import type { SyncAnswer, SyncResult } from "./sync.ts";
+import { createWaitingPlaces } from "./waiting-places.ts";
 
 /** What one request may wait for, in ms: below the edge's idle limit of 100 s by far. */
 export const longestWait = 30_000;
-
-/**
- * Clients that went away without our hearing of it must not pile up: the edge does not always pass an abort on.
- */
-const mostOfDevice = 8;
 
 export interface WaitRequest {
   readonly sync: SyncRequest;
@@ -22,37 +18,17 @@ export interface WaitRequest {
 /** Answers at once when there is news, otherwise as soon as there is, and empty at the time-out. */
 export function createLongPoll(
   matrix: MatrixContext,
-  compute: (request: SyncRequest) => SyncResult,
+  compute: (request: SyncRequest) => SyncResult | Promise<SyncResult>,
 ): (request: WaitRequest) => Promise<SyncAnswer> {
-  const waiting = new Map<string, AbortController[]>();
-
-  function enter(device: string): AbortController {
-    const controller = new AbortController();
-    const queue = waiting.get(device);
-    if (!queue) {
-      waiting.set(device, [controller]);
-      return controller;
-    }
-    queue.push(controller);
-    if (queue.length > mostOfDevice) queue.shift()?.abort();
-    return controller;
-  }
-
-  function leave(device: string, controller: AbortController): void {
-    const queue = waiting.get(device);
-    const place = queue?.indexOf(controller) ?? -1;
-    if (place >= 0) queue?.splice(place, 1);
-    if (queue?.length === 0) waiting.delete(device);
-  }
+  const places = createWaitingPlaces();
 
   return async function longPoll({ sync, timeout, signal, checkSession }) {
-    let result = compute(sync);
-    if (!result.empty || timeout <= 0 || !sync.since || sync.fullState) return result.answer;
+    const first = compute(sync);
+    if (first instanceof Promise) return everything(first, checkSession);
+    let result = first;
+    if (!result.empty || timeout <= 0) return result.answer;
     const { userId } = sync;
-    const device = `${userId} ${sync.deviceId}`;
-    const place = enter(device);
-    const ended = (): void => place.abort();
-    signal.addEventListener("abort", ended, { once: true });
+    const place = places.enter(`${userId} ${sync.deviceId}`, signal);
     // Not the clock, which may be set while we wait.
     const deadline = performance.now() + timeout;
     try {
@@ -61,12 +37,20 @@ export function createLongPoll(
         const wait = matrix.waiters.wait(userId, deadline - performance.now(), place.signal);
         if (!(await wait.woken)) return result.answer;
         checkSession();
-        result = compute({ ...sync, since: result.next });
+        const next = compute({ ...sync, since: result.next });
+        if (next instanceof Promise) return await everything(next, checkSession);
+        result = next;
         if (!result.empty) return result.answer;
       }
     } finally {
-      signal.removeEventListener("abort", ended);
-      leave(device, place);
+      place.leave();
     }
   };
+}
+
+/** It took its time, in which others had their turn; and it is never empty. */
+async function everything(result: Promise<SyncResult>, checkSession: () => void): Promise<SyncAnswer> {
+  const { answer } = await result;
+  checkSession();
+  return answer;
 }

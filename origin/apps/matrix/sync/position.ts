@@ -7,7 +7,7 @@ import { invalidParam } from "../matrix-error.ts";
  */
 export interface Position {
   readonly so: number;
-  /** The typing notices' own serial, which is not on disk; 0 where the token bears none. */
+  /** The serial of typing notices and presence, which are not on disk; 0 where the token bears none. */
   readonly typing: number;
   /** Only where the messages to the device were cut: how far they have been delivered. Otherwise `so`. */
   readonly toDevice?: number;

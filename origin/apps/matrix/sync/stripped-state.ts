@@ -50,7 +50,7 @@ export function strippedStateFor(
 /** Specification §Ignoring users: their invitations are not shown. */
 export function isUnwanted(matrix: MatrixContext, room: Room, userId: string): boolean {
   const inviter = stateOf(room, "m.room.member", userId)?.pdu.sender;
-  return inviter !== undefined && matrix.accountData.ignored(userId).has(inviter);
+  return inviter !== undefined && matrix.invitePermission.hides(userId, inviter);
 }
 
 export function strip({ pdu }: RoomEvent): StrippedEvent {

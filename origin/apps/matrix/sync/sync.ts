@@ -1,3 +1,4 @@
+import { createTurns } from "../../../host/turns.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { nothingUnread, type Unread } from "../push/unread.ts";
 import type { RoomMembership } from "../rooms/membership-store.ts";
@@ -9,6 +10,7 @@ import { type JoinedRoom, joinedRoom } from "./joined-room.ts";
 import { createLazyMembers, type LazyMembers } from "./lazy-members.ts";
 import { type LeftRoom, leftRoom } from "./left-room.ts";
 import { formatToken, type Position } from "./position.ts";
+import { presenceEvents } from "./presence-section.ts";
 import { isNewlyJoined } from "./stay.ts";
 import { isUnwanted, strippedStateFor } from "./stripped-state.ts";
 import type { EventList, SyncRequest } from "./sync-request.ts";
@@ -44,11 +46,16 @@ export interface SyncResult {
 const mostToDevice = 100;
 
 /**
- * Computes one answer, in one go and without waiting: nothing is written meanwhile, so the rooms in memory, the
- * tables and the position are all of the same moment. An incremental answer costs what changed for this user, not
- * what they have.
+ * Computes one answer. An incremental one costs what changed for this user, not what they have, and is computed in one
+ * go and without waiting: nothing is written meanwhile, so the rooms in memory, the tables and the position are all of
+ * the same moment. One with everything takes long, and gives others their turn between rooms. It is of the moment of
+ * its position all the same: the lists are read at the start, and each room's timeline and state as of then. What
+ * happens meanwhile lies behind the position and comes with the next answer; where a count or a summary knows of it
+ * already, it is only told twice.
  */
-export function createSync(matrix: MatrixContext): (request: SyncRequest) => SyncResult {
+export function createSync(
+  matrix: MatrixContext,
+): (request: SyncRequest) => SyncResult | Promise<SyncResult> {
   const lazyMembers = createLazyMembers();
   const changedRooms = createChangedRooms(matrix.database);
 
@@ -62,30 +69,49 @@ export function createSync(matrix: MatrixContext): (request: SyncRequest) => Syn
     const toDevice = readToDevice(matrix, request, now);
     const next: Position = toDevice.cutAt === undefined ? now : { ...now, toDevice: toDevice.cutAt };
     const accountData = readAccountData(matrix, request, now);
-    const rooms =
-      since && !request.fullState
-        ? changesOf(matrix, lazyMembers, changedRooms, request, since, now, accountData)
-        : allOf(matrix, lazyMembers, request, now, accountData, lost);
-    const global = globalAccountData(matrix, request.userId, accountData, since === undefined).filter(
-      (event) => request.filter.accountData.matches(event),
+    const parts: Parts = { request, next, lost, accountData, toDevice: toDevice.events };
+    if (since && !request.fullState) {
+      const rooms = changesOf(matrix, lazyMembers, changedRooms, request, since, now, accountData);
+      return putTogether(matrix, parts, rooms);
+    }
+    return allOf(matrix, lazyMembers, request, now, accountData, lost).then((rooms) =>
+      putTogether(matrix, parts, rooms),
     );
-    const lists = since
-      ? matrix.deviceLists.changes(request.userId, since.so)
-      : { changed: lost ? [...matrix.memberships.sharers(request.userId)] : [], left: [] };
-    const listsChanged = lists.changed.length > 0 || lists.left.length > 0;
-    const roomsChanged = Object.keys(rooms).length > 0;
-    return {
-      answer: {
-        ...shell(matrix, request, next),
-        ...(roomsChanged && { rooms }),
-        ...(!since && { presence: { events: [] } }),
-        ...(global.length > 0 && { account_data: { events: global } }),
-        ...(toDevice.events.length > 0 && { to_device: { events: toDevice.events } }),
-        ...(listsChanged && { device_lists: lists }),
-      },
-      next,
-      empty: !roomsChanged && !listsChanged && global.length === 0 && toDevice.events.length === 0,
-    };
+  };
+}
+
+/** What is read before the rooms. */
+interface Parts {
+  readonly request: SyncRequest;
+  readonly next: Position;
+  readonly lost: boolean;
+  readonly accountData: readonly AccountDataEntry[];
+  readonly toDevice: readonly object[];
+}
+
+function putTogether(matrix: MatrixContext, parts: Parts, rooms: Rooms): SyncResult {
+  const { request, next, lost, accountData, toDevice } = parts;
+  const { since } = request;
+  const all = globalAccountData(matrix, request.userId, accountData, since === undefined);
+  const global = all.filter((event) => request.filter.accountData.matches(event));
+  const lists = since
+    ? matrix.deviceLists.changes(request.userId, since.so)
+    : { changed: lost ? [...matrix.memberships.sharers(request.userId)] : [], left: [] };
+  const listsChanged = lists.changed.length > 0 || lists.left.length > 0;
+  const roomsChanged = Object.keys(rooms).length > 0;
+  const presence = presenceEvents(matrix, request);
+  return {
+    answer: {
+      ...shell(matrix, request, next),
+      ...(roomsChanged && { rooms }),
+      ...((!since || presence.length > 0) && { presence: { events: presence } }),
+      ...(global.length > 0 && { account_data: { events: global } }),
+      ...(toDevice.length > 0 && { to_device: { events: toDevice } }),
+      ...(listsChanged && { device_lists: lists }),
+    },
+    next,
+    empty:
+      !roomsChanged && !listsChanged && global.length === 0 && toDevice.length === 0 && presence.length === 0,
   };
 }
 
@@ -144,28 +170,31 @@ function readAccountData(matrix: MatrixContext, request: SyncRequest, now: Posit
 }
 
 /** Everything: the first answer of a client, or the one with `full_state`. */
-function allOf(
+async function allOf(
   matrix: MatrixContext,
   lazyMembers: LazyMembers,
   request: SyncRequest,
   now: Position,
   accountData: readonly AccountDataEntry[],
   lost: boolean,
-): Rooms {
+): Promise<Rooms> {
   const { userId, filter, since } = request;
   const after = since?.so ?? 0;
+  const turns = createTurns();
   const rooms: Rooms = {};
   const receipts = matrix.receipts.changesSince(userId, after, now.so);
   const unread: ReadonlyMap<number, Unread> = matrix.unread.byRoom(userId);
   const data = accountDataByRoom(accountData);
   const includeLeave = filter.room.includeLeave || lost;
   for (const { room: nid, membership, so } of matrix.memberships.roomsOf(userId)) {
+    await turns();
     const gone = membership === "leave" || membership === "ban";
     if (gone && !includeLeave && !(since && so > after)) continue;
     const room = matrix.rooms.byNid(nid);
     if (!room || !filter.room.includes(room.roomId)) continue;
     if (membership === "invite" || membership === "knock") {
-      addStripped(matrix, request, rooms, room, membership);
+      // What is shown of it is of now: where that has changed, the next answer says so.
+      if (room.members.get(userId) === membership) addStripped(matrix, request, rooms, room, membership);
     } else if (gone) {
       const scope = { room, leftAt: so, after, now: now.so, whole: true, gap: lost };
       const left = leftRoom(matrix, lazyMembers, request, { ...scope, accountData: data.get(nid) ?? [] });

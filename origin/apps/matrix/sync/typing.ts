@@ -1,15 +1,13 @@
+import type { EphemeralSerial } from "./ephemeral-serial.ts";
 import type { Waiters } from "./waiters.ts";
 
-/**
- * Who is typing, in memory only. Its serial is apart from the stream: it counts changes, and starts at the clock
- * so that a token of before a restart is never newer than today's.
- */
+/** Who is typing, in memory only: a change moves the ephemeral serial, not the stream. */
 export interface Typing {
   /** Starts or ends; it ends by itself after `timeoutMs` (at most 30 s). */
   set(room: number, userId: string, typing: boolean, timeoutMs?: number): void;
   /** Who types in the room now. Empty when everyone has stopped, which a client must be told too. */
   typing(room: number): string[];
-  /** The number of the last change. */
+  /** The number of the last change of anything ephemeral. */
   serial(): number;
   /** The rooms (nids) in which it changed after the serial. */
   changedSince(serial: number): number[];
@@ -28,14 +26,13 @@ export function createTyping(parts: {
   position: () => number;
   /** Who is joined to the room. */
   joinedTo: (room: number) => ReadonlySet<string>;
-  now: () => number;
+  serial: EphemeralSerial;
 }): Typing {
-  const { waiters, position, joinedTo, now } = parts;
+  const { waiters, position, joinedTo, serial: ephemeral } = parts;
   const rooms = new Map<number, RoomTyping>();
-  let last = now();
 
   function changed(room: number, entry: RoomTyping): void {
-    entry.serial = ++last;
+    entry.serial = ephemeral.next();
     waiters.notify(joinedTo(room), position());
   }
 
@@ -66,9 +63,9 @@ export function createTyping(parts: {
       const joined = joinedTo(room);
       return [...entry.timers.keys()].filter((userId) => joined.has(userId));
     },
-    serial: () => last,
+    serial: () => ephemeral.last(),
     changedSince(serial) {
-      if (serial >= last) return [];
+      if (serial >= ephemeral.last()) return [];
       return [...rooms].filter(([, entry]) => entry.serial > serial).map(([room]) => room);
     },
   };

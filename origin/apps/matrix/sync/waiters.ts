@@ -1,6 +1,7 @@
 /**
  * Who waits for news. A long-poll registers before it looks (so that nothing falls between), and is woken when
- * a fact that concerns its user is on disk. Lists are kept by user: a message wakes its room, not the server.
+ * a fact that concerns its user is on disk. Lists are kept by user: a message wakes its room, not the server. A room's
+ * id stands for those who wait for its events without being in it.
  */
 export interface Waiters {
   /**

@@ -7,8 +7,9 @@ import type { Waiters } from "../sync/waiters.ts";
 
 /** What a user's clients keep on the server (specification §Client config). `room` is rooms.nid, 0 for none. */
 export interface AccountData {
+  /** Undefined: there is none, or it was taken away. */
   get(userId: string, room: number, type: string): JsonObject | undefined;
-  /** Replaces the content and wakes the user's devices. Throws 413 M_TOO_LARGE beyond 256 KiB. */
+  /** Replaces the content and wakes the user's devices; an empty one takes the data away (MSC3391). Throws 413 M_TOO_LARGE beyond 256 KiB. */
   set(transaction: Transaction, userId: string, room: number, type: string, content: JsonObject): void;
   /** Takes the user's own data of this type away, without telling: for what nobody is there to read any more. */
   remove(transaction: Transaction, userId: string, type: string): void;
@@ -17,6 +18,7 @@ export interface AccountData {
    * changed: what a client gets is `UserRules.json`.
    */
   changesSince(userId: string, after: number, upTo: number): AccountDataEntry[];
+  /** All that there is. */
   all(userId: string): AccountDataEntry[];
   ofRoom(userId: string, room: number): AccountDataEntry[];
   /** Whom the user does not want to hear (`m.ignored_user_list`). */
@@ -40,6 +42,9 @@ interface Row {
 /** Bytes of JSON. Every device gets all of it at its first sync, and the server reads some at every event. */
 const largestContent = 262_144;
 
+/** The row of what was taken away stays: clients that hold the data must hear of it. */
+const present = "content <> '{}'";
+
 const ignoredUserList = "m.ignored_user_list";
 const nobody: ReadonlySet<string> = new Set();
 
@@ -50,7 +55,7 @@ export function createAccountData(parts: {
 }): AccountData {
   const { database, stream, waiters } = parts;
   const find = database.prepare<{ content: string }>(
-    "SELECT content FROM account_data WHERE user = ? AND room = ? AND type = ?",
+    `SELECT content FROM account_data WHERE user = ? AND room = ? AND type = ? AND ${present}`,
   );
   const save = database.prepare(
     `INSERT INTO account_data (user, room, type, content, so) VALUES (?, ?, ?, ?, ?)
@@ -60,9 +65,11 @@ export function createAccountData(parts: {
   const changes = database.prepare<Row>(
     "SELECT room, type, content, so FROM account_data WHERE user = ? AND so > ? AND so <= ? ORDER BY so",
   );
-  const all = database.prepare<Row>("SELECT room, type, content, so FROM account_data WHERE user = ?");
+  const all = database.prepare<Row>(
+    `SELECT room, type, content, so FROM account_data WHERE user = ? AND ${present}`,
+  );
   const inRoom = database.prepare<Row>(
-    "SELECT room, type, content, so FROM account_data WHERE user = ? AND room = ?",
+    `SELECT room, type, content, so FROM account_data WHERE user = ? AND room = ? AND ${present}`,
   );
   // Asked for every member at every event.
   const ignoredBy = new Map<string, ReadonlySet<string>>();

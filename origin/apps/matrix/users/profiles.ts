@@ -15,11 +15,19 @@ export interface Profiles {
    * Who has never set anything is called by the localpart.
    */
   get(userId: string): JsonObject | undefined;
+  /** The two fields that are shown, of everyone who has set any field. */
+  shown(): ShownProfile[];
   /**
    * Sets one field, or removes it (undefined), and tells every room that the user is in. Settles when all are told.
    * Throws 400 M_PROFILE_TOO_LARGE beyond 64 KiB in all.
    */
   set(userId: string, field: string, value: Json | undefined): Promise<void>;
+}
+
+export interface ShownProfile {
+  readonly userId: string;
+  readonly displayName: string | undefined;
+  readonly avatarUrl: string | undefined;
 }
 
 const largestProfile = 65_536;
@@ -37,6 +45,9 @@ export function createProfiles(
 ): Profiles {
   const { database, rooms, memberships, append } = parts;
   const find = database.prepare<{ fields: string }>("SELECT fields FROM profiles WHERE user = ?");
+  const shown = database.prepare<{ user: string; displayName: string | null; avatarUrl: string | null }>(
+    `SELECT user, fields ->> '$.displayname' AS displayName, fields ->> '$.avatar_url' AS avatarUrl FROM profiles`,
+  );
   const save = database.prepare(
     "INSERT INTO profiles (user, fields) VALUES (?, ?) ON CONFLICT DO UPDATE SET fields = excluded.fields",
   );
@@ -82,6 +93,12 @@ export function createProfiles(
 
   return {
     get,
+    shown: () =>
+      shown.all().map(({ user, displayName, avatarUrl }) => ({
+        userId: user,
+        displayName: displayName ?? undefined,
+        avatarUrl: avatarUrl ?? undefined,
+      })),
     async set(userId, field, value) {
       const shown = field === "displayname" || field === "avatar_url";
       const joined = shown ? memberships.joinedRooms(userId) : [];

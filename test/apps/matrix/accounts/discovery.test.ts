@@ -19,10 +19,38 @@ test("a client finds versions, features and the server's address without an acco
   assert.equal(wellKnown.headers.get("access-control-allow-origin"), "*");
 });
 
-test("the support page names nobody", async () => {
+test("nobody is named for support until the owner names somebody, and this is no policy server", async () => {
   await fixture.user("ada");
-  const support = await fixture.request("GET", "/.well-known/matrix/support");
-  assert.deepEqual(support.body, { support_page: "http://burrow.localhost/" });
+  for (const path of ["support", "policy_server"]) {
+    const answer = await fixture.request("GET", `/.well-known/matrix/${path}`);
+    assert.deepEqual([answer.status, answer.body.errcode], [404, "M_NOT_FOUND"], path);
+  }
+});
+
+test("the owner's contact, support page and LiveKit are told where they are set", async () => {
+  const told = await createFixture({
+    environment: {
+      BURROW_MATRIX_SUPPORT_PAGE: "https://example.org/help",
+      BURROW_MATRIX_SUPPORT_CONTACT: "@keeper:example.org",
+      BURROW_MATRIX_LIVEKIT_SERVICE_URL: "https://livekit.example.org",
+    },
+  });
+  try {
+    const support = await told.request("GET", "/.well-known/matrix/support");
+    assert.deepEqual(support.body, {
+      contacts: [{ matrix_id: "@keeper:example.org", role: "m.role.admin" }],
+      support_page: "https://example.org/help",
+    });
+    const transports = [{ type: "livekit", livekit_service_url: "https://livekit.example.org" }];
+    const client = await told.request("GET", "/.well-known/matrix/client");
+    assert.deepEqual(client.body["org.matrix.msc4143.rtc_foci"], transports);
+    const { token } = await told.user("ada");
+    const path = "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports";
+    assert.deepEqual((await told.request("GET", path, { token })).body, { rtc_transports: transports });
+    assert.equal((await told.request("GET", path)).status, 401);
+  } finally {
+    await told.close();
+  }
 });
 
 test("there is no federation, but the software's name and version are told", async () => {
@@ -67,7 +95,7 @@ test("capabilities name the room versions, and deny what this server does not do
   for (let version = 1; version <= 12; version += 1) assert.equal(available[version], "stable");
   assert.equal(available["org.matrix.msc3757.10"], "unstable");
   assert.equal(body.capabilities["m.3pid_changes"].enabled, false);
-  assert.equal(body.capabilities["m.get_login_token"].enabled, false);
+  assert.equal(body.capabilities["m.get_login_token"].enabled, true);
   assert.equal((await fixture.request("GET", "/v3/capabilities")).body.errcode, "M_MISSING_TOKEN");
 });
 

@@ -4,7 +4,7 @@ import { PushRuleKind } from "matrix-js-sdk/lib/@types/PushRules.js";
 import { PushProcessor } from "matrix-js-sdk/lib/pushprocessor.js";
 import { MatrixEvent } from "matrix-js-sdk/lib/models/event.js";
 import type { AuthState, JsonObject, RoomEvent } from "../../../../origin/apps/matrix/events/event.ts";
-import { compileRules, type PushVerdict } from "../../../../origin/apps/matrix/push/evaluate.ts";
+import { compileRules } from "../../../../origin/apps/matrix/push/evaluate.ts";
 import type { PushCondition } from "../../../../origin/apps/matrix/push/push-rule.ts";
 import {
   effectiveRules,
@@ -46,20 +46,31 @@ function eventOf(
 const message = (body: string, more: JsonObject = {}): RoomEvent =>
   eventOf("m.room.message", { msgtype: "m.text", body, ...more });
 
+/** What a member notices of a verdict. */
+interface Verdict {
+  readonly notify: boolean;
+  readonly highlight: boolean;
+  readonly sound?: string;
+}
+
 interface Setting {
   readonly choices?: PushRuleChoices;
   readonly memberCount?: number;
   readonly room?: AuthState;
   readonly displayName?: string | undefined;
+  readonly subscribed?: boolean | undefined;
 }
 
 const plainRoom = roomState({ powerLevels: { users: { [ada]: 100 } } });
 
 /** Ben's verdict. */
-function judge(event: RoomEvent, setting: Setting = {}): PushVerdict {
+function judge(event: RoomEvent, setting: Setting = {}): Verdict {
   const { choices = noChoices, ...facts } = setting;
-  const usual = { room: plainRoom, memberCount: 5, displayName: "Ben Ten" };
-  return compileRules(effectiveRules(choices, ben))(event, { ...usual, ...facts });
+  const usual = { room: plainRoom, memberCount: 5, displayName: "Ben Ten", subscribed: undefined };
+  const verdict = compileRules(effectiveRules(choices, ben))(event, { ...usual, ...facts });
+  const { sound } = (verdict.tweaks === "" ? {} : JSON.parse(verdict.tweaks)) as { sound?: unknown };
+  const { notify, highlight } = verdict;
+  return { notify, highlight, ...(typeof sound === "string" ? { sound } : {}) };
 }
 
 const silent = { notify: false, highlight: false };
@@ -95,10 +106,20 @@ test("the predefined rules: what notifies, what makes a sound, what stays silent
   assert.deepEqual(judge(eventOf("m.room.member", { membership: "join" }, { state_key: ben })), silent);
 });
 
-test("mentions count by m.mentions, no longer by the name in the text", () => {
+test("mentions count by m.mentions, and by the name in the text only where there is none", () => {
   assert.deepEqual(judge(message("x", { "m.mentions": { user_ids: [ben] } })), { ...aloud, highlight: true });
   assert.deepEqual(judge(message("x", { "m.mentions": { user_ids: [ada] } })), plain);
-  assert.deepEqual(judge(message("ben, Ben Ten, @room")), plain);
+  const said = { ...aloud, highlight: true };
+  const none = { "m.mentions": {} };
+  for (const words of ["hey Ben Ten!", "ask ben", "@ben:example.org?"]) {
+    assert.deepEqual(judge(message(words)), said, words);
+    assert.deepEqual(judge(message(words, none)), plain, words);
+  }
+  assert.deepEqual(judge(message("bent tents")), plain);
+  assert.deepEqual(judge(message("@room supper")), { notify: true, highlight: true });
+  assert.deepEqual(judge(message("@room supper", none)), plain);
+  const weak = eventOf("m.room.message", { body: "@room" }, { sender: "@cleo:example.org" });
+  assert.deepEqual(judge(weak), plain);
   for (const odd of [ben, { [ben]: true }, [[ben]], null]) {
     assert.deepEqual(judge(message("x", { "m.mentions": { user_ids: odd } })), plain);
   }
@@ -228,7 +249,7 @@ test("redacted and empty contents are judged without a crash", () => {
 });
 
 /** matrix-js-sdk's own reading of the same rules, for the same member in the same room. */
-function judgeAsClient(event: RoomEvent, choices: PushRuleChoices, memberCount: number): PushVerdict {
+function judgeAsClient(event: RoomEvent, choices: PushRuleChoices, memberCount: number): Verdict {
   const room = {
     currentState: {
       members: {},
@@ -277,7 +298,8 @@ const explicitHighlight = (actions: readonly unknown[]): boolean =>
       typeof action === "object" &&
       action !== null &&
       "set_tweak" in action &&
-      action.set_tweak === "highlight",
+      action.set_tweak === "highlight" &&
+      !("value" in action && action.value === false),
   );
 
 // No pattern has a `?` here: the client's globs take it for a dot (its escaping of the pattern goes astray).
@@ -347,4 +369,112 @@ test("every event of a table under every set of rules is judged as matrix-js-sdk
       }
     }
   }
+});
+
+/** mulberry32: the same numbers for the same seed. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+test("random rules and random events are judged as matrix-js-sdk judges them", () => {
+  const random = randomNumbers(4306);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  const words = [
+    "beer",
+    "Beer!",
+    "a beer, Ben Ten",
+    "cake",
+    "the cake is a lie",
+    "be",
+    "x",
+    "",
+    "m.text",
+    "3",
+  ];
+  const keys = [
+    "content.body",
+    "content.msgtype",
+    "type",
+    "sender",
+    "room_id",
+    "content.a.b",
+    "content.a\\.b",
+  ];
+  const patterns = ["beer", "b*r", "*", "cake*lie", "m.*", "M.ROOM.MESSAGE", "@ada:*", "!r:*", "x", "be"];
+  const values = ["beer", 3, true, null, "x", false, 0];
+  const condition = (): JsonObject =>
+    pick<() => JsonObject>([
+      () => ({ kind: "event_match", key: pick(keys), pattern: pick(patterns) }),
+      () => ({
+        kind: "event_property_is",
+        key: pick(["content.n", "content.a.b", "type"]),
+        value: pick(values),
+      }),
+      () => ({ kind: "event_property_contains", key: "content.list", value: pick(values) }),
+      () => ({
+        kind: "room_member_count",
+        is: `${pick(["", "==", "<", ">", "<=", ">="])}${pick([2, 3, 7])}`,
+      }),
+      () => ({ kind: "contains_display_name" }),
+      () => ({ kind: "sender_notification_permission", key: "room" }),
+      () => ({ kind: "org.example.unknown" }),
+    ])();
+  const actions = (): JsonObject =>
+    pick<JsonObject>([
+      { actions: [] },
+      { actions: ["notify"] },
+      { actions: ["notify", { set_tweak: "highlight" }] },
+      {
+        actions: ["notify", { set_tweak: "highlight", value: false }, { set_tweak: "sound", value: "bing" }],
+      },
+      { actions: ["dont_notify"] },
+    ]);
+  const change = (choices: PushRuleChoices, index: number): PushRuleChoices =>
+    pick<() => PushRuleChoices>([
+      () => {
+        const conditions = Array.from({ length: Math.floor(random() * 3) }, condition);
+        return putRule(choices, pick(["override", "underride"]), `r${index}`, { ...actions(), conditions });
+      },
+      () => putRule(choices, "content", `c${index}`, { ...actions(), pattern: pick(patterns) }),
+      () => putRule(choices, "room", pick([roomId, "!other:example.org"]), actions()),
+      () => putRule(choices, "sender", pick([ada, "@cleo:example.org"]), actions()),
+      () => setEnabled(choices, "underride", ".m.rule.message", random() < 0.5),
+      () => setEnabled(choices, "override", ".m.rule.suppress_edits", random() < 0.5),
+    ])();
+  const event = (): RoomEvent =>
+    eventOf(
+      pick(["m.room.message", "m.room.message", "m.room.encrypted", "m.reaction", "org.example.x"]),
+      {
+        ...(random() < 0.8 && { body: pick<string | number>([...words, 3]) }),
+        ...(random() < 0.7 && { msgtype: pick(["m.text", "m.notice"]) }),
+        ...(random() < 0.3 && { n: pick(values), list: [pick(values), pick(values)] }),
+        ...(random() < 0.3 && { a: { b: pick(values) }, "a.b": pick(words) }),
+        ...(random() < 0.2 && { "m.mentions": pick<JsonObject>([{ room: true }, { user_ids: [ben] }, {}]) }),
+        ...(random() < 0.2 && { "m.relates_to": { rel_type: pick(["m.replace", "m.thread"]) } }),
+      },
+      { sender: pick([ada, "@cleo:example.org"]) },
+    );
+  let notified = 0;
+  for (let round = 0; round < 200; round += 1) {
+    let choices = noChoices;
+    for (let index = Math.floor(random() * 5); index >= 0; index -= 1) choices = change(choices, index);
+    for (let count = 0; count < 20; count += 1) {
+      const judged = event();
+      const memberCount = pick([2, 3, 7]);
+      const verdict = judge(judged, { choices, memberCount });
+      if (verdict.notify) notified += 1;
+      assert.deepEqual(
+        verdict,
+        judgeAsClient(judged, choices, memberCount),
+        JSON.stringify({ choices, type: judged.pdu.type, content: judged.pdu.content, memberCount }),
+      );
+    }
+  }
+  assert.ok(notified > 500 && notified < 3500, `${notified} of 4000 notify: both ways are tried`);
 });

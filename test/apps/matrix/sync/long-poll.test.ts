@@ -33,6 +33,8 @@ async function poll(user: User, since: string, options: { timeout?: number; sign
 test("a message wakes everyone in its room, and nobody else", async () => {
   const outsider = await chat.fixture.user("cleo");
   const roomId = await chat.createRoom(ada, { members: [ben] });
+  // Who comes is news; what is tried here is what happens among those who are there.
+  await Promise.all([ada, ben, outsider].map((user) => chat.sync(user)));
   const tokens = await Promise.all([ada, ben, outsider].map((user) => chat.sync(user)));
   const [mine, bens] = [await poll(ada, tokens[0].next_batch), await poll(ben, tokens[1].next_batch)];
   const stop = new AbortController();

@@ -95,6 +95,42 @@ test("a change wakes the user's own devices and is listed once, from the positio
   assert.deepEqual(matrix.accountData.changesSince(ben.userId, position, matrix.stream.current()), []);
 });
 
+test("what was taken away is gone, and told once to those who may hold it", async () => {
+  const { token } = ada;
+  const unstable = (path: string): string =>
+    path.replace("/v3/", "/_matrix/client/unstable/org.matrix.msc3391/");
+  const sync = async (since?: string) =>
+    (await fixture.request("GET", `/v3/sync${since ? `?since=${since}` : ""}`, { token })).body;
+  // oxlint-disable-next-line no-explicit-any -- as the server says it
+  const shown = (body: any): object[] =>
+    [...(body.account_data?.events ?? []), ...(body.rooms?.join?.[roomId]?.account_data.events ?? [])].filter(
+      ({ type }) => type === "org.example.gone",
+    );
+  const empty = { type: "org.example.gone", content: {} };
+  for (const path of [globalPath(ada, "org.example.gone"), roomPath(ada, roomId, "org.example.gone")]) {
+    for (const take of [
+      () => fixture.request("DELETE", unstable(path), { token }),
+      () => fixture.request("PUT", path, { token, body: {} }),
+    ]) {
+      await fixture.request("PUT", path, { token, body: { n: 1 } });
+      const { next_batch: since } = await sync();
+      assert.equal((await take()).status, 200);
+      assert.equal((await fixture.request("GET", path, { token })).body.errcode, "M_NOT_FOUND");
+      const changed = await sync(since);
+      assert.deepEqual(shown(changed), [empty]);
+      assert.deepEqual(shown(await sync(changed.next_batch)), []);
+      assert.deepEqual(shown(await sync()), []);
+      const { so } = fixture.matrix.accountData.changesSince(ada.userId, 0, Number.MAX_SAFE_INTEGER).at(-1)!;
+      await fixture.request("DELETE", unstable(path), { token });
+      assert.equal(fixture.matrix.stream.current(), so, "to take it away again is no news");
+    }
+  }
+  const pushRules = unstable(globalPath(ada, "m.push_rules"));
+  assert.equal((await fixture.request("DELETE", pushRules, { token })).status, 405);
+  const others = await fixture.request("DELETE", unstable(globalPath(ada, "x")), { token: ben.token });
+  assert.equal(others.status, 403);
+});
+
 test("the ignored list follows each change, survives odd content, and forgets a write that was undone", async () => {
   const { accountData, database } = fixture.matrix;
   const path = globalPath(ada, "m.ignored_user_list");

@@ -134,20 +134,12 @@ test("nobody changes another's profile", async () => {
   }
 });
 
-test("members find each other by id or display name, without case", async () => {
-  const search = async (term: string, more: object = {}) =>
-    (
-      await fixture.request("POST", "/v3/user_directory/search", {
-        token: ben.token,
-        body: { search_term: term, ...more },
-      })
-    ).body;
-  assert.deepEqual(await search("LÖWE"), {
-    results: [{ user_id: ada.userId, display_name: "Ada Löwe", avatar_url: "mxc://burrow.localhost/face" }],
-    limited: false,
-  });
-  const everyone = await search(":burrow", { limit: 1 });
-  assert.equal(everyone.results.length, 1);
-  assert.equal(everyone.limited, true);
-  assert.equal((await fixture.request("POST", "/v3/user_directory/search", { body: {} })).status, 401);
+test("the proposal's path leads to the same profile", async () => {
+  const path = profile(ben, "m.tz").replace("/v3/", "/_matrix/client/unstable/uk.tcpip.msc4133/");
+  const { token } = ben;
+  assert.equal((await fixture.request("PUT", path, { token, body: { "m.tz": "Europe/Rome" } })).status, 200);
+  assert.deepEqual((await get(ben, "m.tz")).body, { "m.tz": "Europe/Rome" });
+  assert.equal((await fixture.request("DELETE", path, { token })).status, 200);
+  assert.equal((await fixture.request("GET", path, { token })).status, 404);
+  assert.equal((await fixture.request("GET", path)).status, 401);
 });

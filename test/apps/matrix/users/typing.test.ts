@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, mock, test } from "node:test";
+import { createEphemeralSerial } from "../../../../origin/apps/matrix/sync/ephemeral-serial.ts";
 import { createTyping } from "../../../../origin/apps/matrix/sync/typing.ts";
 import { createFixture, type Fixture, type User } from "../fixture.ts";
 import { makeRoom, roomOf, setMembership } from "./rooms.ts";
@@ -73,7 +74,7 @@ test("typing ends by itself, after 30 s at most whatever was asked for", () => {
       waiters: { ...waiters, notify: (_, position) => void woken.push(position) },
       position: () => 7,
       joinedTo: () => new Set(["@ada:burrow.localhost"]),
-      now: () => 1000,
+      serial: createEphemeralSerial(() => 1000),
     });
     typing.set(1, "@ada:burrow.localhost", true, 3_600_000);
     mock.timers.tick(29_000);

@@ -33,6 +33,7 @@ test("all rules are given with and without the slash at the end", async () => {
     assert.deepEqual(Object.keys(pick(reply.body)).toSorted(), [
       "content",
       "override",
+      "postcontent",
       "room",
       "sender",
       "underride",
