@@ -33,12 +33,17 @@ const nameOf = ({ method, path }: { method: string; path: string }): string => u
 const [ofSpecification = "", beyond = ""] = page.split("## Beyond the documents");
 const rows = [...rowsOf(ofSpecification), ...rowsOf(beyond)];
 
-/** Two operations of the specification share their address with others; this is what tells them apart. */
-const inviteByAddress = {
-  id_server: "id.example.org",
-  id_access_token: "abc",
-  medium: "email",
-  address: "somebody@example.org",
+/** What tells an operation from another at the same address, or one refusal from an earlier one, by its last name. */
+const bodies: Readonly<Record<string, object>> = {
+  invite: {
+    id_server: "id.example.org",
+    id_access_token: "abc",
+    medium: "email",
+    address: "somebody@example.org",
+  },
+  "3pid": { three_pid_creds: { client_secret: "abc", sid: "1" } },
+  add: { client_secret: "abc", sid: "1" },
+  requestToken: { client_secret: "abc", email: "somebody@example.org", send_attempt: 1 },
 };
 
 let house: House;
@@ -94,11 +99,8 @@ test("what is refused by design gives the error of its row", async () => {
     const { method, state } = row;
     const pattern = row.path.replaceAll(/\{(\w+)\}/g, ":$1");
     const path = fillPath(pattern, (name) => plausibleParameter(name, world));
-    const body = path.endsWith("/invite")
-      ? inviteByAddress
-      : served.has(nameOf(row))
-        ? plausibleBody({ method, path: pattern }, world)
-        : {};
+    const usual = served.has(nameOf(row)) ? plausibleBody({ method, path: pattern }, world) : {};
+    const body = bodies[path.split("/").at(-1) ?? ""] ?? usual;
     const reply = await fixture.request(method, path, {
       token: ada.token,
       ...(method !== "GET" && body && { body }),

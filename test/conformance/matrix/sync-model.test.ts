@@ -180,7 +180,8 @@ test("whatever happens and gets lost, a client of /sync has the rooms as they ar
         if (truth !== "join" || !held) continue;
         const state: ShownEvent[] = await get(ben, `/rooms/${path(room)}/state`);
         const actual = new Map(state.map((event) => [keyOf(event), idOf(event)]));
-        if (index === 0) assert.deepEqual([...held.state].map(String).toSorted(), [...actual].map(String).toSorted(), where);
+        if (index === 0)
+          assert.deepEqual([...held.state].map(String).toSorted(), [...actual].map(String).toSorted(), where);
         for (const [key, id] of actual) {
           // Of members a lazy client has some, but none as they no longer are.
           if (held.state.has(key) || !key.startsWith("m.room.member|")) {
