@@ -79,15 +79,15 @@ function createNetwork() {
   let isThere = true;
   cut.promise.catch(() => {});
   return {
-    async fetch(...request: Parameters<typeof fetch>): Promise<Response> {
+    fetch: async (...request: Parameters<typeof fetch>): Promise<Response> => {
       if (!isThere) throw new TypeError("fetch failed");
       return Promise.race([fetch(...request), cut.promise]);
     },
-    take() {
+    take: () => {
       isThere = false;
       cut.reject(new TypeError("fetch failed"));
     },
-    give() {
+    give: () => {
       isThere = true;
       cut = Promise.withResolvers();
       cut.promise.catch(() => {});
