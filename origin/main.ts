@@ -122,7 +122,7 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const context: AppContext = { config, log, members, blobs, outbound, now, openDatabase };
+    const context: AppContext = { config, log, members, alerts, blobs, outbound, now, openDatabase };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),

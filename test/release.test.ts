@@ -18,7 +18,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 
 import { readEdgeKeys } from "../origin/config/secrets.ts";
-import { askDaemon } from "../origin/host/update/ask-daemon.ts";
+import { askDaemon } from "../origin/host/ask-daemon.ts";
 import { makeRelease, packRelease } from "../tools/release.ts";
 import { createSbom, type Sbom } from "../tools/sbom.ts";
 import { projectRoot } from "./support/run-burrow.ts";
@@ -92,7 +92,7 @@ test("a release runs from its archive alone", async (t) => {
     assert.equal(origin, `unix:${join(data, "origin.sock")}`);
     const question = { listen: origin, host: "example.org", path: "/health", timeoutMs: 10_000 };
     const [edgeKey = ""] = readEdgeKeys(data);
-    assert.equal(await askDaemon({ ...question, edgeKey }), 200);
+    assert.equal((await askDaemon({ ...question, edgeKey }))?.status, 200);
     const unknown = `kffffffff.${Buffer.alloc(32, 1).toString("base64url")}`;
     assert.equal(await askDaemon({ ...question, edgeKey: unknown }), undefined);
     const status = `/proc/${child.pid}/status`;

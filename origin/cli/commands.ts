@@ -11,7 +11,10 @@ import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { memberCommands } from "./member.ts";
+import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
+import { reportCommands } from "./report.ts";
+import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
 import { serviceCommands } from "./service.ts";
 import { testServer } from "./test-server.ts";
@@ -26,6 +29,9 @@ export const commands: readonly Command[] = [
   ownerCreate,
   ...inviteCommands,
   ...memberCommands,
+  ...roomCommands,
+  ...reportCommands,
+  noticeSend,
   edgeConfig,
   ...serviceCommands,
   installBoot,

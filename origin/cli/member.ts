@@ -1,7 +1,8 @@
-import { randomInt } from "node:crypto";
+import { makePassword } from "../members/make-password.ts";
 import type { Member, Members } from "../members/members.ts";
-import { answer, type Command, CommandError, type Invocation } from "./command.ts";
+import { answer, type Command, CommandError, type Invocation, textOption } from "./command.ts";
 import { withMembers } from "./open-members.ts";
+import { type JobReport, withOwnersApi } from "./owners-api.ts";
 import { readPassword } from "./read-password.ts";
 
 const list: Command = {
@@ -17,6 +18,7 @@ const list: Command = {
         user_id: `@${member.name}:${config.serverName}`,
         role: member.role,
         state: member.state,
+        locked: member.lockedAt !== null,
         created_at: new Date(member.createdAt).toISOString(),
         devices: members.devices(member.id).length,
       }));
@@ -28,7 +30,7 @@ const list: Command = {
           ? ["There are no accounts yet."]
           : described.map(
               (one) =>
-                `${one.name.padEnd(width)}  ${one.role.padEnd(6)}  ${one.state.padEnd(11)}  ${one.devices} signed in`,
+                `${one.name.padEnd(width)}  ${one.role.padEnd(6)}  ${one.state.padEnd(11)}  ${one.devices} signed in${one.locked ? ", locked" : ""}`,
             ),
       );
     });
@@ -56,6 +58,82 @@ const resetPassword: Command = {
   },
 };
 
+const devices: Command = {
+  name: "member devices",
+  usage: "NAME",
+  summary: "Lists where a member is signed in.",
+  words: 1,
+  async run(invocation) {
+    await withMember(invocation, async (members, member) => {
+      const all = members.devices(member.id).map((device) => ({
+        device_id: device.deviceId,
+        display_name: device.displayName,
+        last_seen_at: device.lastSeenAt === null ? null : new Date(device.lastSeenAt).toISOString(),
+        last_seen_address: device.lastSeenAddress,
+      }));
+      answer(
+        invocation,
+        { name: member.name, devices: all },
+        all.length === 0
+          ? [`${member.name} is signed in nowhere.`]
+          : all.map(
+              // Clients name devices: without what a terminal obeys.
+              (one) =>
+                `${JSON.stringify(one.device_id)}  ${one.last_seen_at ?? "never seen"}  ${one.last_seen_address ?? ""}  ${JSON.stringify(one.display_name ?? "")}`,
+            ),
+      );
+    });
+    return 0;
+  },
+};
+
+const kickDevice: Command = {
+  name: "member kick-device",
+  usage: "NAME DEVICE-ID",
+  summary: "Signs one device of a member out.",
+  words: 2,
+  async run(invocation) {
+    const deviceId = invocation.positionals[1] ?? "";
+    await withMember(invocation, async (members, member) => {
+      if (!(await members.endSession(member.id, deviceId))) {
+        throw new CommandError(
+          `${member.name} has no device ${deviceId}. "burrow member devices ${member.name}" shows which there are.`,
+        );
+      }
+      answer(invocation, { name: member.name, device_id: deviceId, signed_out: 1 }, [
+        `${deviceId} of ${member.name} was signed out.`,
+      ]);
+    });
+    return 0;
+  },
+};
+
+const redact: Command = {
+  name: "member redact",
+  usage: "NAME [--room ROOM-ID] [--reason TEXT] [--no-wait]",
+  summary: "Takes all that a member has said out of the rooms, or out of one.",
+  options: { room: { type: "string" }, reason: { type: "string" }, "no-wait": { type: "boolean" } },
+  words: 1,
+  async run(invocation) {
+    const [name = ""] = invocation.positionals;
+    const room = textOption(invocation, "room");
+    const reason = textOption(invocation, "reason");
+    await withOwnersApi(invocation, async (api) => {
+      const { job } = await api.ask<{ job: JobReport }>(
+        "POST",
+        `/members/${encodeURIComponent(name)}/redact`,
+        { ...(room !== undefined && { room_id: room }), ...(reason !== undefined && { reason }) },
+      );
+      const waits = invocation.options["no-wait"] !== true;
+      const ended = waits ? await api.finish(job) : job;
+      answer(invocation, { name, job: ended }, [
+        waits ? `${ended.done} messages of ${name} are redacted.` : `They are being redacted: job ${job.id}.`,
+      ]);
+    });
+    return 0;
+  },
+};
+
 /** A command that does one thing to one member. */
 function act(
   verb: string,
@@ -71,7 +149,8 @@ function act(
       await withMember(invocation, async (members, member) => {
         const { said, facts } = await work(members, member);
         const after = members.get(member.id) ?? member;
-        answer(invocation, { name: after.name, state: after.state, ...facts }, [said]);
+        const locked = after.lockedAt !== null;
+        answer(invocation, { name: after.name, state: after.state, locked, ...facts }, [said]);
       });
       return 0;
     },
@@ -81,14 +160,24 @@ function act(
 export const memberCommands: readonly Command[] = [
   list,
   resetPassword,
-  act("suspend", "Refuses a member's requests from now on; nothing is lost.", async (members, member) => {
+  act("suspend", "Lets a member read and leave, but not write, from now on.", async (members, member) => {
     await members.suspend(member.id);
-    return { said: `${member.name} is suspended from the next request on.` };
+    return { said: `${member.name} may read, but not write, from the next request on.` };
   }),
-  act("unsuspend", "Lets a suspended member in again.", async (members, member) => {
+  act("unsuspend", "Lets a suspended member write again.", async (members, member) => {
     await members.unsuspend(member.id);
+    return { said: `${member.name} may write again.` };
+  }),
+  act("lock", "Refuses all of a member's requests from now on; nothing is lost.", async (members, member) => {
+    await members.lock(member.id);
+    return { said: `${member.name} is locked out from the next request on.` };
+  }),
+  act("unlock", "Lets a locked member in again, on the same devices.", async (members, member) => {
+    await members.unlock(member.id);
     return { said: `${member.name} may use the server again.` };
   }),
+  devices,
+  kickDevice,
   act("sign-out", "Ends all sessions of a member.", async (members, member) => {
     const ended = await members.endSessions(member.id);
     return { said: `${ended} devices of ${member.name} were signed out.`, facts: { signed_out: ended } };
@@ -101,6 +190,15 @@ export const memberCommands: readonly Command[] = [
       return { said: `The account ${member.name} is closed.` };
     },
   ),
+  act(
+    "erase",
+    "Ends an account for good; who joins a room later is shown nothing of what it said.",
+    async (members, member) => {
+      await members.deactivate(member.id, { erase: true });
+      return { said: `The account ${member.name} is closed, and what it said is kept from newcomers.` };
+    },
+  ),
+  redact,
 ];
 
 async function withMember(
@@ -114,11 +212,4 @@ async function withMember(
       throw new CommandError(`There is no member ${name}. "burrow member list" shows who there is.`);
     await work(members, member);
   });
-}
-
-/** Five groups of five letters and digits that are not easily confused: 121 bits, and still to be read out. */
-function makePassword(): string {
-  const letters = "abcdefghjkmnpqrstuvwxyz23456789";
-  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join("");
-  return Array.from({ length: 5 }, group).join("-");
 }

@@ -1,3 +1,5 @@
+import type { RatesPerMinute } from "../members/rate-limits.ts";
+
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
   readonly mode: Mode;
@@ -62,6 +64,10 @@ export interface MatrixConfig {
   readonly livekitServiceUrl: string;
   /** Whether services can check the tokens by which members show them who they are. */
   readonly openidUserinfo: "closed" | "open";
+  /** How the server itself is called and shown in the rooms of its notices; the avatar may be empty. */
+  readonly notices: { readonly name: string; readonly avatar: string };
+  /** Undefined: there are none. */
+  readonly rateLimits: RatesPerMinute | undefined;
 }
 
 export interface TunnelConfig {

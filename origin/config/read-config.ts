@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
 import type { Config, DownloadsConfig, ListenAddress, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -120,6 +121,12 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       supportContact: values["matrix.support_contact"],
       livekitServiceUrl: values["matrix.livekit_service_url"],
       openidUserinfo: values["matrix.openid_userinfo"],
+      notices: Object.freeze({
+        name: values["matrix.notices_name"] || "Server notices",
+        avatar: values["matrix.notices_avatar"],
+      }),
+      rateLimits:
+        values.mode !== "test" && values["matrix.rate_limits.enabled"] ? ratesOf(values) : undefined,
     }),
     edge: Object.freeze({
       worker: values["edge.worker"],
@@ -156,6 +163,11 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     log: Object.freeze({ level: values["log.level"] }),
   });
 }
+
+const ratesOf = (values: SettingValues): RatesPerMinute =>
+  Object.freeze(
+    Object.fromEntries(limitNames.map((name) => [name, values[`matrix.rate_limits.${name}`]])),
+  ) as RatesPerMinute;
 
 function ownPin(values: SettingValues, name: keyof DownloadsConfig): OwnPin | undefined {
   const pin = {

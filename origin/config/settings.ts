@@ -43,6 +43,20 @@ export const settings = {
   "matrix.support_contact": setting("", readContact),
   "matrix.livekit_service_url": setting("", readPage),
   "matrix.openid_userinfo": setting<"closed" | "open">("closed", oneOf("closed", "open")),
+  "matrix.notices_name": setting("Server notices", readText),
+  "matrix.notices_avatar": setting("", readMediaAddress),
+  "matrix.rate_limits.enabled": setting(true, readBoolean),
+  "matrix.rate_limits.login": setting(30, readRate),
+  "matrix.rate_limits.registration": setting(30, readRate),
+  "matrix.rate_limits.uploads": setting(120, readRate),
+  "matrix.rate_limits.messages": setting(600, readRate),
+  "matrix.rate_limits.invites": setting(120, readRate),
+  "matrix.rate_limits.rooms": setting(60, readRate),
+  "matrix.rate_limits.joins": setting(120, readRate),
+  "matrix.rate_limits.keys": setting(600, readRate),
+  "matrix.rate_limits.reports": setting(20, readRate),
+  "matrix.rate_limits.profiles": setting(60, readRate),
+  "matrix.rate_limits.search": setting(120, readRate),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
@@ -274,12 +288,28 @@ function readCount(value: unknown): number {
   return value;
 }
 
+/** A minute's worth, for one device. */
+function readRate(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1 || value > 1_000_000) {
+    throw new SettingError("must be a whole number a minute, from 1 to 1000000");
+  }
+  return value;
+}
+
 /** 0: for ever. */
 function readDays(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 36_500) {
     throw new SettingError("must be a whole number of days, 0 for never");
   }
   return value;
+}
+
+function readMediaAddress(value: unknown): string {
+  const text = readText(value);
+  if (text !== "" && !/^mxc:\/\/[^/]{1,255}\/[\w.~-]{1,255}$/.test(text)) {
+    throw new SettingError('must be the address of an uploaded picture, such as "mxc://example.org/abc"');
+  }
+  return text;
 }
 
 function readWorkerName(value: unknown): string {

@@ -15,14 +15,17 @@ export interface Accounts {
   readonly insert: (name: string, role: Member["role"], password: string) => Member;
   readonly suspend: (id: number) => Promise<void>;
   readonly unsuspend: (id: number) => Promise<void>;
+  readonly lock: (id: number) => Promise<void>;
+  readonly unlock: (id: number) => Promise<void>;
   /** `endSessions` runs in the same transaction. */
   readonly deactivate: (
     id: number,
+    erase: boolean,
     endSessions: (transaction: Transaction, member: Member) => void,
   ) => Promise<void>;
 }
 
-const columns = "id, name, role, state, created_at AS createdAt";
+const columns = "id, name, role, state, created_at AS createdAt, locked_at AS lockedAt";
 
 export function createAccounts(database: Database, changes: Changes, now: () => number): Accounts {
   const byName = database.prepare<Member>(`SELECT ${columns} FROM members WHERE name = ?`);
@@ -31,6 +34,7 @@ export function createAccounts(database: Database, changes: Changes, now: () => 
   const insertMember = database.prepare(
     "INSERT INTO members (name, role, state, password, created_at) VALUES (?, ?, 'active', ?, ?)",
   );
+  const setLocked = database.prepare("UPDATE members SET locked_at = ? WHERE id = ?");
   const setState = database.prepare("UPDATE members SET state = ? WHERE id = ?");
   const forgetPassword = database.prepare("UPDATE members SET password = NULL WHERE id = ?");
 
@@ -64,7 +68,7 @@ export function createAccounts(database: Database, changes: Changes, now: () => 
       refuseTaken(name);
       const createdAt = now();
       const { lastInsertRowid } = insertMember.run(name, role, password, createdAt);
-      return { id: lastInsertRowid, name, role, state: "active", createdAt };
+      return { id: lastInsertRowid, name, role, state: "active", createdAt, lockedAt: null };
     },
     suspend: (id) =>
       database.write((transaction) => {
@@ -80,14 +84,36 @@ export function createAccounts(database: Database, changes: Changes, now: () => 
         setState.run("active", id);
         changes.record(transaction, { memberId: id, name: member.name, kind: "unsuspended", deviceId: null });
       }),
-    deactivate: (id, endSessions) =>
+    lock: (id) =>
       database.write((transaction) => {
+        const member = requireOther(id, "locked");
+        if (member.lockedAt !== null) return;
+        setLocked.run(now(), id);
+        changes.record(transaction, { memberId: id, name: member.name, kind: "locked", deviceId: null });
+      }),
+    unlock: (id) =>
+      database.write((transaction) => {
+        const member = require(id);
+        if (member.lockedAt === null) return;
+        setLocked.run(null, id);
+        changes.record(transaction, { memberId: id, name: member.name, kind: "unlocked", deviceId: null });
+      }),
+    deactivate: (id, erase, endSessions) =>
+      database.write((transaction) => {
+        const closed = byId.get(id);
+        if (erase && closed?.state === "deactivated") {
+          changes.record(transaction, { memberId: id, name: closed.name, kind: "erased", deviceId: null });
+          return;
+        }
         const member = requireOther(id, "deactivated");
         endSessions(transaction, member);
         // The row stays, so that nobody else ever gets the name and what was said under it.
         setState.run("deactivated", id);
         forgetPassword.run(id);
         changes.record(transaction, { memberId: id, name: member.name, kind: "deactivated", deviceId: null });
+        if (erase) {
+          changes.record(transaction, { memberId: id, name: member.name, kind: "erased", deviceId: null });
+        }
       }),
   };
 }

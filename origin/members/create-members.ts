@@ -9,6 +9,7 @@ import { createOpenRegistration } from "./open-registration.ts";
 import { createPasswords } from "./passwords.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetup } from "./setup.ts";
+import { createTickets } from "./tickets.ts";
 
 export interface MembersOptions {
   /** Opened with `membersMigrations`; stays the caller's, and is closed after the members. */
@@ -38,6 +39,9 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const setup = createSetup({ database, accounts, passwords, now });
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
 
+  const register = createOpenRegistration({ database, accounts, passwords });
+  const tickets = createTickets(database, now);
+
   return {
     claimed: setup.claimed,
     createSetupToken: setup.createToken,
@@ -49,7 +53,8 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     revokeInvite: invites.revoke,
     inviteValid: invites.valid,
     register: invites.register,
-    ...(open && { registerOpenly: createOpenRegistration({ database, accounts, passwords }) }),
+    ...(open && { registerOpenly: register }),
+    createAccount: ({ name, password }) => register({ name, password, role: "member" }),
 
     checkName: accounts.checkName,
     find: accounts.find,
@@ -57,8 +62,14 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     list: accounts.list,
     suspend: accounts.suspend,
     unsuspend: accounts.unsuspend,
-    deactivate: (memberId) =>
-      accounts.deactivate(memberId, (transaction, member) => void sessions.endInside(transaction, member)),
+    lock: accounts.lock,
+    unlock: accounts.unlock,
+    deactivate: (memberId, { erase = false } = {}) =>
+      accounts.deactivate(
+        memberId,
+        erase,
+        (transaction, member) => void sessions.endInside(transaction, member),
+      ),
     verifyPassword: passwords.verify,
     async changePassword(memberId, password, kept) {
       let ended = 0;
@@ -74,9 +85,14 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     touch: sessions.touch,
     refresh: sessions.refresh,
     devices: sessions.list,
+    presences: sessions.presences,
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
+
+    createTicket: tickets.create,
+    ticketValid: tickets.valid,
+    endTicket: tickets.end,
 
     changesSince: changes.since,
     onChange: changes.onChange,

@@ -1,8 +1,9 @@
 import type { Database } from "../storage/database.ts";
-import type { Device, Session } from "./members.ts";
+import type { Device, Members, Session } from "./members.ts";
 
 export interface Devices {
   readonly list: (memberId: number) => Device[];
+  readonly presences: Members["presences"];
   readonly rename: (memberId: number, deviceId: string, displayName: string | null) => Promise<boolean>;
   readonly touch: (session: Session, address: string) => void;
   /** Inside a write: makes the device, or notes a known one as seen. */
@@ -25,6 +26,10 @@ export function createDevices(options: {
     `SELECT device_id AS deviceId, display_name AS displayName, last_seen_at AS lastSeenAt,
      last_seen_address AS lastSeenAddress FROM devices WHERE member_id = ? ORDER BY created_at, device_id`,
   );
+  const selectPresences = database.prepare<{ memberId: number; devices: number; lastSeenAt: number | null }>(
+    `SELECT member_id AS memberId, count(*) AS devices, max(last_seen_at) AS lastSeenAt FROM devices
+     GROUP BY member_id`,
+  );
   const upsert = database.prepare(
     `INSERT INTO devices (member_id, device_id, display_name, created_at, last_seen_at, last_seen_address)
      VALUES (?, ?, ?, ?, ?, ?)
@@ -41,6 +46,10 @@ export function createDevices(options: {
 
   return {
     list: (memberId) => select.all(memberId),
+    presences: () =>
+      new Map(
+        selectPresences.all().map(({ memberId, devices, lastSeenAt }) => [memberId, { devices, lastSeenAt }]),
+      ),
     rename: (memberId, deviceId, displayName) =>
       database.write(() => rename.run(displayName, memberId, deviceId).changes > 0),
     touch({ memberId, deviceId }, address) {

@@ -7,9 +7,12 @@ export interface Member {
   readonly id: number;
   readonly name: string;
   readonly role: "owner" | "member";
+  /** `suspended`: may read and leave, but not speak (Matrix §Account suspension); what an app makes of it is its own. */
   readonly state: "active" | "suspended" | "deactivated";
   /** Unix ms. */
   readonly createdAt: number;
+  /** Unix ms; null: not locked. Who is locked can do nothing but sign out, and finds everything again afterwards. */
+  readonly lockedAt: number | null;
 }
 
 /** A signed-in device of a member: what an access token stands for. */
@@ -28,7 +31,8 @@ export type Authentication =
   | { readonly kind: "unknown" }
   /** A refreshable token past its lifetime: the client may refresh (Matrix: soft_logout). */
   | { readonly kind: "expired" }
-  | { readonly kind: "suspended"; readonly session: Session };
+  | { readonly kind: "suspended"; readonly session: Session }
+  | { readonly kind: "locked"; readonly session: Session };
 
 export interface Device {
   readonly deviceId: string;
@@ -73,7 +77,15 @@ export interface MemberChange {
   readonly seq: number;
   readonly memberId: number;
   readonly name: string;
-  readonly kind: "session-ended" | "suspended" | "unsuspended" | "deactivated";
+  readonly kind:
+    | "session-ended"
+    | "suspended"
+    | "unsuspended"
+    | "locked"
+    | "unlocked"
+    | "deactivated"
+    /** What the member has said is to be shown to nobody who was not there. Comes after `deactivated`. */
+    | "erased";
   /** Of `session-ended`. */
   readonly deviceId: string | null;
 }
@@ -99,6 +111,7 @@ export type MembersErrorCode =
   | "unknown-member"
   | "owner-protected"
   | "refresh-invalid"
+  | "locked"
   | "busy";
 
 export interface Members {
@@ -133,6 +146,8 @@ export interface Members {
     password: string;
     role: Member["role"];
   }) => Promise<Member>;
+  /** Makes a member's account without an invite: the owner's own act. Throws as `register` does. */
+  createAccount(request: { name: string; password: string }): Promise<Member>;
   find(name: string): Member | undefined;
   get(id: number): Member | undefined;
   list(): Member[];
@@ -142,8 +157,11 @@ export interface Members {
   changePassword(memberId: number, password: string, sessions: SessionsKept): Promise<number>;
   suspend(memberId: number): Promise<void>;
   unsuspend(memberId: number): Promise<void>;
-  /** Ends every session; the name is never given out again. */
-  deactivate(memberId: number): Promise<void>;
+  /** Nothing ends: the sessions are refused until the account is unlocked. */
+  lock(memberId: number): Promise<void>;
+  unlock(memberId: number): Promise<void>;
+  /** Ends every session; the name is never given out again. With `erase`, which may also come later, see `erased`. */
+  deactivate(memberId: number, options?: { erase?: boolean }): Promise<void>;
 
   // Sessions
   openSession(memberId: number, request: DeviceRequest): Promise<OpenedSession>;
@@ -151,13 +169,21 @@ export interface Members {
   authenticate(accessToken: string): Authentication;
   /** Notes the device as seen; writes at most once a minute a device. */
   touch(session: Session, address: string): void;
-  /** The old pair stays good until the new one is first used (a lost answer costs nothing). */
+  /** The old pair stays good until the new one is first used (a lost answer costs nothing). Throws refresh-invalid, locked. */
   refresh(refreshToken: string): Promise<OpenedSession>;
   devices(memberId: number): Device[];
+  /** Of every member who is signed in anywhere, by id. */
+  presences(): ReadonlyMap<number, { readonly devices: number; readonly lastSeenAt: number | null }>;
   renameDevice(memberId: number, deviceId: string, displayName: string | null): Promise<boolean>;
   endSession(memberId: number, deviceId: string): Promise<boolean>;
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  // For the command line, beside a running daemon
+  /** A token that stands for the owner at the daemon's own API, to whoever can write in the data folder; good for an hour. */
+  createTicket(): Promise<string>;
+  ticketValid(ticket: string): boolean;
+  endTicket(ticket: string): Promise<void>;
 
   // What others follow
   changesSince(seq: number, limit: number): MemberChange[];

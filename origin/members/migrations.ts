@@ -74,4 +74,19 @@ export const membersMigrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "locked accounts, tickets of the command line",
+    sql: `
+      ALTER TABLE members ADD COLUMN locked_at INTEGER;
+
+      -- Until now who was suspended was refused everything. That is a lock by now: an update lets nobody in.
+      UPDATE members SET state = 'active', locked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
+        WHERE state = 'suspended';
+
+      CREATE TABLE tickets (
+        hash BLOB PRIMARY KEY,
+        expires_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

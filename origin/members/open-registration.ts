@@ -4,7 +4,7 @@ import type { Members } from "./members.ts";
 import { canonicalName } from "./names.ts";
 import type { Passwords } from "./passwords.ts";
 
-/** Accounts for the asking, owners among them: what suites of others expect of a server that is theirs to break. */
+/** Accounts without an invite: the owner makes them, and on a test server, owners among them, whoever asks. */
 export function createOpenRegistration(options: {
   database: Database;
   accounts: Accounts;

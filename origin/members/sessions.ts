@@ -129,6 +129,7 @@ export function createSessions(options: {
       if (row.replaces !== null) retireSoon(row.id, row.replaces);
       const { name, role } = member;
       const session = { memberId: row.memberId, name, role, deviceId: row.deviceId, tokenId: row.signIn };
+      if (member.lockedAt !== null) return { kind: "locked", session };
       return { kind: member.state === "suspended" ? "suspended" : "ok", session };
     },
     refresh(refreshToken) {
@@ -136,6 +137,9 @@ export function createSessions(options: {
       return database.write(() => {
         const row = selectRefresh.get(hash);
         if (!row) throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
+        if (accounts.get(row.memberId)?.lockedAt != null) {
+          throw new MembersError("locked", "This account is locked. Ask the owner of this server.");
+        }
         if (row.replaces !== null) retire(row.id, row.replaces);
         const opened = makePair(true, row, row);
         trimUnused.run(row.id, row.id, unusedPairs);

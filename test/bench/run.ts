@@ -133,7 +133,7 @@ async function makeMembers(): Promise<string[]> {
   const port = await freePort();
   writeFileSync(
     join(dataDir, "burrow.toml"),
-    `server_name = "bench.localhost"\nlisten = "127.0.0.1:${port}"\n`,
+    `server_name = "bench.localhost"\nlisten = "127.0.0.1:${port}"\n[matrix.rate_limits]\nenabled = false\n`,
   );
   createSecrets(dataDir);
   const database = openDatabase({

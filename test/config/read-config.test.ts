@@ -176,3 +176,14 @@ test("what opens a server to everybody is there in test mode only, and never und
   assert.match(problemsOf(t, minimal, { BURROW_MODE: "test" }), /one word in lower case/);
   assert.match(problemsOf(t, 'server_name = "hs1"\n'), /must be a host name/);
 });
+
+test("rate limits can be changed one by one, and switched off; on a test server there are none", (t) => {
+  const limits = (toml: string) => read(t, `${minimal}${toml}`).matrix.rateLimits;
+  assert.deepEqual([limits("")?.messages, limits("")?.login], [600, 30]);
+  const changed = limits("[matrix.rate_limits]\nmessages = 5\n");
+  assert.deepEqual([changed?.messages, changed?.login], [5, 30]);
+  assert.equal(limits("[matrix.rate_limits]\nenabled = false\n"), undefined);
+  assert.equal(read(t, 'mode = "test"\nserver_name = "hs1"\n').matrix.rateLimits, undefined);
+  assert.match(problemsOf(t, `${minimal}[matrix.rate_limits]\nmessages = 0\n`), /whole number a minute/);
+  assert.match(problemsOf(t, `${minimal}[matrix]\nnotices_avatar = "https://x/y"\n`), /mxc:/);
+});

@@ -62,7 +62,10 @@ after(async () => {
 
 /** The operations, and each path once more with a method that none of them has. */
 function allOperations(): Operation[] {
-  const operations = operationsOf(home.origin.apps.flatMap((app) => app.routes.routes));
+  // The owner's own are for owners: test/apps/matrix/admin-api/bad-input.test.ts.
+  const operations = operationsOf(home.origin.apps.flatMap((app) => app.routes.routes)).filter(
+    ({ path }) => !path.startsWith("/_burrow/"),
+  );
   const paths = new Set(operations.map((operation) => operation.path));
   return [...operations, ...[...paths].map((path) => ({ method: "PATCH", path }))];
 }

@@ -62,6 +62,7 @@ const slidingSync = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync
 const room = `${client}/rooms/:roomId`;
 const threadSubscription =
   "/_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:threadRoot/subscription";
+const owners = "/_burrow/admin/v1";
 
 /** One room of the list is enough to spoil: each spoiled request is a new connection, with all that it asks for. */
 const slide: Body = ({ roomId }) => ({
@@ -160,6 +161,26 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   [`PUT ${room}/state/:eventType/`, event],
   [`PUT ${room}/state/:eventType/:stateKey`, event],
   [`PUT ${room}/send/:eventType/:txnId`, event],
+  [`POST ${room}/report`, reason],
+  [`POST ${room}/report/:eventId`, reason],
+  [`POST ${client}/users/:userId/report`, reason],
+  ["PUT /_matrix/client/v1/admin/suspend/:userId", () => ({ suspended: false })],
+  ["PUT /_matrix/client/v1/admin/lock/:userId", () => ({ locked: false })],
+  [`POST ${owners}/members`, () => ({ name: "dora", password: "violet anchor biscuit" })],
+  [`POST ${owners}/members/:name/password`, () => ({ password: "violet anchor biscuit" })],
+  [`PUT ${owners}/members/:name/suspended`, () => ({ suspended: false })],
+  [`PUT ${owners}/members/:name/locked`, () => ({ locked: false })],
+  [`POST ${owners}/members/:name/sign-out`, () => ({})],
+  [`POST ${owners}/members/:name/deactivate`, () => ({ erase: false })],
+  [`POST ${owners}/members/:name/redact`, ({ roomId }) => ({ room_id: roomId, reason: "because" })],
+  [`POST ${owners}/invites`, () => ({ name: "for dora", uses: 1, expires_in_seconds: 60 })],
+  [`DELETE ${owners}/rooms/:roomId`, reason],
+  [`POST ${owners}/rooms/:roomId/purge-history`, () => ({ before: "2020-01-01T00:00:00Z" })],
+  [
+    `POST ${owners}/notices`,
+    () => ({ members: ["ben"], text: "hello", content: { msgtype: "m.text", body: "hello" } }),
+  ],
+  [`POST ${owners}/reports/:id/resolve`, () => ({ note: "seen" })],
   [`PUT ${room}/redact/:eventId/:txnId`, reason],
   [
     `POST ${client}/user/:userId/filter`,

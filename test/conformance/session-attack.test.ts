@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { RESUMABLE_UPLOAD_PATH } from "../../shared/limits.ts";
 import { type House, openHouse } from "../apps/matrix/rooms/house.ts";
 import { type Operation, operationsOf } from "./plausible-request.ts";
 import { type Visit, walk, worldOf } from "./walk.ts";
@@ -85,14 +86,68 @@ test("without a good token every operation but the few open ones answers 401, an
   }
 });
 
-test("a suspended member may sign out, and nothing else, from the very next request on", async () => {
+/** §Account suspension: what a suspended member may not do. */
+const forbiddenToSuspended = [
+  "POST createRoom",
+  "POST join/:roomIdOrAlias",
+  "POST knock/:roomIdOrAlias",
+  ...["join", "invite", "kick", "ban", "unban"].map((act) => `POST rooms/:roomId/${act}`),
+  "PUT rooms/:roomId/send/:eventType/:txnId",
+  ...["", "/", "/:stateKey"].map((end) => `PUT rooms/:roomId/state/:eventType${end}`),
+  "PUT rooms/:roomId/typing/:userId",
+  "PUT profile/:userId/:keyName",
+  "DELETE profile/:userId/:keyName",
+  "PUT directory/room/:roomAlias",
+  "DELETE directory/room/:roomAlias",
+  "PUT directory/list/room/:roomId",
+  "POST rooms/:roomId/upgrade",
+]
+  .map((operation) => operation.replace(" ", " /_matrix/client/v3/"))
+  .concat(
+    "POST /_matrix/media/v3/upload",
+    "PUT /_matrix/media/v3/upload/:serverName/:mediaId",
+    "POST /_matrix/media/v1/create",
+    `POST ${RESUMABLE_UPLOAD_PATH}`,
+    ...["PATCH", "DELETE"].map((method) => `${method} ${RESUMABLE_UPLOAD_PATH}/:uploadId`),
+  );
+
+test("a suspended member may read, leave and mind their own keys and devices, and nothing else", async () => {
+  const { fixture, ada } = house;
+  const eve = await fixture.user("eva");
+  const room = await house.make(eve);
+  await house.act(eve, "invite", room, { user_id: ada.userId });
+  await house.act(ada, "join", room);
+  await house.setState(eve, room, "m.room.power_levels", { users: { [eve.userId]: 100 } });
+  const mine = await house.say(eve, room, "mine");
+  const theirs = await house.say(ada, room, "theirs");
+  await fixture.members.suspend(eve.memberId);
+  const isForbidden = ({ method, path }: Operation): boolean =>
+    forbiddenToSuspended.includes(`${method} ${path}`);
+  const world = worldOf(eve, ada, room, mine);
+  const refused = await walk(fixture, { world, token: eve.token, only: isForbidden });
+  assert.equal(refused.length, forbiddenToSuspended.length);
+  for (const { what, reply } of refused) {
+    assert.deepEqual([reply.status, reply.body.errcode], [403, "M_USER_SUSPENDED"], what);
+  }
+  const redact = (id: string) =>
+    house.call(eve, "PUT", `/rooms/${room}/redact/${encodeURIComponent(id)}/r${id.slice(1, 5)}`, {});
+  assert.equal((await redact(theirs)).body.errcode, "M_USER_SUSPENDED");
+  assert.equal((await redact(mine)).status, 200);
+  const others = (operation: Operation): boolean =>
+    isClosed(operation) && !isForbidden(operation) && !isLogout(operation);
+  for (const { what, reply } of await walk(fixture, { world, token: eve.token, only: others })) {
+    assert.notEqual(reply.body?.errcode, "M_USER_SUSPENDED", what);
+  }
+});
+
+test("a locked member may sign out, and nothing else, from the very next request on", async () => {
   const { fixture, ada } = house;
   const eve = await fixture.user("eve");
   const room = await house.make(eve);
   const world = worldOf(eve, ada, room, await house.say(eve, room, "hello"));
-  await fixture.members.suspend(eve.memberId);
+  await fixture.members.lock(eve.memberId);
   const only = (operation: Operation): boolean => isClosed(operation) && !isLogout(operation);
-  expectAll(await walk(fixture, { world, token: eve.token, only }), 403, "M_USER_SUSPENDED");
+  expectAll(await walk(fixture, { world, token: eve.token, only }), 401, "M_USER_LOCKED");
   const [signedOut] = await walk(fixture, { world, token: eve.token, only: isLogout });
   assert.equal(signedOut?.reply.status, 200, signedOut?.what);
   expectAll(await walk(fixture, { world, token: eve.token, only: isClosed }), 401, "M_UNKNOWN_TOKEN");

@@ -144,8 +144,8 @@ test("two people register with invites and talk in an encrypted room, over a res
   );
   assert.ok(stored.chunk.every((event) => event.type === "m.room.encrypted"));
 
-  await burrow("member", "suspend", "ben");
-  await assert.rejects(ben.whoami(), (error: { errcode?: string }) => error.errcode === "M_USER_SUSPENDED");
+  await burrow("member", "lock", "ben");
+  await assert.rejects(ben.whoami(), (error: { errcode?: string }) => error.errcode === "M_USER_LOCKED");
   await ada.whoami();
 });
 

@@ -2,6 +2,11 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { createMembers } from "../../origin/members/create-members.ts";
+import { membersMigrations } from "../../origin/members/migrations.ts";
+import { type Migration, openDatabase } from "../../origin/storage/database.ts";
+import { chooseDriver } from "../../origin/storage/open-driver.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { memberPassword, openHousehold, ownerPassword, refusedAs, settle } from "./open-members.ts";
 
 test("names are one spelling of the Matrix grammar", async (t) => {
@@ -83,6 +88,7 @@ test("a deactivated member is gone for good, and so is the name", async (t) => {
     ],
   );
   await assert.rejects(members.suspend(ownerId), refusedAs("owner-protected"));
+  await assert.rejects(members.lock(ownerId), refusedAs("owner-protected"));
   await assert.rejects(members.deactivate(ownerId), refusedAs("owner-protected"));
 });
 
@@ -117,4 +123,51 @@ test("no file of the data folder holds a token or a password", async (t) => {
   assert.ok(bytes.includes("Phone"));
   for (const secret of secrets) assert.ok(!bytes.includes(secret), secret);
   for (const secret of secrets) assert.ok(!bytes.includes(secret.slice(4)), secret);
+});
+
+test("a lock stands beside a suspension, ends nothing, and is told to those who follow", async (t) => {
+  const { members } = await openHousehold(t);
+  const { invite } = await settle(members);
+  const ben = await members.register({ name: "ben", password: memberPassword, inviteToken: invite });
+  const { accessToken } = await members.openSession(ben.id, { address: "192.0.2.1" });
+  await members.suspend(ben.id);
+  await members.lock(ben.id);
+  await members.lock(ben.id);
+  assert.equal(members.authenticate(accessToken).kind, "locked");
+  await members.unsuspend(ben.id);
+  assert.equal(members.authenticate(accessToken).kind, "locked");
+  await members.unlock(ben.id);
+  assert.equal(members.authenticate(accessToken).kind, "ok");
+  assert.deepEqual(
+    members.changesSince(0, 10).map(({ kind }) => kind),
+    ["suspended", "locked", "unsuspended", "unlocked"],
+  );
+});
+
+test("whom an earlier version had suspended, which was refusing everything, is locked after the update", async (t) => {
+  const file = join(temporaryFolder(t), "members.db");
+  const open = (migrations: readonly Migration[]) =>
+    openDatabase({ name: "members", file, migrations, open: chooseDriver() });
+  const earlier = open(membersMigrations.slice(0, 1));
+  await earlier.write(() =>
+    earlier
+      .prepare(
+        "INSERT INTO members (name, role, state, created_at) VALUES ('ben', 'member', 'suspended', 1), ('ada', 'member', 'active', 1)",
+      )
+      .run(),
+  );
+  await earlier.close();
+  const database = open(membersMigrations);
+  const members = createMembers({ database, now: Date.now });
+  t.after(async () => {
+    members.close();
+    await database.close();
+  });
+  assert.deepEqual(
+    members.list().map(({ name, state, lockedAt }) => [name, state, lockedAt !== null]),
+    [
+      ["ben", "active", true],
+      ["ada", "active", false],
+    ],
+  );
 });

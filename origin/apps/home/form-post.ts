@@ -60,6 +60,7 @@ export const statusOf: Record<MembersErrorCode, ContentfulStatusCode> = {
   "setup-invalid": 403,
   "invite-invalid": 403,
   "refresh-invalid": 403,
+  locked: 403,
   "owner-protected": 403,
   "unknown-member": 404,
   "already-claimed": 409,

@@ -98,6 +98,10 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
     matrix.presence.forget(userId);
     matrix.delayedEvents.forget(userId);
   }
+  if (change.kind === "erased") {
+    matrix.profiles.erase(transaction, userId);
+    matrix.erasedUsers.add(transaction, userId, matrix.stream.next(transaction));
+  }
   // A long-poll under a session that is not good any more looks again, and ends.
   transaction.afterCommit(() => matrix.waiters.notify([userId], matrix.stream.current()));
 }

@@ -8,6 +8,9 @@ import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
 import type { KeyBackups } from "./e2ee/key-backups.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
+import type { Jobs } from "./jobs/jobs.ts";
+import type { Reports } from "./moderation/reports.ts";
+import type { RoomSummaries } from "./moderation/room-summaries.ts";
 import type { Media } from "./media/media.ts";
 import type { AliasStore } from "./rooms/alias-store.ts";
 import type { Delivery } from "./push/delivery.ts";
@@ -30,6 +33,7 @@ import type { Stream } from "./store/stream.ts";
 import type { Typing } from "./sync/typing.ts";
 import type { Waiters } from "./sync/waiters.ts";
 import type { AccountData } from "./users/account-data.ts";
+import type { ErasedUsers } from "./users/erased-users.ts";
 import type { Filters } from "./users/filters.ts";
 import type { InvitePermission } from "./users/invite-permission.ts";
 import type { Presence } from "./users/presence.ts";
@@ -80,11 +84,18 @@ export interface MatrixContext {
   readonly media: Media;
   readonly dehydratedDevices: DehydratedDevices;
   readonly keyBackups: KeyBackups;
+  readonly erasedUsers: ErasedUsers;
+  readonly reports: Reports;
+  readonly jobs: Jobs;
+  readonly roomSummaries: RoomSummaries;
 }
 
 /** `@name:server`, the user id of a member. */
 export const userIdOf = (matrix: MatrixContext, name: string): string =>
   `@${name}:${matrix.config.serverName}`;
+
+/** The server's own user, who sends its notices. No account can have the name. */
+export const serverUserOf = (matrix: MatrixContext): string => userIdOf(matrix, "_server");
 
 /** The member's name in a user id of this server; undefined for anyone else's. */
 export function localpartOf(matrix: MatrixContext, userId: string): string | undefined {

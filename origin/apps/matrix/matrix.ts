@@ -1,4 +1,6 @@
 import type { App, AppContext } from "../../app.ts";
+import { createRateLimits } from "../../members/rate-limits.ts";
+import { adminApiRoutes } from "./admin-api/admin-api.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
 import { createCrossSigning } from "./e2ee/cross-signing.ts";
 import { createDehydratedDevices } from "./e2ee/dehydrated-devices.ts";
@@ -8,10 +10,18 @@ import { createKeyBackups } from "./e2ee/key-backups.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
 import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
+import { createJobs } from "./jobs/jobs.ts";
+import { runJobs } from "./jobs/run-jobs.ts";
 import type { MatrixContext } from "./matrix-context.ts";
 import { createDelivery } from "./push/delivery.ts";
 import { createGateway } from "./push/gateway.ts";
 import { createNotificationLog } from "./push/notification-log.ts";
+import { deleteRoom } from "./moderation/delete-room.ts";
+import { purgeHistory } from "./moderation/purge-history.ts";
+import { redactMember } from "./moderation/redact-member.ts";
+import { createReports } from "./moderation/reports.ts";
+import { createRoomSummaries } from "./moderation/room-summaries.ts";
+import { sendNotices } from "./moderation/server-notices.ts";
 import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
 import { createPushers } from "./push/pushers.ts";
@@ -36,9 +46,11 @@ import { createTransactions } from "./store/transactions.ts";
 import { createEphemeralSerial } from "./sync/ephemeral-serial.ts";
 import { createTyping } from "./sync/typing.ts";
 import { createWaiters } from "./sync/waiters.ts";
+import { serverNoticeRoutes } from "./testing/server-notice.ts";
 import { sharedSecretRoutes } from "./testing/shared-secret.ts";
 import { createUia } from "./uia.ts";
 import { createAccountData } from "./users/account-data.ts";
+import { createErasedUsers } from "./users/erased-users.ts";
 import { createFilters } from "./users/filters.ts";
 import { createInvitePermission } from "./users/invite-permission.ts";
 import { createPresence, hiddenPresence } from "./users/presence.ts";
@@ -57,11 +69,18 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   const matrix = createMatrixContext(context);
   const { config, members, log, now } = matrix;
   const following = followMembers(matrix);
+  const jobs = runJobs(matrix, {
+    "delete-room": deleteRoom,
+    "purge-history": purgeHistory,
+    "redact-member": redactMember,
+    "send-notices": sendNotices,
+  });
   const tidying: readonly [what: string, work: () => Promise<unknown>][] = [
     ["transactions", () => matrix.transactions.expire()],
     ["notifications", () => matrix.unread.expire(matrix.events.positionAt(now() - keptNotifications))],
     ["push", () => matrix.delivery.tidy()],
     ["delayed-events", () => matrix.delayedEvents.expire()],
+    ["jobs", () => matrix.jobs.expire()],
     ["media", () => matrix.media.tidy()],
     ["sliding-sync", () => matrix.slidingConnections.expire()],
   ];
@@ -80,8 +99,19 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     host: "apex",
     matrix,
     routes: buildRoutes(
-      [...clientApiRoutes(matrix, createUia(now), following), ...sharedSecretRoutes(matrix, following)],
-      { serverName: config.serverName, members, log, now },
+      [
+        ...clientApiRoutes(matrix, createUia(now), following),
+        ...adminApiRoutes(matrix, following),
+        ...sharedSecretRoutes(matrix, following),
+        ...serverNoticeRoutes(matrix),
+      ],
+      {
+        serverName: config.serverName,
+        members,
+        limits: createRateLimits(config.matrix.rateLimits),
+        log,
+        now,
+      },
     ),
     backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
@@ -91,6 +121,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       await matrix.delivery.close();
       await matrix.media.close();
       await following.close();
+      await jobs.close();
       await delayed.close();
       await matrix.presence.close();
       await matrix.keyBackups.close();
@@ -194,6 +225,10 @@ function createMatrixContext(context: AppContext): MatrixContext {
   const toDevice = createToDevice({ database, stream, waiters, userDevices });
   const dehydratedDevices = createDehydratedDevices({ database, deviceKeys, toDevice, members, serverName });
   const keyBackups = createKeyBackups({ database, stream, log });
+  const erasedUsers = createErasedUsers(database);
+  const reports = createReports({ database, alerts: context.alerts, now });
+  const jobs = createJobs(database, now);
+  const roomSummaries = createRoomSummaries(database);
 
   const media = createMedia({
     config,
@@ -245,5 +280,9 @@ function createMatrixContext(context: AppContext): MatrixContext {
     media,
     dehydratedDevices,
     keyBackups,
+    erasedUsers,
+    reports,
+    jobs,
+    roomSummaries,
   };
 }

@@ -6,9 +6,10 @@ import type { HttpEnv, RequestContext } from "../../http/request-context.ts";
 import type { Log } from "../../host/log.ts";
 import type { Members, Session } from "../../members/members.ts";
 import { MembersError } from "../../members/members.ts";
+import type { LimitName, Payer, RateLimits } from "../../members/rate-limits.ts";
 import { maximumDepth } from "./events/canonical-json.ts";
 import type { Json, JsonObject } from "./events/event.ts";
-import { MatrixError, tooLarge, unrecognised } from "./matrix-error.ts";
+import { forbidden, MatrixError, tooLarge, unrecognised } from "./matrix-error.ts";
 
 /** Who makes an authenticated request. */
 export interface Requester {
@@ -18,6 +19,9 @@ export interface Requester {
   /** Identifies the access token (no secret). */
   readonly tokenId: number;
   readonly name: string;
+  readonly owner: boolean;
+  /** May read, leave and take back own words, but not speak (specification §Account suspension). */
+  readonly suspended: boolean;
 }
 
 /** One request, as a handler sees it. */
@@ -32,8 +36,10 @@ export interface Call {
   readonly signal: AbortSignal;
   /** The body as a JSON object; M_NOT_JSON or M_BAD_JSON otherwise. An empty body is `{}` where `mayBeEmpty`. */
   json(options?: { mayBeEmpty?: boolean }): Promise<JsonObject>;
-  /** Only behind `access: "member"`. */
+  /** Behind every access but `public`. */
   readonly requester: Requester;
+  /** Takes so many more of a rate limit: what one request costs may only show in its body. Throws M_LIMIT_EXCEEDED. */
+  spend(limit: LimitName, amount: number): void;
 }
 
 /** What a handler answers: a JSON object (status 200), or a Response of its own. */
@@ -43,8 +49,13 @@ export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS";
   /** The specification's path; `:name` is a parameter. `/_matrix/client/v3/…` is served as `r0` too. */
   readonly path: string;
-  /** `leaving`: a suspended member may still do it (logout). */
-  readonly access: "public" | "member" | "leaving";
+  /**
+   * `member`: whoever is signed in; who is suspended may only GET. `reading`: a suspended member may do it whatever
+   * the method. `leaving`: a locked one too (logout). `owner`: an owner of this server alone.
+   */
+  readonly access: "public" | "member" | "reading" | "leaving" | "owner";
+  /** Of which of the rate limits a request takes one. */
+  readonly limit?: LimitName;
   readonly handle: (call: Call) => Promise<Answer> | Answer;
 }
 
@@ -58,6 +69,13 @@ const corsHeaders: Readonly<Record<string, string>> = {
   "access-control-allow-headers": "X-Requested-With, Content-Type, Authorization",
 };
 const jsonHeaders: Readonly<Record<string, string>> = { ...corsHeaders, "content-type": "application/json" };
+const closedHeaders: Readonly<Record<string, string>> = {
+  "content-type": "application/json",
+  "cache-control": "no-store",
+};
+
+/** Whether pages of other origins may use the path: the specification wants it of its own, and of no other. */
+const isOpenToBrowsers = (path: string): boolean => /^\/(?:_matrix|\.well-known)\//.test(path);
 
 /** What every route is built with. */
 interface ServingParts extends RoutingParts {
@@ -67,6 +85,7 @@ interface ServingParts extends RoutingParts {
 export interface RoutingParts {
   readonly serverName: string;
   readonly members: Members;
+  readonly limits: RateLimits;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -95,13 +114,15 @@ export function buildRoutes(routes: readonly Route[], options: RoutingParts): Ho
   app.options("/_matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
   app.options("/.well-known/matrix/*", () => new Response(null, { status: 204, headers: corsHeaders }));
   for (const path of paths) {
+    const headers = isOpenToBrowsers(path) ? jsonHeaders : closedHeaders;
     app.all(path, () =>
-      errorResponse(new MatrixError(405, "M_UNRECOGNIZED", "This path does not take that method.")),
+      errorResponse(new MatrixError(405, "M_UNRECOGNIZED", "This path does not take that method."), headers),
     );
   }
   const unknown = (): Response => errorResponse(unrecognised());
   app.all("/_matrix/*", unknown);
   app.all("/_matrix", unknown);
+  app.all("/_burrow/admin/*", () => errorResponse(unrecognised(), closedHeaders));
   return app;
 }
 
@@ -119,22 +140,25 @@ interface Incoming {
 }
 
 async function serve(route: Route, parts: ServingParts, incoming: Incoming): Promise<Response> {
+  const open = isOpenToBrowsers(route.path);
+  const headers = open ? jsonHeaders : closedHeaders;
   try {
     const answer = await route.handle(new IncomingCall(route, parts, incoming));
-    if (answer instanceof Response) return withCors(answer);
-    return new Response(JSON.stringify(answer), { status: 200, headers: jsonHeaders });
+    if (answer instanceof Response) return open ? withCors(answer) : answer;
+    return new Response(JSON.stringify(answer), { status: 200, headers });
   } catch (error) {
-    if (error instanceof MatrixError) return errorResponse(error);
-    if (error instanceof MembersError && error.code === "busy") {
-      return errorResponse(tooBusy(error.message));
-    }
-    const refused = parts.refusedWrite(error);
-    if (refused) return errorResponse(refusedWriteError(refused, route, parts));
-    parts.log.error("matrix.request.failed", { route: route.path, method: route.method, error });
-    return errorResponse(
-      new MatrixError(500, "M_UNKNOWN", "Something went wrong here; it has been logged. Try again."),
-    );
+    return errorResponse(describeError(error, route, parts), headers);
   }
+}
+
+function describeError(error: unknown, route: Route, parts: ServingParts): MatrixError {
+  if (error instanceof MatrixError) return error;
+  if (error instanceof MembersError && error.code === "busy") return tooBusy(error.message);
+  if (error instanceof MembersError && error.code === "locked") return lockedOut();
+  const refused = parts.refusedWrite(error);
+  if (refused) return refusedWriteError(refused, route, parts);
+  parts.log.error("matrix.request.failed", { route: route.path, method: route.method, error });
+  return new MatrixError(500, "M_UNKNOWN", "Something went wrong here; it has been logged. Try again.");
 }
 
 /**
@@ -157,6 +181,8 @@ class IncomingCall implements Call {
   readonly request: Request;
   readonly context: RequestContext;
   readonly #requester: Requester | undefined;
+  readonly #payer: Payer;
+  readonly #limits: RateLimits;
   readonly #url: string;
   #query: URLSearchParams | undefined;
 
@@ -166,8 +192,10 @@ class IncomingCall implements Call {
     this.request = incoming.request;
     this.context = incoming.context;
     this.#url = incoming.url;
-    this.#requester =
-      route.access === "public" ? undefined : authenticate(this, parts, route.access === "leaving");
+    this.#requester = route.access === "public" ? undefined : authenticate(this, route, parts);
+    this.#limits = parts.limits;
+    this.#payer = this.#requester ?? { address: incoming.context.client.address };
+    if (route.limit) this.spend(route.limit, 1);
   }
 
   get query(): URLSearchParams {
@@ -177,6 +205,14 @@ class IncomingCall implements Call {
 
   get signal(): AbortSignal {
     return this.request.signal;
+  }
+
+  spend(limit: LimitName, amount: number): void {
+    const wait = this.#limits.take(limit, this.#payer, amount);
+    if (wait === 0) return;
+    throw new MatrixError(429, "M_LIMIT_EXCEEDED", "That is too much at once. Try again in a moment.", {
+      retry_after_ms: wait,
+    });
   }
 
   get requester(): Requester {
@@ -212,9 +248,19 @@ export function bearerToken(request: Request): string | undefined {
 
 /**
  * The session that the request's token stands for. Throws 401 or 403; a long-poll asks again before it answers, so
- * that a revocation holds for it too.
+ * that a revocation holds for it too. A suspended member's is good: reading is what is left to them.
  */
-export function sessionOf(members: Members, request: Request, mayBeSuspended = false): Session {
+export const sessionOf = (members: Members, request: Request): Session =>
+  admit(members, request, "suspended").session;
+
+/** How much may be wrong with an account that asks. */
+type Allowed = "nothing" | "suspended" | "locked";
+
+function admit(
+  members: Members,
+  request: Request,
+  allowed: Allowed,
+): { session: Session; suspended: boolean } {
   const token = bearerToken(request);
   if (!token) throw new MatrixError(401, "M_MISSING_TOKEN", "Sign in first: the access token is missing.");
   const found = members.authenticate(token);
@@ -232,23 +278,64 @@ export function sessionOf(members: Members, request: Request, mayBeSuspended = f
       throw new MatrixError(401, "M_UNKNOWN_TOKEN", "This access token has expired. Refresh it.", {
         soft_logout: true,
       });
+    case "locked":
+      if (allowed !== "locked") throw lockedOut();
+      return { session: found.session, suspended: true };
     case "suspended":
-      if (mayBeSuspended) return found.session;
-      throw new MatrixError(
-        403,
-        "M_USER_SUSPENDED",
-        "This account is suspended. Ask the owner of this server.",
-      );
+      if (allowed !== "nothing") return { session: found.session, suspended: true };
+      throw suspendedFromThis();
     case "ok":
-      return found.session;
+      return { session: found.session, suspended: false };
   }
 }
 
-function authenticate(call: Call, parts: RoutingParts, mayBeSuspended: boolean): Requester {
-  const session = sessionOf(parts.members, call.request, mayBeSuspended);
-  parts.members.touch(session, call.context.client.address);
-  const { name, deviceId, memberId, tokenId } = session;
-  return { userId: `@${name}:${parts.serverName}`, deviceId, memberId, tokenId, name };
+export const suspendedFromThis = (): MatrixError =>
+  new MatrixError(
+    403,
+    "M_USER_SUSPENDED",
+    "This account is suspended: it can read, and leave, but not write. Ask the owner of this server.",
+  );
+
+/** Specification §Account locking: the client keeps its session, and tries again later. */
+export const lockedOut = (): MatrixError =>
+  new MatrixError(401, "M_USER_LOCKED", "This account is locked. Ask the owner of this server.", {
+    soft_logout: true,
+  });
+
+function authenticate(call: Call, route: Route, parts: RoutingParts): Requester {
+  const { members, serverName } = parts;
+  if (route.access === "owner") {
+    const owner = ticketHolder(call, members);
+    if (owner) return { ...owner, userId: `@${owner.name}:${serverName}`, deviceId: "", tokenId: 0 };
+  }
+  const { session, suspended } = admit(members, call.request, allowedOn(route));
+  const { name, deviceId, memberId, tokenId, role } = session;
+  if (route.access === "owner" && role !== "owner") throw forbidden("This is for the owner of this server.");
+  members.touch(session, call.context.client.address);
+  return {
+    userId: `@${name}:${serverName}`,
+    deviceId,
+    memberId,
+    tokenId,
+    name,
+    owner: role === "owner",
+    suspended,
+  };
+}
+
+/** The command line, with a ticket that it wrote into the data folder: it speaks for the owner, and has no device. */
+function ticketHolder(call: Call, members: Members) {
+  const token = bearerToken(call.request);
+  if (token === undefined || !members.ticketValid(token)) return undefined;
+  const owner = members.list().find((member) => member.role === "owner");
+  if (!owner) throw forbidden("Nobody owns this server yet. Run: burrow owner create NAME --password-stdin");
+  return { memberId: owner.id, name: owner.name, owner: true, suspended: false };
+}
+
+function allowedOn({ access, method }: Route): Allowed {
+  if (access === "leaving") return "locked";
+  // That an owner's operation is not for them is what a suspended member hears: no owner is ever suspended.
+  return access === "reading" || access === "owner" || method === "GET" ? "suspended" : "nothing";
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -270,14 +357,14 @@ function nestsWithin(value: Json, levels: number): boolean {
   return levels > 0 && Object.values(value).every((part) => nestsWithin(part, levels - 1));
 }
 
-export function errorResponse(error: MatrixError): Response {
+export function errorResponse(error: MatrixError, headers = jsonHeaders): Response {
   const retryAfter = error.fields["retry_after_ms"];
   return new Response(JSON.stringify({ errcode: error.errcode, error: error.message, ...error.fields }), {
     status: error.status,
     headers:
       typeof retryAfter === "number"
-        ? { ...jsonHeaders, "retry-after": String(Math.ceil(retryAfter / 1000)) }
-        : jsonHeaders,
+        ? { ...headers, "retry-after": String(Math.ceil(retryAfter / 1000)) }
+        : headers,
   });
 }
 

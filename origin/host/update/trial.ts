@@ -19,7 +19,7 @@ import { readEdgeKeys } from "../../config/secrets.ts";
 import { databaseFolder } from "../../storage/databases.ts";
 import { snapshotDatabase } from "../backup/snapshot.ts";
 import type { Running } from "../data-lock.ts";
-import { askDaemon } from "./ask-daemon.ts";
+import { askDaemon } from "../ask-daemon.ts";
 import { updateFolder } from "./installation.ts";
 import { schemaOf } from "./settle.ts";
 import { UpdateError } from "./update-error.ts";
@@ -123,14 +123,15 @@ async function run(options: {
     const told = JSON.parse(readFileSync(join(folder, "running.json"), "utf8")) as Partial<Running>;
     if (told.version !== version)
       throw new UpdateError(`It says that it is version ${told.version ?? "(none)"}.`);
-    const status = await askDaemon({
+    const answer = await askDaemon({
       listen: origin,
       edgeKey: readEdgeKeys(folder)[0] ?? "",
       host: config.serverName,
       path: "/health",
       timeoutMs: startMs,
     });
-    if (status !== 200) throw new UpdateError(`It starts, and answers ${status ?? "nothing"} when asked.`);
+    if (answer?.status !== 200)
+      throw new UpdateError(`It starts, and answers ${answer?.status ?? "nothing"} when asked.`);
   } finally {
     clearTimeout(patience);
     await stop(child);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../../config/config.ts";
 import { readEdgeKeys } from "../../config/secrets.ts";
 import { findRunning, type Running } from "../data-lock.ts";
-import { askDaemon } from "./ask-daemon.ts";
+import { askDaemon } from "../ask-daemon.ts";
 
 /** How long a start is waited for, and how long it must then go well. Milliseconds. */
 export interface Patience {
@@ -57,5 +57,5 @@ function isSameStart(one: Running, other: Running): boolean {
 async function answers(config: Config, { listen }: Running): Promise<boolean> {
   const edgeKey = readEdgeKeys(config.dataDir)[0] ?? "";
   const question = { listen, edgeKey, host: config.serverName, path: "/health", timeoutMs: 5_000 };
-  return (await askDaemon(question)) === 200;
+  return (await askDaemon(question))?.status === 200;
 }

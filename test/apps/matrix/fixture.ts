@@ -5,6 +5,7 @@ import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
+import type { Alert } from "../../../origin/host/alerts/alert.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import type { Outbound } from "../../../origin/host/outbound/outbound.ts";
 import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
@@ -66,6 +67,8 @@ export interface Fixture {
   restart(): Promise<void>;
   /** The same, and in between something happens to the members without the app's knowing. */
   whileMatrixIsDown(happens: (members: Members) => Promise<unknown>): Promise<void>;
+  /** The owner's alerts that are open, by id. */
+  readonly alerts: ReadonlyMap<string, Alert>;
   /** The lines of the log: an unexpected error shows here. */
   readonly log: readonly string[];
   close(): Promise<void>;
@@ -75,6 +78,8 @@ export interface Fixture {
 export interface FixtureSettings {
   readonly defaultRoomVersion?: string;
   readonly roomDirectory?: string;
+  /** Rates a minute by name, such as `messages`; without any there are no limits. */
+  readonly rateLimits?: Readonly<Record<string, number>>;
   readonly maxUploadSize?: number;
   /** Where requests to others go; nothing can be reached without it. */
   readonly outbound?: Pick<Outbound, "fetch">;
@@ -91,9 +96,10 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
   const folder = await mkdtemp(join(tmpdir(), "burrow-matrix-"));
   const clock = { now: 1_700_000_000_000 };
   const log: string[] = [];
+  const alerts = new Map<string, Alert>();
   const config = makeConfig(folder, overrides);
   const { outbound = nowhere } = overrides;
-  let server = startServer({ folder, config, clock, log, outbound });
+  let server = startServer({ folder, config, clock, log, alerts, outbound });
 
   async function invite(uses = 1): Promise<string> {
     await claim(server.members);
@@ -113,6 +119,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
     },
     clock,
     log,
+    alerts,
     invite,
     async request(method, path, options = {}) {
       const url = `http://burrow.localhost${/^\/v\d/.test(path) ? `/_matrix/client${path}` : path}`;
@@ -161,7 +168,7 @@ export async function createFixture(overrides: FixtureSettings = {}): Promise<Fi
     },
     async restart() {
       await server.stop();
-      server = startServer({ folder, config, clock, log, outbound });
+      server = startServer({ folder, config, clock, log, alerts, outbound });
     },
     async whileMatrixIsDown(happens) {
       await server.app.close?.();
@@ -190,9 +197,10 @@ function startServer(parts: {
   config: Config;
   clock: { now: number };
   log: string[];
+  alerts: Map<string, Alert>;
   outbound: Pick<Outbound, "fetch">;
 }) {
-  const { folder, config, clock, log: lines, outbound } = parts;
+  const { folder, config, clock, log: lines, alerts, outbound } = parts;
   const now = (): number => clock.now;
   const databases: Database[] = [];
   const open = (name: string, migrations: readonly Migration[]): Database => {
@@ -216,6 +224,10 @@ function startServer(parts: {
     config,
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
+    alerts: {
+      raise: (alert) => void alerts.set(alert.id, alert),
+      clear: (id) => void alerts.delete(id),
+    },
     blobs: openBlobStore(join(folder, "blobs")),
     outbound,
     now,
@@ -241,6 +253,13 @@ function makeConfig(folder: string, overrides: FixtureSettings): Config {
       BURROW_MATRIX_DEFAULT_ROOM_VERSION: overrides.defaultRoomVersion ?? "11",
       BURROW_MATRIX_MAX_UPLOAD_SIZE: String(overrides.maxUploadSize ?? 99_000_000),
       BURROW_MATRIX_ROOM_DIRECTORY: overrides.roomDirectory ?? "closed",
+      BURROW_MATRIX_RATE_LIMITS_ENABLED: String(overrides.rateLimits !== undefined),
+      ...Object.fromEntries(
+        Object.entries(overrides.rateLimits ?? {}).map(([name, rate]) => [
+          `BURROW_MATRIX_RATE_LIMITS_${name.toUpperCase()}`,
+          String(rate),
+        ]),
+      ),
       ...overrides.environment,
     },
     overrides: { publicUrl: "http://burrow.localhost" },

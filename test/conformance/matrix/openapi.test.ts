@@ -18,6 +18,7 @@ import { driveHistory } from "./drive-history.ts";
 import { driveKeyBackups } from "./drive-key-backups.ts";
 import { drivePush } from "./drive-push.ts";
 import { driveRefusals } from "./drive-refusals.ts";
+import { driveModeration } from "./drive-moderation.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/matrix-spec", import.meta.url));
 const skip = existsSync(folder) ? false : "skipped: not present: the specification's data beside the project";
@@ -466,15 +467,16 @@ test("keys and messages between devices", { skip }, async () => {
   await drive("GET", "/v3/keys/changes", {}, { as: ada, query: { from: start, to: body.next_batch } });
 });
 
-test("media, and backups of room keys", { skip }, async () => {
+test("media, moderation, and backups of room keys", { skip }, async () => {
   await Promise.all([driveMedia(driver, fixture, ada, ben), driveKeyBackups(driver, ada)]);
+  await driveModeration(driver, fixture, ada, ben);
 });
 
 test("no built operation was left out", { skip }, () => {
   const named = new Set([...specification.operations].map(unnamed));
   const built = fixture.routes
     .map(({ method, path }) => `${method} ${path}`)
-    .filter((route) => !/^(ALL|OPTIONS) /.test(route) && !route.includes("/client/r0/"))
+    .filter((route) => !/^(ALL|OPTIONS) /.test(route) && !/\/client\/r0\/| \/_burrow\//.test(route))
     .map(unnamed);
   assert.deepEqual(
     built.filter((route) => named.has(route) && !driver.driven.has(route)),

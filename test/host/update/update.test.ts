@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import { readEdgeKeys } from "../../../origin/config/secrets.ts";
 import { findRunning, type Running } from "../../../origin/host/data-lock.ts";
-import { askDaemon } from "../../../origin/host/update/ask-daemon.ts";
+import { askDaemon } from "../../../origin/host/ask-daemon.ts";
 import { schemaOf } from "../../../origin/host/update/settle.ts";
 import { hashBeside, takeRelease } from "../../../origin/host/update/take-release.ts";
 import { unpackRelease } from "../../../origin/host/update/unpack-release.ts";
@@ -96,7 +96,8 @@ const current = (home: string): string | undefined =>
 
 async function health(data: string, { listen }: Running): Promise<number | undefined> {
   const edgeKey = readEdgeKeys(data)[0] ?? "";
-  return await askDaemon({ listen, edgeKey, host: "example.org", path: "/health", timeoutMs: 5_000 });
+  return (await askDaemon({ listen, edgeKey, host: "example.org", path: "/health", timeoutMs: 5_000 }))
+    ?.status;
 }
 
 const members = (data: string): string => join(data, "databases", "members.db");

@@ -51,11 +51,11 @@ export function accountDataRoutes(matrix: MatrixContext): Route[] {
   return [`${user}/account_data/:type`, `${user}/rooms/:roomId/account_data/:type`].flatMap(
     (end): Route[] => [
       { method: "GET", path: `/_matrix/client/v3/${end}`, access: "member", handle: get },
-      { method: "PUT", path: `/_matrix/client/v3/${end}`, access: "member", handle: put },
+      { method: "PUT", path: `/_matrix/client/v3/${end}`, access: "reading", handle: put },
       {
         method: "DELETE",
         path: `/_matrix/client/unstable/org.matrix.msc3391/${end}`,
-        access: "member",
+        access: "reading",
         handle: remove,
       },
     ],

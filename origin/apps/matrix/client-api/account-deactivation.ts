@@ -1,3 +1,4 @@
+import { optionalBoolean } from "./read-body.ts";
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden } from "../matrix-error.ts";
@@ -15,15 +16,16 @@ export function accountDeactivationRoutes(
       throw forbidden("The owner's account cannot be deactivated: nobody could run this server any more.");
     }
     const body = await call.json({ mayBeEmpty: true });
+    const erase = optionalBoolean(body, "erase") ?? false;
     const challenge = await uia(call, body, passwordStage(matrix, call));
     if (challenge) return challenge;
-    await matrix.members.deactivate(memberId);
+    await matrix.members.deactivate(memberId, { erase });
     await following.settle();
     // No addresses are kept here, hence none had to be unbound.
     return { id_server_unbind_result: "success" };
   }
 
   return [
-    { method: "POST", path: "/_matrix/client/v3/account/deactivate", access: "member", handle: deactivate },
+    { method: "POST", path: "/_matrix/client/v3/account/deactivate", access: "reading", handle: deactivate },
   ];
 }

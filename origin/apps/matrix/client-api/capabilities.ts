@@ -3,6 +3,9 @@ import type { MatrixContext } from "../matrix-context.ts";
 import { longestDelay, mostWaiting } from "../rooms/delayed-events.ts";
 import type { Route } from "../route.ts";
 
+/** §m.account_moderation: said to those who may. */
+const ownersCapabilities = { "m.account_moderation": { suspend: true, lock: true } };
+
 export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
   const capabilities = {
     "m.change_password": { enabled: true },
@@ -26,7 +29,9 @@ export function capabilitiesRoutes(matrix: MatrixContext): Route[] {
       method: "GET",
       path: "/_matrix/client/v3/capabilities",
       access: "member",
-      handle: () => ({ capabilities }),
+      handle: ({ requester }) => ({
+        capabilities: requester.owner ? { ...capabilities, ...ownersCapabilities } : capabilities,
+      }),
     },
   ];
 }

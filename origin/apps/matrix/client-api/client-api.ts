@@ -6,6 +6,7 @@ import type { LoginTokens } from "../sign-in.ts";
 import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";
 import { accountDeactivationRoutes } from "./account-deactivation.ts";
+import { adminRoutes } from "./admin.ts";
 import { administrativeContactRoutes } from "./administrative-contact.ts";
 import { authedContentRepoRoutes } from "./authed-content-repo.ts";
 import { appservicePingRoutes } from "./appservice-ping.ts";
@@ -50,6 +51,7 @@ import { refreshRoutes } from "./refresh.ts";
 import { registrationRoutes } from "./registration.ts";
 import { registrationTokensRoutes } from "./registration-tokens.ts";
 import { relationsRoutes } from "./relations.ts";
+import { reportContentRoutes } from "./report-content.ts";
 import { resumableUploadRoutes } from "./resumable-upload.ts";
 import { roomEventByTimestampRoutes } from "./room-event-by-timestamp.ts";
 import { roomInitialSyncRoutes } from "./room-initial-sync.ts";
@@ -153,6 +155,9 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...authedContentRepoRoutes(matrix),
     ...resumableUploadRoutes(matrix),
     ...dehydratedDeviceRoutes(matrix),
+    // Moderation
+    ...adminRoutes(matrix),
+    ...reportContentRoutes(matrix),
     // Small answers
     ...thirdPartyLookupRoutes(),
     ...appservicePingRoutes(),

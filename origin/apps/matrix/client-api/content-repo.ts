@@ -34,9 +34,9 @@ export function contentRepoRoutes(matrix: MatrixContext): Route[] {
 
   const base = "/_matrix/media/v3";
   return [
-    { method: "POST", path: `${base}/upload`, access: "member", handle: upload },
+    { method: "POST", path: `${base}/upload`, access: "member", limit: "uploads", handle: upload },
     { method: "PUT", path: `${base}/upload/:serverName/:mediaId`, access: "member", handle: uploadTo },
-    { method: "POST", path: "/_matrix/media/v1/create", access: "member", handle: create },
+    { method: "POST", path: "/_matrix/media/v1/create", access: "member", limit: "uploads", handle: create },
     ...contentRoutes(matrix, base, "public").map((route) =>
       media.isOpen || route.access === "member" ? route : { ...route, handle: frozen },
     ),

@@ -26,11 +26,13 @@ export function createRoomRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/createRoom",
       access: "member",
+      limit: "rooms",
       handle: async (call) => {
         const body = await call.json({ mayBeEmpty: true });
         const isPublic = readVisibility(body) === "public";
         if (isPublic) requireOpenDirectory(matrix);
         const request = readRequest(matrix, body, call.requester.userId);
+        if (request.invite.length > 0) call.spend("invites", request.invite.length);
         return matrix.database.write((transaction) => {
           const room = createRoom(matrix, transaction, request);
           if (isPublic) matrix.roomDirectory.set(transaction, room, true);

@@ -73,9 +73,9 @@ export function dehydratedDeviceRoutes(matrix: MatrixContext): Route[] {
 
   const path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
   return [
-    { method: "PUT", path, access: "member", handle: put },
+    { method: "PUT", path, access: "reading", handle: put },
     { method: "GET", path, access: "member", handle: get },
-    { method: "DELETE", path, access: "member", handle: remove },
+    { method: "DELETE", path, access: "reading", handle: remove },
     {
       method: "GET",
       path: `${path}/:deviceId/events`,
@@ -89,7 +89,7 @@ export function dehydratedDeviceRoutes(matrix: MatrixContext): Route[] {
       // As it was until 2026: clients of that time go on until a page is empty.
       method: "POST",
       path: `${path}/:deviceId/events`,
-      access: "member",
+      access: "reading",
       async handle(call) {
         const body = await call.json({ mayBeEmpty: true });
         const { events, last } = page(call, optionalString(body, "next_batch"));

@@ -71,9 +71,9 @@ export function deviceManagementRoutes(matrix: MatrixContext, uia: Uia, followin
       access: "member",
       handle: (call) => toJson(ownDevice(call)),
     },
-    { method: "PUT", path: "/_matrix/client/v3/devices/:deviceId", access: "member", handle: rename },
-    { method: "DELETE", path: "/_matrix/client/v3/devices/:deviceId", access: "member", handle: remove },
-    { method: "POST", path: "/_matrix/client/v3/delete_devices", access: "member", handle: removeSeveral },
+    { method: "PUT", path: "/_matrix/client/v3/devices/:deviceId", access: "reading", handle: rename },
+    { method: "DELETE", path: "/_matrix/client/v3/devices/:deviceId", access: "reading", handle: remove },
+    { method: "POST", path: "/_matrix/client/v3/delete_devices", access: "reading", handle: removeSeveral },
   ];
 }
 

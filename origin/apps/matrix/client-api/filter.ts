@@ -8,7 +8,7 @@ export function filterRoutes(matrix: MatrixContext): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v3/user/:userId/filter",
-      access: "member",
+      access: "reading",
       async handle(call) {
         const userId = ownUser(call);
         return { filter_id: await matrix.filters.add(userId, await call.json()) };

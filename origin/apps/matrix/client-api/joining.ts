@@ -23,12 +23,14 @@ export function joiningRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/join",
       access: "member",
+      limit: "joins",
       handle: (call) => join(call, call.params["roomId"] ?? ""),
     },
     {
       method: "POST",
       path: "/_matrix/client/v3/join/:roomIdOrAlias",
       access: "member",
+      limit: "joins",
       handle: (call) => join(call, call.params["roomIdOrAlias"] ?? ""),
     },
   ];

@@ -69,15 +69,15 @@ export function keyBackupRoutes(matrix: MatrixContext): Route[] {
   const versions = "/_matrix/client/v3/room_keys/version";
   const keys = "/_matrix/client/v3/room_keys/keys";
   return [
-    { method: "POST", path: versions, access: "member", handle: create },
+    { method: "POST", path: versions, access: "reading", handle: create },
     { method: "GET", path: versions, access: "member", handle: get },
     { method: "GET", path: `${versions}/:version`, access: "member", handle: get },
-    { method: "PUT", path: `${versions}/:version`, access: "member", handle: update },
-    { method: "DELETE", path: `${versions}/:version`, access: "member", handle: remove },
+    { method: "PUT", path: `${versions}/:version`, access: "reading", handle: update },
+    { method: "DELETE", path: `${versions}/:version`, access: "reading", handle: remove },
     ...[keys, `${keys}/:roomId`, `${keys}/:roomId/:sessionId`].flatMap((path): Route[] => [
-      { method: "PUT", path, access: "member", handle: putKeys },
+      { method: "PUT", path, access: "reading", handle: putKeys },
       { method: "GET", path, access: "member", handle: getKeys },
-      { method: "DELETE", path, access: "member", handle: removeKeys },
+      { method: "DELETE", path, access: "reading", handle: removeKeys },
     ]),
   ];
 }

@@ -1,4 +1,4 @@
-import type { KeyUpload } from "../e2ee/device-keys.ts";
+import type { Claim, KeyUpload } from "../e2ee/device-keys.ts";
 import type { NamedKey } from "../e2ee/one-time-keys.ts";
 import type { Json, JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
@@ -9,6 +9,10 @@ import { isObject, optionalObject, requireObject } from "./read-body.ts";
 
 /** Users in one query: it is answered in one go, and nobody else is meanwhile. Clients ask for some 250 at once. */
 const mostAsked = 1000;
+/** Devices in one claim: a client asks for all of a room's that it has no session with. */
+const mostClaimed = 5000;
+/** In one write: others must get their turn in between. */
+const claimsAWrite = 200;
 
 export function keysRoutes(matrix: MatrixContext): Route[] {
   const { crossSigning, database, deviceKeys, deviceLists, memberships, stream } = matrix;
@@ -57,18 +61,29 @@ export function keysRoutes(matrix: MatrixContext): Route[] {
   }
 
   async function claim(call: Call): Promise<Answer> {
-    const asked = new Map<string, Map<string, string>>();
+    const asked: Claim[] = [];
     for (const [userId, devices] of Object.entries(requireObject(await call.json(), "one_time_keys"))) {
       if (!isObject(devices)) throw badJson("one_time_keys must hold an object of devices for each user.");
-      const byDevice = new Map<string, string>();
       for (const [deviceId, algorithm] of Object.entries(devices)) {
         if (typeof algorithm !== "string") throw badJson("The algorithm of a claim must be a string.");
-        byDevice.set(deviceId, algorithm);
+        asked.push({ userId, deviceId, algorithm });
       }
-      asked.set(userId, byDevice);
+      if (asked.length > mostClaimed) {
+        throw invalidParam(`one_time_keys may ask for the keys of at most ${mostClaimed} devices.`);
+      }
     }
-    const claimed = await database.write((transaction) => deviceKeys.claim(transaction, asked));
-    return { failures: {}, one_time_keys: claimed };
+    call.spend("keys", asked.length / claimsAWrite);
+    const found = new Map<string, [string, JsonObject][]>();
+    for (let start = 0; start < asked.length; start += claimsAWrite) {
+      const part = asked.slice(start, start + claimsAWrite);
+      for (const { userId, deviceId, key } of await database.write((transaction) =>
+        deviceKeys.claim(transaction, part),
+      )) {
+        found.set(userId, [...(found.get(userId) ?? []), [deviceId, key]]);
+      }
+    }
+    const claimed = [...found].map(([userId, keys]) => [userId, Object.fromEntries(keys)]);
+    return { failures: {}, one_time_keys: Object.fromEntries(claimed) };
   }
 
   function changes(call: Call): Answer {
@@ -87,9 +102,9 @@ export function keysRoutes(matrix: MatrixContext): Route[] {
 
   const path = "/_matrix/client/v3/keys";
   return [
-    { method: "POST", path: `${path}/upload`, access: "member", handle: upload },
-    { method: "POST", path: `${path}/query`, access: "member", handle: query },
-    { method: "POST", path: `${path}/claim`, access: "member", handle: claim },
+    { method: "POST", path: `${path}/upload`, access: "reading", handle: upload },
+    { method: "POST", path: `${path}/query`, access: "reading", limit: "keys", handle: query },
+    { method: "POST", path: `${path}/claim`, access: "reading", limit: "keys", handle: claim },
     { method: "GET", path: `${path}/changes`, access: "member", handle: changes },
   ];
 }

@@ -10,6 +10,7 @@ export function knockingRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/knock/:roomIdOrAlias",
       access: "member",
+      limit: "joins",
       handle: async (call) => {
         const { userId } = call.requester;
         const reason = optionalString(await call.json({ mayBeEmpty: true }), "reason");

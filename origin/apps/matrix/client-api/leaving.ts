@@ -8,7 +8,7 @@ export function leavingRoutes(matrix: MatrixContext): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/leave",
-      access: "member",
+      access: "reading",
       handle: async (call) => {
         const { userId } = call.requester;
         const roomId = call.params["roomId"] ?? "";
@@ -22,7 +22,7 @@ export function leavingRoutes(matrix: MatrixContext): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/forget",
-      access: "member",
+      access: "reading",
       handle: async (call) => {
         const { userId } = call.requester;
         const roomId = call.params["roomId"] ?? "";

@@ -49,7 +49,13 @@ export function listPublicRoomsRoutes(matrix: MatrixContext): Route[] {
 
   return [
     { method: "GET", path: "/_matrix/client/v3/publicRooms", access: "member", handle: list },
-    { method: "POST", path: "/_matrix/client/v3/publicRooms", access: "member", handle: search },
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/publicRooms",
+      access: "reading",
+      limit: "search",
+      handle: search,
+    },
     {
       method: "GET",
       path,

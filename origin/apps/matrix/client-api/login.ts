@@ -3,7 +3,7 @@ import type { JsonObject } from "../events/event.ts";
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden, MatrixError } from "../matrix-error.ts";
-import type { Answer, Call, Route } from "../route.ts";
+import { type Answer, type Call, lockedOut, type Route } from "../route.ts";
 import { type LoginTokens, openSession, readDevice, readName } from "../sign-in.ts";
 import { requireString } from "./read-body.ts";
 import { discovery } from "./wellknown.ts";
@@ -62,13 +62,8 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
           : "The user name or the password is wrong.",
       );
     }
-    if (member.state === "suspended") {
-      throw new MatrixError(
-        403,
-        "M_USER_SUSPENDED",
-        "This account is suspended. Ask the owner of this server.",
-      );
-    }
+    // §Account suspension lets a suspended member sign in: the new session is as suspended.
+    if (member.lockedAt !== null) throw lockedOut();
     return { ...(await openSession(matrix, following, member, device)), well_known: discovery(matrix) };
   }
 
@@ -79,6 +74,6 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
       access: "public",
       handle: () => ({ flows: [{ type: byPassword }, { type: byToken, get_login_token: true }] }),
     },
-    { method: "POST", path: "/_matrix/client/v3/login", access: "public", handle: login },
+    { method: "POST", path: "/_matrix/client/v3/login", access: "public", limit: "login", handle: login },
   ];
 }

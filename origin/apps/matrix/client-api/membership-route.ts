@@ -19,6 +19,7 @@ export function membershipRoute(
     method: "POST",
     path: `/_matrix/client/v3/rooms/:roomId/${name}`,
     access: "member",
+    ...(name === "invite" && { limit: "invites" }),
     handle: async (call) => {
       const body = await call.json();
       check(body);

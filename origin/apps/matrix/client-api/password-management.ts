@@ -28,6 +28,11 @@ export function passwordManagementRoutes(matrix: MatrixContext, uia: Uia, follow
   }
 
   return [
-    { method: "POST", path: "/_matrix/client/v3/account/password", access: "member", handle: changePassword },
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/account/password",
+      access: "reading",
+      handle: changePassword,
+    },
   ];
 }

@@ -58,8 +58,8 @@ export function profileRoutes(matrix: MatrixContext): Route[] {
     return [
       { method: "GET", path, access, handle: profileOf },
       { method: "GET", path: `${path}/:keyName`, access, handle: getField },
-      { method: "PUT", path: `${path}/:keyName`, access: "member", handle: put },
-      { method: "DELETE", path: `${path}/:keyName`, access: "member", handle: remove },
+      { method: "PUT", path: `${path}/:keyName`, access: "member", limit: "profiles", handle: put },
+      { method: "DELETE", path: `${path}/:keyName`, access: "member", limit: "profiles", handle: remove },
     ];
   });
 }

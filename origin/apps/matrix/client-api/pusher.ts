@@ -48,7 +48,7 @@ export function pusherRoutes(matrix: MatrixContext): Route[] {
       access: "member",
       handle: (call) => ({ pushers: pushers.of(call.requester.userId).map(toJson) }),
     },
-    { method: "POST", path: `${path}/set`, access: "member", handle: set },
+    { method: "POST", path: `${path}/set`, access: "reading", handle: set },
   ];
 }
 

@@ -62,21 +62,21 @@ export function pushrulesRoutes(matrix: MatrixContext): Route[] {
     { method: "GET", path: `${all}/global/`, access: "member", handle: getGlobal },
     { method: "GET", path: `${all}/global`, access: "member", handle: getGlobal },
     { method: "GET", path: one, access: "member", handle: rule },
-    { method: "PUT", path: one, access: "member", handle: put },
-    { method: "DELETE", path: one, access: "member", handle: (call) => edit(call, deleteRule) },
+    { method: "PUT", path: one, access: "reading", handle: put },
+    { method: "DELETE", path: one, access: "reading", handle: (call) => edit(call, deleteRule) },
     {
       method: "GET",
       path: `${one}/enabled`,
       access: "member",
       handle: (call) => ({ enabled: rule(call).enabled }),
     },
-    { method: "PUT", path: `${one}/enabled`, access: "member", handle: putEnabled },
+    { method: "PUT", path: `${one}/enabled`, access: "reading", handle: putEnabled },
     {
       method: "GET",
       path: `${one}/actions`,
       access: "member",
       handle: (call) => ({ actions: rule(call).actions }),
     },
-    { method: "PUT", path: `${one}/actions`, access: "member", handle: putActions },
+    { method: "PUT", path: `${one}/actions`, access: "reading", handle: putActions },
   ];
 }

@@ -33,7 +33,7 @@ export function readMarkersRoutes(matrix: MatrixContext): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/read_markers",
-      access: "member",
+      access: "reading",
       handle: post,
     },
   ];

@@ -43,7 +43,7 @@ export function receiptsRoutes(matrix: MatrixContext): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/receipt/:receiptType/:eventId",
-      access: "member",
+      access: "reading",
       handle: post,
     },
   ];

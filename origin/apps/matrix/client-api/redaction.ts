@@ -1,6 +1,6 @@
 import type { MatrixContext } from "../matrix-context.ts";
 import { requireJoined } from "../rooms/access.ts";
-import type { Route } from "../route.ts";
+import { type Route, suspendedFromThis } from "../route.ts";
 import { optionalString } from "./read-body.ts";
 
 export function redactionRoutes(matrix: MatrixContext): Route[] {
@@ -8,10 +8,13 @@ export function redactionRoutes(matrix: MatrixContext): Route[] {
     {
       method: "PUT",
       path: "/_matrix/client/v3/rooms/:roomId/redact/:eventId/:txnId",
-      access: "member",
+      access: "reading",
+      limit: "messages",
       handle: async (call) => {
         const { roomId = "", eventId: redacts = "", txnId = "" } = call.params;
-        const { userId, deviceId } = call.requester;
+        const { userId, deviceId, suspended } = call.requester;
+        // §Account suspension: one's own words may be taken back, not others'.
+        if (suspended && matrix.events.byId(redacts)?.pdu.sender !== userId) throw suspendedFromThis();
         const reason = optionalString(await call.json({ mayBeEmpty: true }), "reason");
         return matrix.transactions.once(call, `redact/${roomId}/${redacts}`, (transaction) => ({
           event_id: matrix.append(transaction, requireJoined(matrix, roomId, userId), {

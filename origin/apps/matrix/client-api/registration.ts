@@ -64,7 +64,13 @@ export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: F
   }
 
   return [
-    { method: "POST", path: "/_matrix/client/v3/register", access: "public", handle: register },
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/register",
+      access: "public",
+      limit: "registration",
+      handle: register,
+    },
     { method: "GET", path: "/_matrix/client/v3/register/available", access: "public", handle: available },
   ];
 }

@@ -107,7 +107,7 @@ export function resumableUploadRoutes(matrix: MatrixContext): Route[] {
   return [
     { method: "OPTIONS", path: RESUMABLE_UPLOAD_PATH, access: "public", handle: describe },
     { method: "OPTIONS", path: one, access: "public", handle: describe },
-    { method: "POST", path: RESUMABLE_UPLOAD_PATH, access, handle: speaksTus(create) },
+    { method: "POST", path: RESUMABLE_UPLOAD_PATH, access, limit: "uploads", handle: speaksTus(create) },
     // HEAD is what tus asks with.
     { method: "GET", path: one, access, handle: speaksTus(look) },
     { method: "PATCH", path: one, access, handle: speaksTus(append) },

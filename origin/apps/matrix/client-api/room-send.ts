@@ -9,6 +9,7 @@ export function roomSendRoutes(matrix: MatrixContext): Route[] {
       method: "PUT",
       path: "/_matrix/client/v3/rooms/:roomId/send/:eventType/:txnId",
       access: "member",
+      limit: "messages",
       handle: async (call) => {
         const { roomId = "", eventType: type = "", txnId = "" } = call.params;
         const { userId, deviceId } = call.requester;

@@ -26,6 +26,7 @@ export function roomStateRoutes(matrix: MatrixContext): Route[] {
     method: "PUT",
     path: each,
     access: "member",
+    limit: "messages",
     handle: put,
   }));
 }

@@ -14,6 +14,7 @@ export function roomUpgradesRoutes(matrix: MatrixContext): Route[] {
       method: "POST",
       path: "/_matrix/client/v3/rooms/:roomId/upgrade",
       access: "member",
+      limit: "rooms",
       handle: async (call) => {
         const body = await call.json();
         const version = findVersion(requireString(body, "new_version"));

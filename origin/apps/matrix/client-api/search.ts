@@ -44,7 +44,7 @@ export function searchRoutes(matrix: MatrixContext): Route[] {
     {
       method: "POST",
       path: "/_matrix/client/v3/search",
-      access: "member",
+      access: "reading",
       handle: (call) => search(matrix, call),
     },
   ];

@@ -39,11 +39,11 @@ export function slidingSyncRoutes(matrix: MatrixContext): Route[] {
 
   const unstable = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
   return [
-    { method: "POST", path: unstable, access: "member", handle: (call) => sync(call, "unstable") },
+    { method: "POST", path: unstable, access: "reading", handle: (call) => sync(call, "unstable") },
     {
       method: "POST",
       path: "/_matrix/client/v4/sync",
-      access: "member",
+      access: "reading",
       handle: (call) => sync(call, "accepted"),
     },
   ];

@@ -51,7 +51,7 @@ export function tagsRoutes(matrix: MatrixContext): Route[] {
   const path = "/_matrix/client/v3/user/:userId/rooms/:roomId/tags";
   return [
     { method: "GET", path, access: "member", handle: list },
-    { method: "PUT", path: `${path}/:tag`, access: "member", handle: put },
-    { method: "DELETE", path: `${path}/:tag`, access: "member", handle: remove },
+    { method: "PUT", path: `${path}/:tag`, access: "reading", handle: put },
+    { method: "DELETE", path: `${path}/:tag`, access: "reading", handle: remove },
   ];
 }

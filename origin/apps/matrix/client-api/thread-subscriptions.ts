@@ -93,8 +93,8 @@ export function threadSubscriptionsRoutes(matrix: MatrixContext): Route[] {
   const one = "/_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:threadRoot/subscription";
   return [
     { method: "GET", path: one, access: "member", handle: get },
-    { method: "PUT", path: one, access: "member", handle: put },
-    { method: "DELETE", path: one, access: "member", handle: remove },
+    { method: "PUT", path: one, access: "reading", handle: put },
+    { method: "DELETE", path: one, access: "reading", handle: remove },
     {
       method: "GET",
       path: "/_matrix/client/unstable/io.element.msc4308/thread_subscriptions",

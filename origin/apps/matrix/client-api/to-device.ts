@@ -23,7 +23,7 @@ export function toDeviceRoutes(matrix: MatrixContext): Route[] {
     {
       method: "PUT",
       path: "/_matrix/client/v3/sendToDevice/:eventType/:txnId",
-      access: "member",
+      access: "reading",
       handle: send,
     },
   ];

@@ -31,6 +31,12 @@ export function usersRoutes(matrix: MatrixContext): Route[] {
   }
 
   return [
-    { method: "POST", path: "/_matrix/client/v3/user_directory/search", access: "member", handle: search },
+    {
+      method: "POST",
+      path: "/_matrix/client/v3/user_directory/search",
+      access: "reading",
+      limit: "search",
+      handle: search,
+    },
   ];
 }

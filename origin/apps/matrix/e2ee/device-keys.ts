@@ -23,10 +23,20 @@ export interface DeviceKeys {
   query(asked: ReadonlyMap<string, readonly string[]>, reader: string): JsonObject;
   /** What a device has published; undefined once it is gone. */
   published(userId: string, deviceId: string): JsonObject | undefined;
-  /** User id → device id → `<algorithm>:<key id>` → key. Each one-time key is given out once, oldest first. */
-  claim(transaction: Transaction, asked: ReadonlyMap<string, ReadonlyMap<string, string>>): JsonObject;
+  /** Of those that have one, `<algorithm>:<key id>` → key. Each one-time key is given out once, oldest first. */
+  claim(
+    transaction: Transaction,
+    asked: readonly Claim[],
+  ): { readonly userId: string; readonly deviceId: string; readonly key: JsonObject }[];
   /** The device is gone, and its keys with it: whoever shares a room hears of it. */
   removeDevice(transaction: Transaction, userId: string, deviceId: string): void;
+}
+
+/** One key of that algorithm, of that device. */
+export interface Claim {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly algorithm: string;
 }
 
 export interface KeyUpload {
@@ -107,19 +117,12 @@ export function createDeviceKeys(parts: {
       const row = userDevices.has(userId, deviceId) ? find.get(userId, deviceId) : undefined;
       return row && (JSON.parse(row.keys) as JsonObject);
     },
-    claim(transaction, asked) {
-      const answer: [string, Json][] = [];
-      for (const [userId, byDevice] of asked) {
-        const claimed: [string, Json][] = [];
-        for (const [deviceId, algorithm] of byDevice) {
-          if (!userDevices.has(userId, deviceId)) continue;
-          const found = oneTime.claim(transaction, userId, deviceId, algorithm);
-          if (found) claimed.push([deviceId, { [`${found.algorithm}:${found.keyId}`]: found.key }]);
-        }
-        if (claimed.length > 0) answer.push([userId, Object.fromEntries(claimed)]);
-      }
-      return Object.fromEntries(answer);
-    },
+    claim: (transaction, asked) =>
+      asked.flatMap(({ userId, deviceId, algorithm }) => {
+        if (!userDevices.has(userId, deviceId)) return [];
+        const found = oneTime.claim(transaction, userId, deviceId, algorithm);
+        return found ? [{ userId, deviceId, key: { [`${found.algorithm}:${found.keyId}`]: found.key } }] : [];
+      }),
     removeDevice(transaction, userId, deviceId) {
       oneTime.removeDevice(transaction, userId, deviceId);
       keySignatures.remove(userId, deviceId);

@@ -35,6 +35,8 @@ export interface UnreadMarks {
   expire(upTo: number): Promise<void>;
   /** Called after a commit by which these members, by their localparts, have less to read. */
   onLess(listener: (names: readonly string[]) => void): void;
+  /** Forgets at most `limit` of the notifications up to the position, whoever has read them. Returns how many. */
+  purge(transaction: Transaction, room: number, upTo: number, limit: number): number;
 }
 
 export interface Notification {
@@ -128,6 +130,11 @@ export function createUnreadMarks(database: Database): UnreadMarks {
      ON CONFLICT DO UPDATE SET so = excluded.so, counts = excluded.counts`,
   );
   const dropBase = database.prepare("DELETE FROM unread_bases WHERE room = ? AND user = ?");
+  const dropBases = database.prepare("DELETE FROM unread_bases WHERE room = ?");
+  const purge = database.prepare(
+    `DELETE FROM notifications WHERE room = ?1 AND so IN
+       (SELECT so FROM notifications WHERE room = ?1 AND so <= ?2 ORDER BY so LIMIT ?3)`,
+  );
   const basesFrom = database.prepare<{ user: string; so: number; counts: string }>(
     "SELECT user, so, counts FROM unread_bases WHERE room = ? AND so >= ?",
   );
@@ -281,6 +288,17 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       return found;
     },
     inRoom,
+    purge(transaction, room, upTo, limit) {
+      const forgetSums = (): void => {
+        kept -= sums.get(room)?.byUser.size ?? 0;
+        sums.delete(room);
+      };
+      transaction.onRollback(forgetSums);
+      // What was summed up counts them still: it is counted again.
+      dropBases.run(room);
+      forgetSums();
+      return purge.run(room, upTo, limit).changes;
+    },
     expire: createExpiry(database),
     onLess: (listener) => void listeners.push(listener),
   };

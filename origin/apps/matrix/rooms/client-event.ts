@@ -1,4 +1,5 @@
-import type { JsonObject, RoomEvent } from "../events/event.ts";
+import type { JsonObject, Pdu, RoomEvent } from "../events/event.ts";
+import { redactPdu } from "../events/redact.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { latestEdits } from "./latest-edits.ts";
 import type { RoomReader } from "./visibility.ts";
@@ -37,7 +38,7 @@ interface Bundle {
 export interface EventView {
   readonly userId: string;
   readonly deviceId: string;
-  readonly reader: Pick<RoomReader, "membershipAt" | "mayReadAt" | "until">;
+  readonly reader: Pick<RoomReader, "membershipAt" | "mayReadAt" | "couldReadAt" | "until">;
   readonly withRoomId: boolean;
 }
 
@@ -102,7 +103,7 @@ function redactionsOf(matrix: MatrixContext, events: readonly RoomEvent[]): Map<
 }
 
 function show(matrix: MatrixContext, event: RoomEvent, view: EventView, around: Surroundings): ClientEvent {
-  const { pdu } = event;
+  const pdu = shownPdu(matrix, event, view);
   const unsigned: ClientUnsigned = {
     age: Math.max(0, matrix.now() - pdu.origin_server_ts),
     // MSC4115: as it was once the event had taken effect.
@@ -121,7 +122,7 @@ function show(matrix: MatrixContext, event: RoomEvent, view: EventView, around: 
     shown.state_key = pdu.state_key;
     const before = around.replaced.get(event.so);
     if (before) {
-      unsigned.prev_content = before.pdu.content;
+      unsigned.prev_content = shownPdu(matrix, before, view).content;
       unsigned.replaces_state = before.eventId;
     }
   }
@@ -137,6 +138,19 @@ function show(matrix: MatrixContext, event: RoomEvent, view: EventView, around: 
     unsigned.redacted_because = view.reader.mayReadAt(redaction.so) ? because : { ...because, content: {} };
   }
   return shown;
+}
+
+/**
+ * The event itself, or what a redaction would leave of it: the words and the profile of somebody who was erased are
+ * for those alone who could read them before. What they set for the room, its name for one, is the room's.
+ */
+function shownPdu(matrix: MatrixContext, event: RoomEvent, view: EventView): Pdu {
+  const { pdu, so } = event;
+  const erasedAt = matrix.erasedUsers.erasedAt(pdu.sender);
+  if (erasedAt === undefined || (pdu.state_key !== undefined && pdu.type !== "m.room.member")) return pdu;
+  if (view.reader.couldReadAt(so, erasedAt)) return pdu;
+  const version = matrix.rooms.get(event.roomId)?.version;
+  return version ? redactPdu(pdu, version) : pdu;
 }
 
 const nothingAround: Surroundings = { redactions: new Map(), replaced: none };

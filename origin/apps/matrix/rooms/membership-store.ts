@@ -6,6 +6,8 @@ import type { Membership } from "./room.ts";
 export interface MembershipStore {
   /** Every room the user has or had a part in, forgotten ones left out. */
   roomsOf(userId: string): RoomMembership[];
+  /** Where the user ever was or was asked to be, forgotten ones among them. */
+  everRooms(userId: string): number[];
   joinedRooms(userId: string): number[];
   /** The same by room id, without loading the rooms. */
   joinedRoomIds(userId: string): string[];
@@ -44,6 +46,7 @@ export function createMembershipStore(database: Database): MembershipStore {
   const roomsOf = database.prepare<RoomMembership>(
     "SELECT room, membership, so FROM memberships WHERE user = ? AND forgotten = 0",
   );
+  const ever = database.prepare<{ room: number }>("SELECT room FROM memberships WHERE user = ?");
   const joined = database.prepare<{ room: number }>(
     "SELECT room FROM memberships WHERE user = ? AND membership = 'join'",
   );
@@ -93,6 +96,7 @@ export function createMembershipStore(database: Database): MembershipStore {
   const forget = database.prepare("UPDATE memberships SET forgotten = 1 WHERE user = ? AND room = ?");
   return {
     roomsOf: (userId) => roomsOf.all(userId),
+    everRooms: (userId) => ever.all(userId).map((row) => row.room),
     joinedRooms: (userId) => joined.all(userId).map((row) => row.room),
     joinedRoomIds: (userId) => joinedIds.all(userId).map((row) => row.id),
     searchableRooms: (userId) => searchable.all(userId),

@@ -2,7 +2,7 @@ import type { Transaction } from "../../../storage/writer.ts";
 import { canonicalJson } from "../events/canonical-json.ts";
 import type { JsonObject, RoomEvent } from "../events/event.ts";
 import { forbidden, MatrixError, notFound } from "../matrix-error.ts";
-import { localpartOf, type MatrixContext } from "../matrix-context.ts";
+import { localpartOf, type MatrixContext, serverUserOf } from "../matrix-context.ts";
 import { localMember } from "../users/local-member.ts";
 import { requireJoined } from "./access.ts";
 import { voucherFor } from "./restricted-join.ts";
@@ -107,6 +107,7 @@ export function setMembership(
   const membership = given["membership"];
   const mayBring = membership === "join" || membership === "invite" || membership === "knock";
   if (membership === "invite" && sender !== target) checkInvitable(matrix, sender, target);
+  if (membership === "leave" && sender === target) checkMayDecline(matrix, room, target);
   // Its invitations outlive a room, which is over once everybody has left; clients know it by the 404.
   if (membership === "join" && room.joined.size === 0 && room.members.size > 0) {
     throw notFound("Everybody has left this room.");
@@ -151,9 +152,22 @@ function checkInvitable(matrix: MatrixContext, sender: string, target: string): 
   }
   const member = localMember({ members: matrix.members, serverName: matrix.config.serverName }, target);
   if (!member || member.state === "deactivated") throw notFound(`There is no account ${target} here.`);
+  // What the server has to say reaches everyone.
+  if (sender === serverUserOf(matrix)) return;
   if (matrix.invitePermission.actionFor(target, sender) === "block") {
     throw new MatrixError(403, "M_INVITE_BLOCKED", `${target} takes no invitations from you.`);
   }
+}
+
+/** §Server Notices: nobody turns them down unread. Who has been in may leave. */
+function checkMayDecline(matrix: MatrixContext, room: Room, target: string): void {
+  if (membershipOf(room, target) !== "invite") return;
+  if (room.get("m.room.create", "")?.sender !== serverUserOf(matrix)) return;
+  throw new MatrixError(
+    403,
+    "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM",
+    "This is where the server tells you what you should know. Look into it first.",
+  );
 }
 
 function draftOf(act: MembershipAct, membership: string): MembershipDraft {

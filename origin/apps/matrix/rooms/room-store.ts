@@ -10,6 +10,8 @@ export interface RoomStore {
   byNid(nid: number): Room | undefined;
   /** Makes the row of a new, still empty room; only inside a write. */
   create(transaction: Transaction, roomId: string, version: RoomVersion): Room;
+  /** Closes the room for good; only inside a write. What memory holds of it is dropped. */
+  close(transaction: Transaction, room: Room, at: number): void;
   /** Drops what memory holds of the room: the next `get` reads the tables. */
   forget(room: Room): void;
 }
@@ -21,15 +23,22 @@ interface EventRow {
   redacted_by: string | null;
 }
 
+interface RoomRow {
+  nid: number;
+  room_id: string;
+  version: string;
+  deleted_at: number | null;
+}
+
 /** Rooms in memory at the same time: a handful of people rarely touch more in one hour. */
 const capacity = 512;
 
 export function createRoomStore(database: Database): RoomStore {
-  const byRoomId = database.prepare<{ nid: number; room_id: string; version: string }>(
-    "SELECT nid, room_id, version FROM rooms WHERE room_id = ?",
+  const byRoomId = database.prepare<RoomRow>(
+    "SELECT nid, room_id, version, deleted_at FROM rooms WHERE room_id = ?",
   );
-  const byNidRow = database.prepare<{ nid: number; room_id: string; version: string }>(
-    "SELECT nid, room_id, version FROM rooms WHERE nid = ?",
+  const byNidRow = database.prepare<RoomRow>(
+    "SELECT nid, room_id, version, deleted_at FROM rooms WHERE nid = ?",
   );
   const currentState = database.prepare<EventRow>(
     `SELECT e.so, e.event_id, e.pdu, e.redacted_by FROM state s JOIN events e ON e.so = s.from_so
@@ -39,6 +48,7 @@ export function createRoomStore(database: Database): RoomStore {
     "SELECT so, event_id, pdu, redacted_by FROM events WHERE room = ? ORDER BY so DESC LIMIT 1",
   );
   const insert = database.prepare("INSERT INTO rooms (room_id, version) VALUES (?, ?)");
+  const close = database.prepare("UPDATE rooms SET deleted_at = ? WHERE nid = ?");
   // Map keeps insertion order: re-inserting on use makes the first key the least recently used.
   const cache = new Map<number, Room>();
   const nids = new Map<string, number>();
@@ -68,12 +78,12 @@ export function createRoomStore(database: Database): RoomStore {
     return room;
   }
 
-  function load(row: { nid: number; room_id: string; version: string } | undefined): Room | undefined {
+  function load(row: RoomRow | undefined): Room | undefined {
     if (!row) return undefined;
     const version = roomVersions.get(row.version);
     if (!version)
       throw new Error(`Room ${row.room_id} has version ${row.version}, which this Burrow does not know.`);
-    const room = emptyRoom(row.nid, row.room_id, version);
+    const room = emptyRoom(row.nid, row.room_id, version, row.deleted_at !== null);
     for (const event of currentState.all(row.nid)) applyState(room, toRoomEvent(event, row.room_id));
     const last = lastEvent.get(row.nid);
     if (last) {
@@ -90,9 +100,14 @@ export function createRoomStore(database: Database): RoomStore {
     byNid: (nid) => touch(nid) ?? load(byNidRow.get(nid)),
     create(transaction, roomId, version) {
       const { lastInsertRowid } = insert.run(roomId, version.id);
-      const room = keep(emptyRoom(lastInsertRowid, roomId, version));
+      const room = keep(emptyRoom(lastInsertRowid, roomId, version, false));
       transaction.onRollback(() => forget(room));
       return room;
+    },
+    close(transaction, room, at) {
+      close.run(at, room.nid);
+      forget(room);
+      transaction.onRollback(() => forget(room));
     },
     forget,
   };
@@ -108,12 +123,13 @@ export function toRoomEvent(row: EventRow, roomId: string): RoomEvent {
   };
 }
 
-function emptyRoom(nid: number, roomId: string, version: RoomVersion): Room {
+function emptyRoom(nid: number, roomId: string, version: RoomVersion, deleted: boolean): Room {
   const state = new Map<string, RoomEvent>();
   return {
     nid,
     roomId,
     version,
+    deleted,
     state,
     members: new Map(),
     joined: new Set(),

@@ -11,6 +11,8 @@ export interface Room extends AuthState {
   readonly nid: number;
   readonly roomId: string;
   readonly version: RoomVersion;
+  /** Its owner had it deleted: nobody enters it or speaks in it any more, one can only be out of it. */
+  readonly deleted: boolean;
   /** The current state by `stateKey(type, key)`. */
   readonly state: Map<string, RoomEvent>;
   /** Everyone's current membership; absent means never there. */

@@ -13,6 +13,8 @@ export interface RoomReader {
   mayReadAt(so: number): boolean;
   /** The user's membership when the event took place (MSC4115 `unsigned.membership`). */
   membershipAt(so: number): Membership;
+  /** Whether a message at `so` could be read by the user already when the stream stood at `then`. */
+  couldReadAt(so: number, then: number): boolean;
   /** The last position the user may see state of: null while they are in the room, undefined when never. */
   readonly until: number | null | undefined;
 }
@@ -47,6 +49,8 @@ export function createRoomReader(events: EventStore, room: Room, userId: string)
   return {
     membershipAt,
     mayReadAt,
+    couldReadAt: (so, then) =>
+      mayReadAt(so) && joins.some((join) => join.fromSo <= then && (join.toSo === null || so < join.toSo)),
     until: now === "join" ? null : lastJoin ? (lastJoin.toSo ?? null) : undefined,
     mayRead(event) {
       const { so, pdu } = event;

@@ -6,6 +6,7 @@ import { delayedEvents } from "./migrations/delayed-events.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { keyBackups } from "./migrations/key-backups.ts";
 import { lostPositions } from "./migrations/lost-positions.ts";
+import { moderation } from "./migrations/moderation.ts";
 import { media } from "./migrations/media.ts";
 import { presence } from "./migrations/presence.ts";
 import { publishedRooms } from "./migrations/published-rooms.ts";
@@ -35,4 +36,5 @@ export const matrixMigrations: readonly Migration[] = [
   searchIndex,
   presence,
   delayedEvents,
+  moderation,
 ];

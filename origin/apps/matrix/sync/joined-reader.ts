@@ -17,6 +17,7 @@ export function createJoinedReader(
   return {
     mayRead: (event) => event.so >= joinedFrom || older().mayRead(event),
     mayReadAt: (so) => so >= joinedFrom || older().mayReadAt(so),
+    couldReadAt: (so, then) => older().couldReadAt(so, then),
     membershipAt: (so) => (so >= joinedFrom ? "join" : older().membershipAt(so)),
     until: null,
   };

@@ -22,6 +22,10 @@ export interface Profiles {
    * Throws 400 M_PROFILE_TOO_LARGE beyond 64 KiB in all.
    */
   set(userId: string, field: string, value: Json | undefined): Promise<void>;
+  /** Sets the server's own fields, where they differ, without telling. */
+  keep(transaction: Transaction, userId: string, fields: JsonObject): void;
+  /** Takes all of it away, for good and without telling: of somebody who is in no room any more. */
+  erase(transaction: Transaction, userId: string): void;
 }
 
 export interface ShownProfile {
@@ -99,6 +103,11 @@ export function createProfiles(
         displayName: displayName ?? undefined,
         avatarUrl: avatarUrl ?? undefined,
       })),
+    keep(_transaction, userId, fields) {
+      const text = JSON.stringify(fields);
+      if (find.get(userId)?.fields !== text) save.run(userId, text);
+    },
+    erase: (_transaction, userId) => void save.run(userId, "{}"),
     async set(userId, field, value) {
       const shown = field === "displayname" || field === "avatar_url";
       const joined = shown ? memberships.joinedRooms(userId) : [];

@@ -54,11 +54,13 @@ test("wrong, unknown, foreign, empty and deactivated are told apart by nobody", 
   }
 });
 
-test("a suspended member is told so, and only with the right password", async () => {
+test("a suspended member may sign in; a locked one is told so, and only with the right password", async () => {
   const ben = await fixture.user("ben");
   await fixture.members.suspend(ben.memberId);
+  assert.equal((await login(byPassword("ben"))).status, 200);
+  await fixture.members.lock(ben.memberId);
   const right = await login(byPassword("ben"));
-  assert.deepEqual([right.status, right.body.errcode], [403, "M_USER_SUSPENDED"]);
+  assert.deepEqual([right.status, right.body.errcode, right.body.soft_logout], [401, "M_USER_LOCKED", true]);
   const wrong = await login(byPassword("ben", { password: "wrong" }));
   assert.deepEqual([wrong.status, wrong.body.errcode], [403, "M_FORBIDDEN"]);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createFixture, password, type User } from "../fixture.ts";
+import { createFixture, password, type User, type Reply } from "../fixture.ts";
 
 const fixture = await createFixture();
 after(() => fixture.close());
@@ -38,11 +38,17 @@ test("logout everywhere ends all of one's own devices and nobody else's", async 
   assert.equal((await whoami(ben.token)).status, 200);
 });
 
-test("a suspended member can do nothing but leave", async () => {
+test("a locked member can do nothing but sign out, keeps the session, and is told so", async () => {
   const cleo = await fixture.user("cleo");
-  await fixture.members.suspend(cleo.memberId);
-  const refused = await whoami(cleo.token);
-  assert.deepEqual([refused.status, refused.body.errcode], [403, "M_USER_SUSPENDED"]);
+  const refreshing = await loginRefreshing(cleo);
+  await fixture.members.lock(cleo.memberId);
+  const locked = [401, "M_USER_LOCKED", true];
+  const told = ({ status, body }: Reply) => [status, body.errcode, body.soft_logout];
+  assert.deepEqual(told(await whoami(cleo.token)), locked);
+  assert.deepEqual(told(await refresh(refreshing.refresh_token)), locked);
+  await fixture.members.unlock(cleo.memberId);
+  assert.equal((await whoami(cleo.token)).status, 200);
+  await fixture.members.lock(cleo.memberId);
   assert.equal((await fixture.request("POST", "/v3/logout", { token: cleo.token })).status, 200);
   assert.equal((await whoami(cleo.token)).body.errcode, "M_UNKNOWN_TOKEN");
 });

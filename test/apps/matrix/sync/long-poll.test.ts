@@ -105,16 +105,28 @@ test("a session that ends while it waits gets no news any more", async () => {
   assert.equal(body.soft_logout, false);
 });
 
-test("nor does a suspended member", async () => {
+test("nor does a locked member", async () => {
   const eve = await chat.fixture.user("eve");
   const roomId = await chat.createRoom(ada, { members: [eve] });
   const { next_batch } = await chat.sync(eve);
   const { reply } = await poll(eve, next_batch);
-  await chat.fixture.members.suspend(eve.memberId);
+  await chat.fixture.members.lock(eve.memberId);
   await chat.send(ada, roomId, "not for eve now");
   const { status, body } = await reply;
-  assert.equal(status, 403);
-  assert.equal(body.errcode, "M_USER_SUSPENDED");
+  assert.equal(status, 401);
+  assert.equal(body.errcode, "M_USER_LOCKED");
+});
+
+test("a suspended member goes on hearing", async () => {
+  const finn = await chat.fixture.user("finn");
+  const roomId = await chat.createRoom(ada, { members: [finn] });
+  const { next_batch } = await chat.sync(finn);
+  const { reply } = await poll(finn, next_batch);
+  await chat.fixture.members.suspend(finn.memberId);
+  await chat.send(ada, roomId, "for finn too");
+  const { status, body } = await reply;
+  assert.equal(status, 200);
+  assert.ok(body.rooms.join[roomId]);
 });
 
 test("a ninth wait of one device ends the first", async () => {

@@ -1,0 +1,60 @@
+import type { FollowMembers } from "../follow-members.ts";
+import type { MatrixContext } from "../matrix-context.ts";
+import { MatrixError } from "../matrix-error.ts";
+import { MembersError } from "../../../members/members.ts";
+import type { Route } from "../route.ts";
+import { inviteRoutes } from "./invites.ts";
+import { jobRoutes } from "./jobs.ts";
+import { memberRoutes } from "./members.ts";
+import { noticeRoutes } from "./notices.ts";
+import type { OwnersOperation } from "./operation.ts";
+import { reportRoutes } from "./reports.ts";
+import { roomRoutes } from "./rooms.ts";
+import { statisticsRoutes } from "./statistics.ts";
+
+/**
+ * The owner's API (docs/admin-api.md): JSON, for an owner's access token or a ticket of the command line, and closed
+ * to pages of other origins. What takes long is a job.
+ */
+export function adminApiRoutes(matrix: MatrixContext, following: FollowMembers): Route[] {
+  const operations: readonly OwnersOperation[] = [
+    ...memberRoutes(matrix, following),
+    ...inviteRoutes(matrix),
+    ...roomRoutes(matrix),
+    ...noticeRoutes(matrix),
+    ...reportRoutes(matrix),
+    ...jobRoutes(matrix),
+    ...statisticsRoutes(matrix),
+  ];
+  return operations.map(({ method, path, handle }) => ({
+    method,
+    path: `/_burrow/admin/v1${path}`,
+    access: "owner",
+    handle: async (call) => {
+      try {
+        return await handle(call);
+      } catch (error) {
+        throw error instanceof MembersError ? asOwnersError(error) : error;
+      }
+    },
+  }));
+}
+
+/** The refusals of the members' domain, as this API tells them. */
+function asOwnersError(error: MembersError): MembersError | MatrixError {
+  switch (error.code) {
+    case "busy":
+      return error;
+    case "unknown-member":
+      return new MatrixError(404, "M_NOT_FOUND", error.message);
+    case "owner-protected":
+    case "not-claimed":
+      return new MatrixError(403, "M_FORBIDDEN", error.message);
+    case "name-taken":
+      return new MatrixError(409, "M_USER_IN_USE", error.message);
+    case "password-weak":
+      return new MatrixError(400, "M_WEAK_PASSWORD", error.message);
+    default:
+      return new MatrixError(400, "M_INVALID_PARAM", error.message);
+  }
+}
