@@ -1,3 +1,4 @@
+import type { NewSessions } from "../e2ee/new-sessions.ts";
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import { authorise, mayRedact } from "../events/authorise.ts";
@@ -56,10 +57,11 @@ export function createAppend(parts: {
   waiters: Waiters;
   pushCounter: PushCounter;
   delayedEvents: Pick<DelayedEvents, "stateSet">;
+  newSessions: Pick<NewSessions, "sent">;
   now: () => number;
 }): Append {
   const { database, stream, rooms, events, threads, searchIndex } = parts;
-  const { waiters, pushCounter, delayedEvents, now } = parts;
+  const { waiters, pushCounter, delayedEvents, newSessions, now } = parts;
   const insertEvent = database.prepare(
     `INSERT INTO events (so, room, event_id, type, state_key, sender, origin_ts, pdu, rel_type, relates_to, sender_device, txn_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -142,6 +144,7 @@ export function createAppend(parts: {
     if (thread) threads.replied(room, thread, event);
     pushCounter.count(transaction, room, event, thread?.eventId ?? "main");
     transaction.afterCommit(() => {
+      if (draft.transaction) newSessions.sent(event, draft.transaction.deviceId);
       searchIndex.appended(event);
       waiters.notify(concerned, so);
     });
