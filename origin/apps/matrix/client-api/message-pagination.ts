@@ -2,7 +2,7 @@ import { badJson, invalidParam, missingParam } from "../matrix-error.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { openRoom } from "../rooms/access.ts";
 import { toClientEvents, toClientState } from "../rooms/client-event.ts";
-import { type Page, sendersOf, walkRoom } from "../rooms/paginate.ts";
+import { sendersOf, walkRoom } from "../rooms/paginate.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { parseRoomEventFilter, type RoomEventFilter } from "../sync/filter.ts";
 import { formatToken, parseToken } from "../sync/position.ts";
@@ -43,22 +43,12 @@ function getMessages(matrix: MatrixContext, call: Call): Answer {
   const view = viewOf(call, opened);
   return {
     start: from ?? formatToken({ so: page.start }),
-    ...endOf(page, direction, filter),
+    ...(page.end !== undefined && { end: formatToken({ so: page.end }) }),
     chunk: toClientEvents(matrix, page.events, view),
     ...(filter.lazyLoadMembers && {
       state: toClientState(matrix, sendersOf(matrix, opened, page.events), view),
     }),
   };
-}
-
-/**
- * Absent where nothing is left. Through a filter a page with something in it always leads on, as with every peer: the
- * next one may be empty.
- */
-function endOf(page: Page, direction: "b" | "f", filter: RoomEventFilter): { end?: string } {
-  const last = filter.matchesAll ? undefined : page.events.at(-1);
-  const end = page.end ?? (last && (direction === "b" ? last.so - 1 : last.so));
-  return end === undefined ? {} : { end: formatToken({ so: end }) };
 }
 
 /** The `filter` of a query: JSON, for one request. 400 where it is none. */

@@ -128,25 +128,6 @@ test("filters choose, and lazy loading brings the senders", async () => {
   );
 });
 
-test("through a filter a page with something in it leads on, and an empty one is the end", async () => {
-  const { ada } = house;
-  const room = await house.make(ada);
-  await house.say(ada, room, "words");
-  const picture = await house.say(ada, room, { msgtype: "m.image", body: "x", url: "mxc://a/b" });
-  const filter = encodeURIComponent(JSON.stringify({ contains_url: true }));
-  for (const dir of ["b", "f"]) {
-    const page = (from: string) =>
-      house.call(ada, "GET", `/rooms/${path(room)}/messages?dir=${dir}&filter=${filter}${from}`);
-    const first = (await page("")).body;
-    assert.deepEqual(
-      first.chunk.map((event: ShownEvent) => event.event_id),
-      [picture],
-    );
-    const second = (await page(`&from=${first.end}`)).body;
-    assert.deepEqual([second.chunk, second.end], [[], undefined]);
-  }
-});
-
 test("shared history is for whoever joins, as far as their last stay", async () => {
   const { ada, ben, cleo } = house;
   const room = await roomWith("shared");
