@@ -4,7 +4,10 @@
  * id stands for those who wait for its events without being in it.
  */
 export interface Waiters {
-  /** Something at `position` concerns these users: call after the commit. */
+  /**
+   * Something at `position` concerns these users: call after the commit. They are woken a turn later, when whoever did
+   * it has been answered: clients are not made for hearing of their own join before the answer to it.
+   */
   notify(userIds: Iterable<string>, position: number): void;
   /**
    * The last position known to concern the user: an incremental sync from there or later is empty. After a start
@@ -50,7 +53,8 @@ export function createWaiters(startPosition: () => number): Waiters {
         waiting.delete(userId);
         due.push(...waits);
       }
-      if (idle) wake();
+      // One turn on: whoever did it is answered before those who hear of it.
+      if (idle && due.length > 0) setImmediate(wake);
     },
     lastChange: (userId) => changes.get(userId) ?? started,
     wait(userId, timeoutMs, signal) {
