@@ -1,10 +1,11 @@
 import { MembersError } from "./members.ts";
 
-const longestName = 64;
+/** A user id has 255 bytes at most, with the server's name in it. */
+const longestName = 100;
 
 // The localpart grammar of Matrix user ids (appendices, "User Identifiers"), but beginning with a letter or a
 // digit: `_` leads the names that bridges make, and `.`, `/`, `-` in front trip mail and the command line.
-const grammar = /^[a-z0-9][a-z0-9._=/+-]{0,63}$/;
+const grammar = /^[a-z0-9][a-z0-9._=/+-]{0,99}$/;
 
 /** Names that speak for the server, or that mail keeps for roles (RFC 2142). */
 const reserved = new Set(

@@ -1,6 +1,7 @@
 /**
  * The figures, each beside the floor of the same run (see floor-server.ts), as ratios: this is no laboratory.
- * `npm run bench`; builds first, since the built form is what a device runs.
+ * `npm run bench`; builds first, since the built form is what a device runs. With `-- --peer URL` another homeserver
+ * stands beside ours instead (see load/compare.ts).
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -10,6 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import { makeDataFolder } from "../../origin/config/data-folder.ts";
 import { createSecrets, readEdgeKeys } from "../../origin/config/secrets.ts";
@@ -19,10 +21,23 @@ import { openDatabase } from "../../origin/storage/database.ts";
 import { chooseDriver } from "../../origin/storage/open-driver.ts";
 import { freePort } from "../support/origin-process.ts";
 import { createSignedClient, type SignedClient } from "../support/signed-client.ts";
+import { compareWithPeer } from "./load/compare.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const people = 50;
-const messages = Number(process.argv[2] ?? 2000);
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peer: { type: "string" },
+    "peer-pid": { type: "string" },
+    "peer-data": { type: "string" },
+    "peer-tokens": { type: "string" },
+    load: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+});
+const messages = Number(positionals[0] ?? 2000);
 /** Node's options for the origin alone, as `--cpu-prof --cpu-prof-dir=DIR`. */
 const originOptions = process.env["BENCH_NODE_OPTIONS"] ?? "";
 const folder = mkdtempSync(join(tmpdir(), "burrow-bench-"));
@@ -370,7 +385,17 @@ const milliseconds = (value: number): string => `${value.toFixed(2)} ms`;
 try {
   execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"], { cwd: root });
   execFileSync(process.execPath, [join(root, "tools/finish-build.ts")], { cwd: root });
-  await main();
+  if (flags.load || flags.peer !== undefined) {
+    const comparison = {
+      peer: flags.peer,
+      peerPid: flags["peer-pid"] === undefined ? undefined : Number(flags["peer-pid"]),
+      peerData: flags["peer-data"],
+      peerTokens: flags["peer-tokens"],
+      quick: flags.quick,
+      only: flags.only,
+    };
+    await compareWithPeer(comparison, folder);
+  } else await main();
 } finally {
   for (const child of children) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });

@@ -14,7 +14,7 @@ test("names are one spelling of the Matrix grammar", async (t) => {
   const { invite } = await settle(members);
   // Full-width letters and capitals are the same name to people, so they are the same name here.
   assert.equal(members.find(" ＡＤＡ ")?.name, "ada");
-  for (const good of ["b", "Ben", "ben.van=der/heide+2-x_", "4711", "x".repeat(64)]) members.checkName(good);
+  for (const good of ["b", "Ben", "ben.van=der/heide+2-x_", "4711", "x".repeat(100)]) members.checkName(good);
   for (const bad of [
     "",
     " ",
@@ -24,7 +24,7 @@ test("names are one spelling of the Matrix grammar", async (t) => {
     "bén",
     "ben@x",
     "ben:x",
-    "x".repeat(65),
+    "x".repeat(101),
     "ben\0",
     "Postmaster",
     "admin",

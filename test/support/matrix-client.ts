@@ -1,6 +1,7 @@
 import { createClient, Filter, type MatrixClient } from "matrix-js-sdk";
 import type { CryptoCallbacks } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { logger } from "matrix-js-sdk/lib/logger.js";
+import { SlidingSync } from "matrix-js-sdk/lib/sliding-sync.js";
 
 /** The SDK logs every request to the console otherwise. */
 export const forgetfulLogger = {
@@ -18,12 +19,17 @@ root.rebuild();
 
 /**
  * An ordinary client, signed in and syncing: matrix-js-sdk with its Rust crypto, in memory. `lazy`: as Element Web
- * syncs, with lazily loaded members and threads.
+ * syncs, with lazily loaded members and threads. `sliding`: by sliding sync, all rooms in one list.
  */
 export async function createMatrixClient(
   baseUrl: string,
   account: Record<string, string>,
-  options: { fetchFn?: typeof fetch; lazy?: boolean; cryptoCallbacks?: CryptoCallbacks } = {},
+  options: {
+    fetchFn?: typeof fetch;
+    lazy?: boolean;
+    sliding?: boolean;
+    cryptoCallbacks?: CryptoCallbacks;
+  } = {},
 ): Promise<MatrixClient> {
   const client = createClient({
     baseUrl,
@@ -45,6 +51,10 @@ export async function createMatrixClient(
   });
   if (options.lazy) {
     await client.startClient({ lazyLoadMembers: true, threadSupport: true, initialSyncLimit: 20 });
+  } else if (options.sliding) {
+    const room = { required_state: [["*", "*"]], timeline_limit: 100 };
+    const lists = new Map([["all", { ...room, ranges: [[0, 99]] }]]);
+    await client.startClient({ slidingSync: new SlidingSync(baseUrl, lists, room, client, 20_000) });
   } else {
     // What is missed during a restart comes in one answer, without a gap to page through.
     const filter = new Filter(client.getSafeUserId());

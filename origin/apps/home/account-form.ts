@@ -102,7 +102,7 @@ ${form.intro}
 ${tokenField(form, typed.token, wrong, problem)}
 <div class="field">
 <label for="name">Your name here</label>
-<input id="name" name="name" value="${typed.name}" required maxlength="64" autocomplete="username"
+<input id="name" name="name" value="${typed.name}" required maxlength="100" autocomplete="username"
  autocapitalize="none" autocorrect="off" spellcheck="false" ${marks("name", wrong)}>
 <p class="hint" id="name-hint">Small letters, digits and . _ - = / + are fine. <span id="name-live"></span></p>
 </div>

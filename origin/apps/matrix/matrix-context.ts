@@ -7,6 +7,7 @@ import type { DehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import type { DeviceKeys } from "./e2ee/device-keys.ts";
 import type { DeviceLists } from "./e2ee/device-lists.ts";
 import type { KeyBackups } from "./e2ee/key-backups.ts";
+import type { NewSessions } from "./e2ee/new-sessions.ts";
 import type { ToDevice } from "./e2ee/to-device.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Reports } from "./moderation/reports.ts";
@@ -80,6 +81,7 @@ export interface MatrixContext {
   readonly deviceKeys: DeviceKeys;
   readonly crossSigning: CrossSigning;
   readonly deviceLists: DeviceLists;
+  readonly newSessions: NewSessions;
   readonly toDevice: ToDevice;
   readonly media: Media;
   readonly dehydratedDevices: DehydratedDevices;

@@ -7,6 +7,7 @@ import { createDehydratedDevices } from "./e2ee/dehydrated-devices.ts";
 import { createDeviceKeys } from "./e2ee/device-keys.ts";
 import { createDeviceLists } from "./e2ee/device-lists.ts";
 import { createKeyBackups } from "./e2ee/key-backups.ts";
+import { createNewSessions } from "./e2ee/new-sessions.ts";
 import { createToDevice } from "./e2ee/to-device.ts";
 import { createUserDevices } from "./e2ee/user-devices.ts";
 import { followMembers } from "./follow-members.ts";
@@ -199,6 +200,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     hidesInvite: (userId, sender) => invitePermission.hides(userId, sender),
   });
   const delayedEvents = createDelayedEvents(database, now);
+  const newSessions = createNewSessions();
   const append = createAppend({
     database,
     stream,
@@ -209,6 +211,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     waiters,
     pushCounter,
     delayedEvents,
+    newSessions,
     now,
   });
   const profiles = createProfiles({ database, rooms, memberships, append, members, serverName });
@@ -281,6 +284,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     deviceKeys,
     crossSigning,
     deviceLists,
+    newSessions,
     toDevice,
     media,
     dehydratedDevices,

@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import type { User } from "../../apps/matrix/fixture.ts";
 import { accepted, type House, openHouse, path, type ShownEvent } from "../../apps/matrix/rooms/house.ts";
 import { ask, bodies, type Place, slide, stateKeys } from "../../apps/matrix/sliding-sync/slide.ts";
+import { encryption, notifications, roomList } from "../../support/rust-sdk-requests.ts";
 import { createDevice } from "./device.ts";
 
 let house: House;
@@ -17,66 +18,6 @@ after(async () => {
   assert.deepEqual(house.fixture.log, []);
   await house.fixture.close();
 });
-
-const requiredState = [
-  ["m.room.name", ""],
-  ["m.room.encryption", ""],
-  ["m.room.member", "$LAZY"],
-  ["m.room.member", "$ME"],
-  ["m.room.topic", ""],
-  ["m.room.avatar", ""],
-  ["m.room.canonical_alias", ""],
-  ["m.room.power_levels", ""],
-  ["org.matrix.msc3401.call.member", "*"],
-  ["m.room.join_rules", ""],
-  ["m.room.tombstone", ""],
-  ["m.room.create", ""],
-  ["m.room.history_visibility", ""],
-  ["io.element.functional_members", ""],
-  ["m.space.parent", "*"],
-  ["m.space.child", "*"],
-  ["org.matrix.msc3672.beacon_info", "*"],
-];
-
-const roomList = (last: number, subscribed: string[] = []): object => ({
-  conn_id: "room-list",
-  lists: {
-    all_rooms: { ranges: [[0, last]], required_state: requiredState, timeline_limit: 1, filters: {} },
-  },
-  ...(subscribed.length > 0 && {
-    room_subscriptions: Object.fromEntries(
-      subscribed.map((id) => [
-        id,
-        { required_state: [...requiredState, ["m.room.pinned_events", ""]], timeline_limit: 20 },
-      ]),
-    ),
-  }),
-  extensions: {
-    account_data: { enabled: true },
-    receipts: { enabled: true, rooms: ["*"] },
-    typing: { enabled: true },
-  },
-});
-
-const encryption = (since?: string): object => ({
-  conn_id: "encryption",
-  extensions: {
-    to_device: { enabled: true, ...(since !== undefined && { since }) },
-    e2ee: { enabled: true },
-  },
-});
-
-const notifications = (roomId: string): object => {
-  const required_state = requiredState.filter(([type]) => type !== "m.room.topic");
-  return {
-    conn_id: "notifications",
-    lists: {
-      invites: { ranges: [[0, 16]], required_state, timeline_limit: 8, filters: { is_invite: true } },
-    },
-    room_subscriptions: { [roomId]: { required_state, timeline_limit: 16 } },
-    extensions: { account_data: { enabled: true } },
-  };
-};
 
 const sync = (user: User, body: object, place: Place = {}): Promise<ShownEvent> =>
   slide(house, user, body, { set_presence: "offline", ...place });

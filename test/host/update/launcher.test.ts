@@ -46,7 +46,7 @@ function makeInstallation(folder: string): { current: string; start: () => Retur
 test("the first line of current says which version starts, with the words as they were given", (t) => {
   const folder = temporaryFolder(t);
   const { start } = makeInstallation(folder);
-  assert.match(String(start().stdout), /^the first: .* up a b \(4\)\n$/);
+  assert.match(String(start().stdout), /^the first: .* up a b \(5\)\n$/);
   writeChange(folder, change);
   assert.equal(start().stdout, "the second: up a b (2)\n");
   writeChange(folder, { ...change, state: "rolled-back" });

@@ -2,10 +2,10 @@ import { unrecognised } from "../matrix-error.ts";
 import type { Route } from "../route.ts";
 
 /**
- * Clients pick features by finding the exact version here, so every one is named. It ends at 1.12, whose additions
- * are all here or optional; later ones promise what is not built yet.
+ * Clients pick features by finding the exact version here, so every one is named. docs/matrix.md has each operation of
+ * 1.19; what is refused there is optional by the specification, as OAuth is.
  */
-const versions = Array.from({ length: 12 }, (_, index) => `v1.${index + 1}`);
+const versions = Array.from({ length: 19 }, (_, index) => `v1.${index + 1}`);
 
 /** Parts that are later than that and here already, under the names that clients look for. */
 const unstableFeatures = {

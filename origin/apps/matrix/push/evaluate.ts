@@ -48,10 +48,15 @@ export function compileRules(rules: PushRuleSet): Evaluator {
   }
   return function judge(event, facts) {
     for (const { conditions, verdict } of compiled) {
-      if (conditions.every((holds) => holds(event, facts))) return verdict;
+      if (allHold(conditions, event, facts)) return verdict;
     }
     return silent;
   };
+}
+
+function allHold(conditions: readonly Condition[], event: RoomEvent, facts: PushFacts): boolean {
+  for (const holds of conditions) if (!holds(event, facts)) return false;
+  return true;
 }
 
 interface CompiledRule {
@@ -84,7 +89,7 @@ function conditionsOf(kind: PushRuleKind, rule: PushRule): Condition[] {
     case "override":
     case "postcontent":
     case "underride":
-      return (rule.conditions ?? []).map(compileCondition);
+      return (rule.conditions ?? []).map(shareCondition);
     case "content":
       return [rule.pattern ? matchText(contentBody, compileWordGlob(rule.pattern)) : never];
     case "room":
@@ -92,6 +97,46 @@ function conditionsOf(kind: PushRuleKind, rule: PushRule): Condition[] {
     default:
       return [(event) => event.pdu.sender === rule.rule_id];
   }
+}
+
+/** Those that ask nothing of the member whose rule it is. */
+const alikeForAll: ReadonlySet<string> = new Set([
+  "event_match",
+  "event_property_is",
+  "event_property_contains",
+  "room_member_count",
+  "sender_notification_permission",
+]);
+const shared = new Map<string, Condition>();
+const mostShared = 4096;
+
+/**
+ * Most members have the predefined rules, and an event is judged for one after the other: a condition that reads the
+ * same for two of them is one condition, which answers from memory when it is asked about the same event again.
+ */
+function shareCondition(condition: PushCondition): Condition {
+  if (!alikeForAll.has(condition.kind)) return compileCondition(condition);
+  const text = JSON.stringify(condition);
+  const known = shared.get(text);
+  if (known) return known;
+  const compiled = rememberLast(compileCondition(condition));
+  if (shared.size >= mostShared) shared.clear();
+  shared.set(text, compiled);
+  return compiled;
+}
+
+function rememberLast(holds: Condition): Condition {
+  let lastEvent: RoomEvent | undefined;
+  let lastFacts: PushFacts | undefined;
+  let answer = false;
+  return (event, facts) => {
+    if (event !== lastEvent || facts !== lastFacts) {
+      answer = holds(event, facts);
+      lastEvent = event;
+      lastFacts = facts;
+    }
+    return answer;
+  };
 }
 
 function compileCondition(condition: PushCondition): Condition {

@@ -68,6 +68,8 @@ interface Tally {
 interface RoomSums {
   /** Rows added since the first of these sums was counted. */
   rows: number;
+  /** There is no row of the room behind this position. */
+  newest: number;
   readonly byUser: Map<string, Sum>;
 }
 
@@ -154,7 +156,9 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       kept = 0;
     }
     let ofRoom = sums.get(room);
-    if (!ofRoom) sums.set(room, (ofRoom = { rows: 0, byUser: new Map() }));
+    if (!ofRoom) {
+      sums.set(room, (ofRoom = { rows: 0, newest: newest.get(room)?.so ?? 0, byUser: new Map() }));
+    }
     if (!ofRoom.byUser.has(userId)) kept += 1;
     ofRoom.byUser.set(userId, { unread, since: ofRoom.rows - rowsRead });
     if (rowsRead > mostRows) writeBases(room);
@@ -164,8 +168,10 @@ export function createUnreadMarks(database: Database): UnreadMarks {
     if (sums.get(room)?.byUser.delete(userId)) kept -= 1;
   }
 
+  const newestIn = (room: number): number => sums.get(room)?.newest ?? end;
+
   const tallyOf = (userId: string, room: number, from: number, upTo: number): Tally[] =>
-    from >= upTo ? [] : tally.all(room, userId, namedIn(userId), from, upTo);
+    from >= Math.min(upTo, newestIn(room)) ? [] : tally.all(room, userId, namedIn(userId), from, upTo);
 
   function inRoom(userId: string, room: number): Unread {
     const known = sums.get(room)?.byUser.get(userId);
@@ -223,6 +229,7 @@ export function createUnreadMarks(database: Database): UnreadMarks {
         if (sum) sum.unread = plus(sum.unread, thread, 1, highlighted.includes(userId) ? 1 : 0);
       }
       ofRoom.rows += 1;
+      ofRoom.newest = so;
       if (ofRoom.rows % mostRows === 0) writeBases(room);
     },
     clear(transaction, userId, room, upTo, thread) {
@@ -234,7 +241,9 @@ export function createUnreadMarks(database: Database): UnreadMarks {
       tellLess(transaction, [nameOf(userId)]);
       mark.run(room, userId, thread ?? "", upTo);
       if (thread === undefined) dropThreadMarks.run(room, userId, upTo);
-      const from = position.get(room, userId, thread ?? "")?.so ?? upTo;
+      // Whoever writes has read everything: nothing is left to count.
+      const all = upTo >= newestIn(room);
+      const from = all ? upTo : (position.get(room, userId, thread ?? "")?.so ?? upTo);
       const stand = findStand.get(room, userId);
       if (stand?.counts) {
         correctBase(userId, room, { so: stand.counted ?? 0, counts: stand.counts }, from, thread);

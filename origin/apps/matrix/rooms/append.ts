@@ -1,3 +1,4 @@
+import type { NewSessions } from "../e2ee/new-sessions.ts";
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import { authorise, mayRedact } from "../events/authorise.ts";
@@ -56,10 +57,11 @@ export function createAppend(parts: {
   waiters: Waiters;
   pushCounter: PushCounter;
   delayedEvents: Pick<DelayedEvents, "stateSet">;
+  newSessions: Pick<NewSessions, "sent">;
   now: () => number;
 }): Append {
   const { database, stream, rooms, events, threads, searchIndex } = parts;
-  const { waiters, pushCounter, delayedEvents, now } = parts;
+  const { waiters, pushCounter, delayedEvents, newSessions, now } = parts;
   const insertEvent = database.prepare(
     `INSERT INTO events (so, room, event_id, type, state_key, sender, origin_ts, pdu, rel_type, relates_to, sender_device, txn_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -122,6 +124,7 @@ export function createAppend(parts: {
       draft.transaction?.deviceId ?? null,
       draft.transaction?.txnId ?? null,
     );
+    events.stored(transaction, event, draft.transaction);
     // Whoever was there before the event must hear of it too: somebody who is leaving, for one. And who looks in from
     // outside waits for the room.
     const concerned = new Set(room.joined).add(room.roomId);
@@ -142,6 +145,7 @@ export function createAppend(parts: {
     if (thread) threads.replied(room, thread, event);
     pushCounter.count(transaction, room, event, thread?.eventId ?? "main");
     transaction.afterCommit(() => {
+      if (draft.transaction) newSessions.sent(event, draft.transaction.deviceId);
       searchIndex.appended(event);
       waiters.notify(concerned, so);
     });
@@ -218,7 +222,7 @@ export function createAppend(parts: {
   }
 
   function namedCreate(draft: EventDraft, roomId: string): { pdu: Pdu; roomId: string } {
-    return { pdu: withHash({ room_id: roomId, ...draftPdu(draft, now()) }), roomId };
+    return { pdu: withHash(draftPdu(draft, now(), roomId)), roomId };
   }
 
   return Object.assign(append, {
@@ -234,16 +238,18 @@ export function createAppend(parts: {
   });
 }
 
-function draftPdu(draft: EventDraft, now: number): Omit<Pdu, "hashes"> {
+/** With its keys in the order of canonical JSON, which spares both hashes a sort. */
+function draftPdu(draft: EventDraft, now: number, roomId?: string): Omit<Pdu, "hashes"> {
   return {
-    type: draft.type,
-    ...(draft.stateKey !== undefined && { state_key: draft.stateKey }),
-    sender: draft.sender,
-    origin_server_ts: now,
-    content: draft.content,
-    prev_events: [],
     auth_events: [],
+    content: draft.content,
     depth: 1,
+    origin_server_ts: now,
+    prev_events: [],
+    ...(roomId !== undefined && { room_id: roomId }),
+    sender: draft.sender,
+    ...(draft.stateKey !== undefined && { state_key: draft.stateKey }),
+    type: draft.type,
   };
 }
 
@@ -256,8 +262,7 @@ function buildPdu(room: Room, draft: EventDraft, now: number): Pdu {
         ? { content: { ...draft.content, redacts: draft.redacts } }
         : { redacts: draft.redacts };
   return withHash({
-    room_id: room.roomId,
-    ...draftPdu(draft, now),
+    ...draftPdu(draft, now, room.roomId),
     ...redaction,
     prev_events: last ? [last.eventId] : [],
     auth_events: authEvents(room, draft),

@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
 import type { RoomEvent } from "../events/event.ts";
 import type { Room } from "./room.ts";
 import { toRoomEvent } from "./room-store.ts";
@@ -29,8 +30,16 @@ export interface EventStore {
   positionAt(time: number): number;
   /** The transaction id with which this device sent the event, for `unsigned.transaction_id`. */
   transactionOf(event: RoomEvent, userId: string, deviceId: string): string | undefined;
+  /** Inside the write that stores the event: whom it wakes, and the index of the search, find it as it is. */
+  stored(transaction: Transaction, event: RoomEvent, sentAs: SentAs | undefined): void;
   /** Forgets what memory holds of an event that was changed (redaction). */
   changed(so: number): void;
+}
+
+/** The device and transaction id with which a client sent it. */
+export interface SentAs {
+  readonly deviceId: string;
+  readonly txnId: string;
 }
 
 export interface StateInterval {
@@ -118,18 +127,18 @@ export function createEventStore(database: Database): EventStore {
   // Beside the event and not in it: no other device may see it.
   const sentAs = new WeakMap<RoomEvent, { device: string | null; txnId: string | null }>();
 
-  function toEvent(row: EventRow, roomId: string): RoomEvent {
-    const known = recent.get(row.so);
-    if (known) return known;
-    const event = toRoomEvent(row, roomId);
-    sentAs.set(event, { device: row.sender_device, txnId: row.txn_id });
-    recent.set(row.so, event);
+  function keep(event: RoomEvent, device: string | null, txnId: string | null): RoomEvent {
+    sentAs.set(event, { device, txnId });
+    recent.set(event.so, event);
     if (recent.size > recentCapacity) {
       const oldestKey = recent.keys().next().value;
       if (oldestKey !== undefined) recent.delete(oldestKey);
     }
     return event;
   }
+
+  const toEvent = (row: EventRow, roomId: string): RoomEvent =>
+    recent.get(row.so) ?? keep(toRoomEvent(row, roomId), row.sender_device, row.txn_id);
 
   return {
     byId(eventId) {
@@ -200,6 +209,10 @@ export function createEventStore(database: Database): EventStore {
         sentAs.set(event, sent);
       }
       return sent.device === deviceId ? (sent.txnId ?? undefined) : undefined;
+    },
+    stored(write, event, sent) {
+      keep(event, sent?.deviceId ?? null, sent?.txnId ?? null);
+      write.onRollback(() => void recent.delete(event.so));
     },
     changed: (so) => void recent.delete(so),
   };

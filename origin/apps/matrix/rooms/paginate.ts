@@ -56,7 +56,12 @@ export function walkRoom(matrix: MatrixContext, opened: OpenedRoom, walk: Walk):
       cursor = backwards ? event.so - 1 : event.so;
       if (related?.has(event.eventId) !== false && shows(event)) events.push(event);
     }
-    if (found.length < batch) return { start, events, end: undefined };
+    if (found.length < batch) {
+      // Only the room's first event is an end that nothing can follow. Elsewhere a page with something in it leads to
+      // an empty one, as with peers: more may come at the present, and of a filter's choice nobody knows the last.
+      const isOver = events.length === 0 || events.at(-1)?.pdu.type === "m.room.create";
+      return { start, events, end: isOver ? undefined : cursor };
+    }
     scanned += found.length;
     batch = Math.max(batch, 50);
     if (scanned >= mostScanned) return { start, events, end: cursor };

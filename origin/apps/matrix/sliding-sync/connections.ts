@@ -48,8 +48,8 @@ export interface Connections {
   expire(): Promise<void>;
 }
 
-/** In memory at a time; others are read again when they are used. */
-const mostInMemory = 64;
+/** In memory at a time, as many as the listener has clients; others are read again when they are used. */
+const mostInMemory = 512;
 /** MSC4186 §Security considerations. Element X has four. */
 const mostOfDevice = 12;
 /** Answers to one position that the client may not have got, as it cancels requests. */
@@ -196,8 +196,9 @@ export function createConnections(parts: {
       const unproved = [...connection.states.keys()].slice(1);
       forgetStates(connection, unproved.slice(0, -mostUnproved));
       writeSoon(() => {
-        // One begun anew meanwhile has the same key.
-        if (memory.get(connection.name)?.instance === connection.instance) write(connection, sent);
+        // One begun anew meanwhile has the same key. One that is not in memory any more needs its row all the more.
+        const present = memory.get(connection.name) ?? connection;
+        if (present.instance === connection.instance) write(connection, sent);
       });
       return sent;
     },

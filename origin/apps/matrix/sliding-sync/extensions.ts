@@ -69,7 +69,8 @@ export function deviceExtensions(
         device_unused_fallback_key_types: matrix.deviceKeys.unusedFallbackTypes(userId, deviceId),
       },
     };
-    news ||= changed;
+    const began = since !== undefined && matrix.newSessions.last(userId, deviceId) > since;
+    news ||= changed || began;
   }
   if (threadSubscriptions) {
     const { limit } = threadSubscriptions;

@@ -7,7 +7,7 @@ import type { LazyMembers } from "./lazy-members.ts";
 import { formatToken } from "./position.ts";
 import { loadLazily, readState, type Stretch } from "./room-state.ts";
 import type { EventList, StateKey, SyncRequest, TimelineSection } from "./sync-request.ts";
-import { readTimeline, type Timeline } from "./timeline.ts";
+import { beginAfterOutdated, readTimeline, type Timeline } from "./timeline.ts";
 
 /** The timeline and state of one room, read and not yet shown. */
 export interface History {
@@ -43,7 +43,8 @@ export function readHistory(matrix: MatrixContext, plan: HistoryPlan): History {
   const filter = request.filter.room.timeline;
   const ignored = matrix.accountData.ignored(request.userId);
   const range = { after, upTo, limit: Math.min(filter.limit ?? usualLimit, largestLimit) };
-  const timeline = readTimeline(matrix.events, room, range, (found) => {
+  const atEnd = isAtEnd(request.stateKey);
+  const read = readTimeline(matrix.events, room, range, (found) => {
     const related = relatedAmong(matrix, found, filter);
     return (event) =>
       filter.matches(event.pdu, room.roomId) &&
@@ -52,8 +53,9 @@ export function readHistory(matrix: MatrixContext, plan: HistoryPlan): History {
       !(event.pdu.state_key === undefined && ignored.has(event.pdu.sender)) &&
       reader.mayRead(event);
   });
+  const timeline = atEnd ? read : beginAfterOutdated(read);
   const seen = plan.gap && !timeline.limited ? { ...timeline, limited: true } : timeline;
-  return { timeline: seen, state: readState(matrix.events, stretch, seen, isAtEnd(request.stateKey)) };
+  return { timeline: seen, state: readState(matrix.events, stretch, seen, atEnd) };
 }
 
 export const isAtEnd = (stateKey: StateKey): boolean => stateKey !== "state";

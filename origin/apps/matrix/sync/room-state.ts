@@ -72,6 +72,7 @@ export interface LazyRequest {
 /**
  * Lazy loading (specification §Lazy-loading room members): of the members only those whom the client needs in
  * order to show the timeline, itself when it gets a room whole, and in a gap everyone whose membership changed.
+ * A room that it had before, and gets whole again, is such a gap: it may still show who has gone meanwhile.
  */
 export function loadLazily(
   parts: { events: EventStore; lazyMembers: LazyMembers },
@@ -90,7 +91,10 @@ export function loadLazily(
     // With state_after the client takes no state from the timeline: the members in it must be here.
     if (atEnd)
       for (const event of timeline.events) if (isMember(event)) needed.add(event.pdu.state_key ?? "");
-    chosen = state.filter((event) => !isMember(event) || needed.has(event.pdu.state_key ?? ""));
+    const known = lastSeen(parts.events, room, request);
+    chosen = state.filter(
+      (event) => !isMember(event) || event.so > known || needed.has(event.pdu.state_key ?? ""),
+    );
   } else {
     chosen = [...state];
     const present = new Set(state.filter(isMember).map((event) => event.pdu.state_key));
@@ -112,4 +116,14 @@ export function loadLazily(
     }
   }
   return chosen;
+}
+
+/** Up to where the client may have seen the room's members: through the user's last stay that it knows of. */
+function lastSeen(events: EventStore, room: Room, { userId, since }: LazyRequest): number {
+  const stay =
+    since > 0 &&
+    events
+      .stateIntervals(room, "m.room.member", userId)
+      .findLast(({ fromSo, event }) => fromSo <= since && event.pdu.content["membership"] === "join");
+  return stay ? Math.min(since, stay.toSo ?? since) : Infinity;
 }

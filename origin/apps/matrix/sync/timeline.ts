@@ -1,6 +1,6 @@
 import type { RoomEvent } from "../events/event.ts";
 import type { EventStore } from "../rooms/event-store.ts";
-import type { Room } from "../rooms/room.ts";
+import { type Room, stateKey } from "../rooms/room.ts";
 
 /** The newest events of a range, as one room of a /sync answer shows them. */
 export interface Timeline {
@@ -59,5 +59,28 @@ export function readTimeline(
     limited: true,
     start: cursor,
     skipped: skipped.filter((event) => event.so > cursor).toReversed(),
+  };
+}
+
+/**
+ * Of each piece of state the newest event counts, also when it is not shown: a client that takes its state from the
+ * timeline as well would end up with an older one that is. So the timeline begins after the last such one.
+ */
+export function beginAfterOutdated(timeline: Timeline): Timeline {
+  const { events, skipped } = timeline;
+  if (skipped.length === 0) return timeline;
+  const keyOf = ({ pdu }: RoomEvent): string => stateKey(pdu.type, pdu.state_key ?? "");
+  const newest = new Map(skipped.map((event) => [keyOf(event), event.so]));
+  const last = events.findLastIndex(
+    (event) => event.pdu.state_key !== undefined && (newest.get(keyOf(event)) ?? 0) > event.so,
+  );
+  const outdated = events[last];
+  if (!outdated) return timeline;
+  const start = outdated.so;
+  return {
+    events: events.slice(last + 1),
+    limited: true,
+    start,
+    skipped: skipped.filter((event) => event.so > start),
   };
 }

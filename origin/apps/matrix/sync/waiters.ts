@@ -4,7 +4,10 @@
  * id stands for those who wait for its events without being in it.
  */
 export interface Waiters {
-  /** Something at `position` concerns these users: call after the commit. */
+  /**
+   * Something at `position` concerns these users: call after the commit. They are woken a turn later, when whoever did
+   * it has been answered: clients are not made for hearing of their own join before the answer to it.
+   */
   notify(userIds: Iterable<string>, position: number): void;
   /**
    * The last position known to concern the user: an incremental sync from there or later is empty. After a start
@@ -23,21 +26,35 @@ export interface Wait {
   cancel(): void;
 }
 
+/** Answers begun in one turn of the event loop: some milliseconds, also on a phone. */
+const mostAtOnce = 16;
+
 export function createWaiters(startPosition: () => number): Waiters {
   const started = startPosition();
   const waiting = new Map<string, Set<(woken: boolean) => void>>();
+  /** To be woken, in the order in which they were notified. */
+  const due: ((woken: boolean) => void)[] = [];
   const changes = new Map<string, number>();
   let closed = false;
 
+  /** A message in a room of hundreds must not hold up everybody else: between its readers others get their turn. */
+  function wake(): void {
+    for (const end of due.splice(0, mostAtOnce)) end(true);
+    if (due.length > 0) setImmediate(wake);
+  }
+
   return {
     notify(userIds, position) {
+      const idle = due.length === 0;
       for (const userId of userIds) {
         if ((changes.get(userId) ?? 0) < position) changes.set(userId, position);
         const waits = waiting.get(userId);
         if (!waits) continue;
         waiting.delete(userId);
-        for (const end of waits) end(true);
+        due.push(...waits);
       }
+      // One turn on: whoever did it is answered before those who hear of it.
+      if (idle && due.length > 0) setImmediate(wake);
     },
     lastChange: (userId) => changes.get(userId) ?? started,
     wait(userId, timeoutMs, signal) {
@@ -64,6 +81,7 @@ export function createWaiters(startPosition: () => number): Waiters {
     close() {
       closed = true;
       for (const waits of waiting.values()) for (const end of waits) end(false);
+      for (const end of due.splice(0)) end(true);
     },
   };
 }

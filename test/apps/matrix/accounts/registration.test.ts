@@ -86,7 +86,7 @@ test("with a good token a taken name or a weak password is told, and the token s
 });
 
 test("a name that cannot be is refused at once", async () => {
-  for (const username of ["", "two words", "ümlaut", "@ada", "admin", "x".repeat(65)]) {
+  for (const username of ["", "two words", "ümlaut", "@ada", "admin", "x".repeat(101)]) {
     const answer = await register({ username, password });
     assert.deepEqual([answer.status, answer.body.errcode], [400, "M_INVALID_USERNAME"], username);
   }

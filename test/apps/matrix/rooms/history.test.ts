@@ -61,6 +61,24 @@ test("pages fit together in both directions, without an end at the edge", async 
   assert.deepEqual(bodies(between.chunk), ["m24", "m23"]);
 });
 
+test("a page at the present, and one of a filter's choice, lead on to an empty one", async () => {
+  const { ada } = house;
+  const room = await house.make(ada);
+  await house.say(ada, room, { msgtype: "m.file", body: "x", url: "mxc://burrow.localhost/x" });
+  const newest = await messages(ada, room, "dir=f&limit=100");
+  assert.ok(newest.end);
+  const after = await messages(ada, room, `dir=f&from=${newest.end}`);
+  assert.deepEqual([after.chunk, after.end], [[], undefined]);
+  await house.say(ada, room, "more");
+  assert.deepEqual(bodies((await messages(ada, room, `dir=f&from=${newest.end}`)).chunk), ["more"]);
+
+  const filter = `filter=${path(JSON.stringify({ contains_url: true }))}`;
+  const file = await messages(ada, room, `dir=b&${filter}`);
+  assert.equal(file.chunk.length, 1);
+  const older = await messages(ada, room, `dir=b&${filter}&from=${file.end}`);
+  assert.deepEqual([older.chunk, older.end], [[], undefined]);
+});
+
 test("parameters of /messages are checked", async () => {
   const { ada } = house;
   const room = await house.make(ada);

@@ -169,3 +169,21 @@ test("a position is a place in /messages too", async () => {
   const reply = await chat.fixture.request("GET", path, { token: ada.token });
   assert.deepEqual(bodies(reply.body.chunk), ["older"]);
 });
+
+test("more connections at once than memory holds keep their positions all the same", async () => {
+  const { slidingConnections: connections, database, stream } = chat.fixture.matrix;
+  const keys = Array.from({ length: 600 }, (_, index) => ({
+    userId: "@many:burrow.localhost",
+    deviceId: `D${index}`,
+    connId: "main",
+  }));
+  const opened = keys.map((key) => connections.open(key));
+  const kept = opened.map(({ connection, sent }) => connections.keep(connection, sent));
+  await database.write(() => {});
+  for (const [index, key] of keys.entries()) {
+    const { instance } = opened[index]!.connection;
+    const state = kept[index]!.number;
+    const { sent } = connections.resume(key, { so: stream.current(), typing: 0, instance, state, answer: 1 });
+    assert.equal(sent.number, state);
+  }
+});

@@ -169,3 +169,29 @@ test("a client that goes away leaves nobody waiting", async () => {
   await wait.answer.catch(() => {});
   assert.ok(wait.ended());
 });
+
+test("a device that begins a new session is answered where it asks about encryption, once a session", async () => {
+  const room = await chat.createRoom(ada, { members: [ben] });
+  const encryption = { conn_id: "encryption", extensions: { e2ee: { enabled: true } } };
+  const say = (sessionId: string, user = ada) =>
+    chat.fixture.request(
+      "PUT",
+      `/v3/rooms/${encodeURIComponent(room)}/send/m.room.encrypted/${(said += 1)}`,
+      {
+        token: user.token,
+        body: { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "x", session_id: sessionId },
+      },
+    );
+  let said = 0;
+  const { pos } = await slide(chat, ada, encryption);
+  const first = await waiting(encryption, { pos });
+  await say("one");
+  const { body } = await first.answer;
+  const second = await waiting(encryption, { pos: body.pos });
+  await say("one");
+  await say("of ben's", ben);
+  await settle();
+  assert.equal(second.ended(), false, "nothing to put away");
+  await say("two");
+  await second.answer;
+});

@@ -102,6 +102,34 @@ test("what the filter keeps out of the timeline still reaches the client as stat
   assert.deepEqual(keys(room.state), ["m.room.topic/"]);
 });
 
+test("a timeline does not undo what it does not show: of each piece of state the newest is what a client ends with", async () => {
+  const roomId = await chat.createRoom(ada, { members: [ben] });
+  const levels = { users: { [ada.userId]: 100, [ben.userId]: 50 } };
+  await chat.setState(ada, roomId, "m.room.power_levels", levels);
+  const filter = { room: { timeline: { senders: [ada.userId] } } };
+  const { next_batch: since } = await chat.sync(ada, { filter });
+  const outdated = await chat.setState(ada, roomId, "m.room.topic", { topic: "shown" });
+  await chat.setState(ben, roomId, "m.room.topic", { topic: "not shown, and newer" });
+  await chat.send(ada, roomId, "one");
+  const room = (await chat.sync(ada, { since, filter })).rooms.join[roomId];
+  assert.deepEqual(texts(room.timeline), ["one"]);
+  assert.deepEqual(
+    room.state.events.map((event: { content: { topic: string } }) => event.content.topic),
+    ["not shown, and newer"],
+  );
+  // The older one is history, to which the token leads.
+  assert.equal(room.timeline.limited, true);
+  const page = `/v3/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=1&from=${room.timeline.prev_batch}`;
+  const { chunk } = (await chat.fixture.request("GET", page, { token: ada.token })).body;
+  assert.equal(chunk[0].event_id, outdated);
+  // State of the end is apart from the timeline, which is shown whole.
+  const after = (await chat.sync(ada, { since, filter, use_state_after: true })).rooms.join[roomId];
+  assert.deepEqual(
+    [after.timeline.events.length, after.timeline.limited, after.state_after.events[0].content.topic],
+    [2, false, "not shown, and newer"],
+  );
+});
+
 test("a filter that hardly anything passes ends its search, and says that there may be more", async () => {
   const roomId = await chat.createRoom(ada, { members: [ben] });
   await chat.sendMany(ben, roomId, 400);

@@ -112,3 +112,25 @@ test("a member event of the timeline is not repeated as state, and counts as kno
   const next = await chat.sync(ada, { since: answer.next_batch, filter });
   assert.deepEqual(members(next.rooms.join[roomId].state), []);
 });
+
+test("whoever went or came while one was out is told to who comes back, and to nobody who was never there", async () => {
+  for (const query of [{}, { use_state_after: true }]) {
+    const roomId = await room();
+    const filter = lazy(2);
+    await chat.send(cleo, roomId, "cleo speaks, and is shown");
+    const { next_batch: since } = await chat.sync(ada, { filter, ...query });
+    await chat.member(ada, roomId, "leave");
+    await chat.member(cleo, roomId, "leave");
+    const { next_batch: out } = await chat.sync(ada, { since, filter, ...query });
+    await chat.member(ben, roomId, "invite", ada);
+    await chat.member(ada, roomId, "join");
+    await chat.sendMany(ben, roomId, 2);
+    for (const from of [since, out]) {
+      const { rooms } = await chat.sync(ada, { since: from, filter, ...query });
+      const section = rooms.join[roomId].state ?? rooms.join[roomId].state_after;
+      assert.deepEqual(members(section).toSorted(), [ada.userId, ben.userId, cleo.userId].toSorted());
+    }
+    const first = (await chat.sync(ada, { filter, ...query })).rooms.join[roomId];
+    assert.deepEqual(members(first.state ?? first.state_after), [ada.userId, ben.userId]);
+  }
+});
