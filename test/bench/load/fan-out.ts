@@ -79,7 +79,8 @@ async function deliver(
   const places = await findPlaces(audience, dialect, connections);
   try {
     const loops = audience.readers.map(async (reader, index) => {
-      while (!stopped) {
+      for (;;) {
+        if (stopped) return;
         const news = await dialect
           .ask(connections[index]!, reader, places[index], pollMs)
           .catch(() => undefined);

@@ -55,7 +55,7 @@ function databaseBytes(path: string): number | undefined {
       const row = database.prepare(
         "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size",
       );
-      return Number((row.get() as { bytes: number }).bytes);
+      return (row.get() as { bytes: number }).bytes;
     } finally {
       database.close();
     }

@@ -71,8 +71,8 @@ class Client {
 
   /** Whether the server has anything more to say. */
   async isUpToDate(): Promise<boolean> {
-    const before = this.since;
-    const answer = await get(this.user, `/sync?since=${before}`);
+    const since = this.since;
+    const answer = await get(this.user, `/sync?since=${since}`);
     return Object.values(answer.rooms ?? {}).every((rooms) => Object.keys(rooms as object).length === 0);
   }
 
@@ -85,14 +85,14 @@ class Client {
   private async take(roomId: string, membership: "join" | "leave", news: ShownEvent): Promise<void> {
     const held = this.hold(roomId);
     const events: ShownEvent[] = news.timeline?.events ?? [];
-    const before: ShownEvent[] = news.state?.events ?? [];
+    const earlier: ShownEvent[] = news.state?.events ?? [];
     const afterwards: ShownEvent[] = news.state_after?.events ?? [];
     assert.equal(news.state !== undefined && news.state_after !== undefined, false);
     // Who joins may read what was not theirs to read when they were told of their leave.
     if (membership === "join" && held.membership !== "join") held.timeline = [];
     held.membership = membership;
     const inTimeline = this.lazy ? [] : events.filter((event) => event.state_key !== undefined);
-    for (const event of [...before, ...inTimeline, ...afterwards]) held.state.set(keyOf(event), idOf(event));
+    for (const event of [...earlier, ...inTimeline, ...afterwards]) held.state.set(keyOf(event), idOf(event));
     const known = new Set(held.timeline);
     const told = events.map(idOf);
     const fresh = told.filter((id) => !known.has(id));

@@ -77,8 +77,8 @@ test("what was refused has used up no id, and a session that ended takes its ids
   accepted(await put(ben, rest, text("and now")));
 
   const first = await fixture.user("ben", { deviceId: "TABLET" });
-  const before = (await put(first, rest, text("from the first session"))).body.event_id;
+  const earlier = (await put(first, rest, text("from the first session"))).body.event_id;
   accepted(await house.call(first, "POST", "/logout", {}));
   const second = await fixture.user("ben", { deviceId: "TABLET" });
-  assert.notEqual((await put(second, rest, text("from the second"))).body.event_id, before);
+  assert.notEqual((await put(second, rest, text("from the second"))).body.event_id, earlier);
 });

@@ -67,8 +67,8 @@ test("a page at the present, and one of a filter's choice, lead on to an empty o
   await house.say(ada, room, { msgtype: "m.file", body: "x", url: "mxc://burrow.localhost/x" });
   const newest = await messages(ada, room, "dir=f&limit=100");
   assert.ok(newest.end);
-  const after = await messages(ada, room, `dir=f&from=${newest.end}`);
-  assert.deepEqual([after.chunk, after.end], [[], undefined]);
+  const next = await messages(ada, room, `dir=f&from=${newest.end}`);
+  assert.deepEqual([next.chunk, next.end], [[], undefined]);
   await house.say(ada, room, "more");
   assert.deepEqual(bodies((await messages(ada, room, `dir=f&from=${newest.end}`)).chunk), ["more"]);
 

@@ -123,9 +123,9 @@ test("a timeline does not undo what it does not show: of each piece of state the
   const { chunk } = (await chat.fixture.request("GET", page, { token: ada.token })).body;
   assert.equal(chunk[0].event_id, outdated);
   // State of the end is apart from the timeline, which is shown whole.
-  const after = (await chat.sync(ada, { since, filter, use_state_after: true })).rooms.join[roomId];
+  const ending = (await chat.sync(ada, { since, filter, use_state_after: true })).rooms.join[roomId];
   assert.deepEqual(
-    [after.timeline.events.length, after.timeline.limited, after.state_after.events[0].content.topic],
+    [ending.timeline.events.length, ending.timeline.limited, ending.state_after.events[0].content.topic],
     [2, false, "not shown, and newer"],
   );
 });
