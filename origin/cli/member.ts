@@ -2,7 +2,7 @@ import { makePassword } from "../members/make-password.ts";
 import type { Member, Members } from "../members/members.ts";
 import { answer, type Command, CommandError, type Invocation, textOption } from "./command.ts";
 import { withMembers } from "./open-members.ts";
-import { type JobReport, withOwnersApi } from "./owners-api.ts";
+import { withOwnersApi } from "./owners-api.ts";
 import { readPassword } from "./read-password.ts";
 
 const list: Command = {
@@ -119,15 +119,12 @@ const redact: Command = {
     const room = textOption(invocation, "room");
     const reason = textOption(invocation, "reason");
     await withOwnersApi(invocation, async (api) => {
-      const { job } = await api.ask<{ job: JobReport }>(
-        "POST",
-        `/members/${encodeURIComponent(name)}/redact`,
-        { ...(room !== undefined && { room_id: room }), ...(reason !== undefined && { reason }) },
-      );
-      const waits = invocation.options["no-wait"] !== true;
-      const ended = waits ? await api.finish(job) : job;
-      answer(invocation, { name, job: ended }, [
-        waits ? `${ended.done} messages of ${name} are redacted.` : `They are being redacted: job ${job.id}.`,
+      const { job, waited } = await api.runJob("POST", `/members/${encodeURIComponent(name)}/redact`, {
+        ...(room !== undefined && { room_id: room }),
+        ...(reason !== undefined && { reason }),
+      });
+      answer(invocation, { name, job }, [
+        waited ? `${job.done} messages of ${name} are redacted.` : `They are being redacted: job ${job.id}.`,
       ]);
     });
     return 0;

@@ -1,5 +1,5 @@
 import { answer, type Command, textOption, UsageError } from "./command.ts";
-import { type JobReport, withOwnersApi } from "./owners-api.ts";
+import { withOwnersApi } from "./owners-api.ts";
 
 export const noticeSend: Command = {
   name: "notice send",
@@ -15,14 +15,12 @@ export const noticeSend: Command = {
     const members = to?.split(",").map((name) => name.trim());
     const text = invocation.positionals[0] ?? "";
     await withOwnersApi(invocation, async (api) => {
-      const { job } = await api.ask<{ job: JobReport }>("POST", "/notices", {
+      const { job, waited } = await api.runJob("POST", "/notices", {
         text,
         ...(members && { members }),
       });
-      const waits = invocation.options["no-wait"] !== true;
-      const ended = waits ? await api.finish(job) : job;
-      answer(invocation, { job: ended }, [
-        waits ? `${ended.done} members have the notice.` : `It is being sent: job ${job.id}.`,
+      answer(invocation, { job }, [
+        waited ? `${job.done} members have the notice.` : `It is being sent: job ${job.id}.`,
       ]);
     });
     return 0;

@@ -9,11 +9,14 @@ import { withMembers } from "./open-members.ts";
 export interface OwnersApi {
   /** `path` continues `/_burrow/admin/v1`. Throws CommandError with what the daemon says. */
   ask<T>(method: string, path: string, body?: object): Promise<T>;
-  /** Waits for a job that `ask` has started. Throws CommandError unless it is done. */
-  finish(job: JobReport): Promise<JobReport>;
+  /**
+   * Asks for a job, and waits for its end, unless the command line says --no-wait. Throws CommandError where it ended
+   * otherwise than done.
+   */
+  runJob(method: string, path: string, body: object): Promise<{ job: JobReport; waited: boolean }>;
 }
 
-export interface JobReport {
+interface JobReport {
   readonly id: number;
   readonly state: "waiting" | "running" | "done" | "failed" | "cancelled";
   readonly done: number;
@@ -70,8 +73,14 @@ export function withOwnersApi<T>(invocation: Invocation, work: (api: OwnersApi) 
       throw new CommandError(now.error ?? `The work was ${now.state}: ${now.done} steps of it are done.`);
     }
 
+    async function runJob(method: string, path: string, body: object) {
+      const { job } = await ask<{ job: JobReport }>(method, path, body);
+      const waited = invocation.options["no-wait"] !== true;
+      return { job: waited ? await finish(job) : job, waited };
+    }
+
     try {
-      return await work({ ask, finish });
+      return await work({ ask, runJob });
     } finally {
       await members.endTicket(token);
     }

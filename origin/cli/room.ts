@@ -1,5 +1,5 @@
 import { answer, type Command, CommandError, readCount, textOption, UsageError } from "./command.ts";
-import { type JobReport, withOwnersApi } from "./owners-api.ts";
+import { withOwnersApi } from "./owners-api.ts";
 
 interface RoomReport {
   readonly room_id: string;
@@ -70,15 +70,9 @@ const remove: Command = {
           `This deletes ${room.name ?? roomId} with its ${room.events} events for good. If that is meant, add --yes.`,
         );
       }
-      const { job } = await api.ask<{ job: JobReport }>(
-        "DELETE",
-        path,
-        reason === undefined ? {} : { reason },
-      );
-      const waits = invocation.options["no-wait"] !== true;
-      const ended = waits ? await api.finish(job) : job;
-      answer(invocation, { room_id: roomId, job: ended }, [
-        waits ? `The room ${roomId} is deleted.` : `The room ${roomId} is being deleted: job ${job.id}.`,
+      const { job, waited } = await api.runJob("DELETE", path, reason === undefined ? {} : { reason });
+      answer(invocation, { room_id: roomId, job }, [
+        waited ? `The room ${roomId} is deleted.` : `The room ${roomId} is being deleted: job ${job.id}.`,
       ]);
     });
     return 0;
@@ -100,11 +94,9 @@ const purge: Command = {
     }
     await withOwnersApi(invocation, async (api) => {
       const path = `/rooms/${encodeURIComponent(roomId)}/purge-history`;
-      const { job } = await api.ask<{ job: JobReport }>("POST", path, { before });
-      const waits = invocation.options["no-wait"] !== true;
-      const ended = waits ? await api.finish(job) : job;
-      answer(invocation, { room_id: roomId, job: ended }, [
-        waits ? `${ended.done} events are deleted.` : `They are being deleted: job ${job.id}.`,
+      const { job, waited } = await api.runJob("POST", path, { before });
+      answer(invocation, { room_id: roomId, job }, [
+        waited ? `${job.done} events are deleted.` : `They are being deleted: job ${job.id}.`,
       ]);
     });
     return 0;
