@@ -85,6 +85,7 @@ async function measure(title: string, path: string, floors: readonly Floor[]): P
   }
 
   console.log(`\n${title}`);
+  await settleDisk();
   const first = await burrow(...here, "create");
   print("create", first, floors, "encrypt");
   await openBlobStore(join(dataDir, "blobs")).put(Buffer.from(`one more: ${title}`), { limit: 100 });
@@ -102,6 +103,11 @@ async function measure(title: string, path: string, floors: readonly Floor[]): P
   await rm(join(folder, "restored"), { recursive: true });
   await rename(join(dataDir, "blobs"), blobs);
   await rm(dataDir, { recursive: true });
+}
+
+/** What was written before must not be paid for by what is measured now. */
+function settleDisk(): Promise<void> {
+  return succeed("sync", ["-f", folder]);
 }
 
 /** Blobs of 4 MB and some small ones, as a chat has. */
@@ -135,7 +141,9 @@ async function measureFloor(name: string, plain: Plain): Promise<Floor> {
   const file = join(folder, "floor");
   const out = join(folder, "floor-out");
   mkdirSync(out);
+  await settleDisk();
   const encrypt = await timed(() => plain("encrypt", blobs, file));
+  await settleDisk();
   const decrypt = await timed(() => plain("decrypt", file, out));
   await rm(file);
   await rm(out, { recursive: true });
