@@ -20,7 +20,9 @@ export const noticeSend: Command = {
         ...(members && { members }),
       });
       answer(invocation, { job }, [
-        waited ? `${job.done} members have the notice.` : `It is being sent: job ${job.id}.`,
+        waited
+          ? `${job.done} ${job.done === 1 ? "member has" : "members have"} the notice.`
+          : `It is being sent: job ${job.id}.`,
       ]);
     });
     return 0;
