@@ -18,8 +18,7 @@ const ALLOWED: Record<string, string> = {
   "origin/host/supervisor/control.ts": "a socket in the data folder, between the command line and the daemon",
   "origin/host/supervisor/health-probe.ts":
     "asks a service of this machine at the loopback address that it has",
-  "origin/host/ask-daemon.ts":
-    "asks the own daemon, where it says that it listens, from the command line",
+  "origin/host/ask-daemon.ts": "asks the own daemon, where it says that it listens, from the command line",
   "origin/cli/dev-port.ts": "looks for a free port on loopback",
   "origin/cli/doctor/service.ts": "asks the public URL as a client would, from the command line",
 };
