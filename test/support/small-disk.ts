@@ -78,6 +78,9 @@ function openDisk(holder: ChildProcess, path: string, isRoot: boolean): SmallDis
         const { bavail, bsize } = statfsSync(seen);
         const bytes = Math.max(0, bavail * bsize - leave);
         for (let left = bytes; left > 0; ) left -= writeSync(file, Buffer.alloc(Math.min(left, 256 * page)));
+      } catch (error) {
+        // A process within may still be writing: what it took since the count is room that nobody needs to fill.
+        if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
       } finally {
         closeSync(file);
       }
