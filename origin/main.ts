@@ -7,6 +7,8 @@ import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createGate } from "./gate/create-gate.ts";
+import { openPanicDatabase } from "./gate/panic/panic-database.ts";
+import { createPanicLatch } from "./gate/panic/panic-latch.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -83,6 +85,11 @@ export async function startOrigin(options: {
     checkFileSystem(config.dataDir, options.fileSystem);
     await settleUpdate(config.dataDir, log);
 
+    const panicDatabase = openPanicDatabase(config.dataDir);
+    cleanups.push(() => panicDatabase.close());
+    const panic = createPanicLatch(panicDatabase, now);
+    cleanups.push(() => panic.close());
+
     const secrets = openSecrets(config, log);
     const metrics = createMetrics({ dataDir: config.dataDir, now });
     cleanups.push(() => metrics.close());
@@ -92,7 +99,7 @@ export async function startOrigin(options: {
     const proof = metrics.countAnswers(
       config.testing
         ? createOpenProof({ listen: config.listen, now })
-        : createEdgeProof({ keys, now, nonces, panic: () => "none" }),
+        : createEdgeProof({ keys, now, nonces, panic: () => panic.level() }),
     );
 
     const databases = openDatabases(config.dataDir);
