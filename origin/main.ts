@@ -6,6 +6,8 @@ import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -122,7 +124,23 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const context: AppContext = { config, log, members, alerts, blobs, outbound, now, openDatabase };
+    const guesses = createGuessLimits({
+      database: openDatabase("throttle", throttleMigrations),
+      nameOf: (memberId) => members.get(memberId)?.name,
+      now,
+      limited: !config.testing,
+    });
+    const context: AppContext = {
+      config,
+      log,
+      members,
+      guesses,
+      alerts,
+      blobs,
+      outbound,
+      now,
+      openDatabase,
+    };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),

@@ -48,7 +48,9 @@ function fault(from: string, to: string): string | undefined {
   if (tops.includes(to) && !inFolder(from, "origin/cli"))
     return "only the command line starts the origin, or restores it";
   const lower = ["origin/storage", "origin/config", "origin/host", "origin/http", "origin/members"];
-  const upper = ["origin/apps", "origin/cli"];
+  const upper = ["origin/gate", "origin/apps", "origin/cli"];
+  if (inFolder(from, "origin/gate") && inFolder(to, "origin/cli"))
+    return "the gate is below the command line";
   if (lower.some((folder) => inFolder(from, folder)) && upper.some((folder) => inFolder(to, folder))) {
     return "the ground does not know what stands on it";
   }
