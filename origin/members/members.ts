@@ -1,6 +1,7 @@
 import type { Authority } from "./authority.ts";
 import type { FactorsHeld, SecondFactors } from "./factors/second-factors.ts";
 import type { Keys } from "./keys/keys.ts";
+import type { KdfTurn } from "./kdf-queue.ts";
 
 /**
  * Accounts, passwords, invites and sessions: the domain, without HTTP. Every app signs people in and asks who
@@ -161,8 +162,11 @@ export interface Members {
   find(name: string): Member | undefined;
   get(id: number): Member | undefined;
   list(): Member[];
-  /** One KDF call for known, unknown and empty names alike. Undefined: wrong, unknown, or deactivated. */
-  verifyPassword(name: string, password: string): Promise<Member | undefined>;
+  /**
+   * One KDF call for known, unknown and empty names alike. Undefined: wrong, unknown, or deactivated. `turn` says who
+   * asks, so that nobody can crowd others out of the queue.
+   */
+  verifyPassword(name: string, password: string, turn?: KdfTurn): Promise<Member | undefined>;
   /** Ends the sessions in the same transaction, and gives the number of those that ended. Throws password-weak. */
   changePassword(memberId: number, password: string, sessions: SessionsKept): Promise<number>;
   suspend(memberId: number): Promise<void>;
