@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createGate } from "../../../origin/gate/create-gate.ts";
 import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import type { Alert } from "../../../origin/host/alerts/alert.ts";
+import { createGuessLimits } from "../../../origin/gate/guess-limits/create-guess-limits.ts";
+import { throttleMigrations } from "../../../origin/gate/guess-limits/migrations.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import type { Outbound } from "../../../origin/host/outbound/outbound.ts";
 import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
@@ -224,6 +227,13 @@ function startServer(parts: {
     config,
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
+    gate: createGate(),
+    guesses: createGuessLimits({
+      database: open("throttle", throttleMigrations),
+      nameOf: (memberId) => members.get(memberId)?.name,
+      now,
+      limited: true,
+    }),
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),
