@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
+import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
@@ -155,6 +156,7 @@ export async function startOrigin(options: {
     const apps = [
       createHomeApp(context),
       createMatrixApp(context),
+      ...(config.mail ? [createMailApp(context, config.mail)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];

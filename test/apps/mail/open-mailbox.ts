@@ -12,8 +12,13 @@ import { chooseDriver } from "../../../origin/storage/open-driver.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 export async function openMailbox(t: { after(work: () => unknown): void }) {
-  const file = join(temporaryFolder(t), "mail.db");
-  const database = openDatabase({ name: "mail", file, migrations: mailMigrations, open: chooseDriver() });
+  const path = join(temporaryFolder(t), "mail.db");
+  const database = openDatabase({
+    name: "mail",
+    file: path,
+    migrations: mailMigrations,
+    open: chooseDriver(),
+  });
   t.after(() => database.close());
   const changes = createChanges(database);
   const mailboxes = createMailboxStore(database, changes);
@@ -26,6 +31,27 @@ export async function openMailbox(t: { after(work: () => unknown): void }) {
   await database.write((transaction) => mailboxes.openAccount(transaction, account));
   let made = 0;
 
+  /** Files a message whose header and body are given as they stand. */
+  const file = async (
+    text: string,
+    options: { in?: Role[]; keywords?: string[]; receivedAt?: number } = {},
+  ): Promise<{ id: number; thread: number }> => {
+    const raw = Buffer.from(text.replaceAll(/\r?\n/g, "\r\n"));
+    const message = await readMessage(Readable.from([raw]));
+    const hash = String((made += 1)).padStart(64, "0");
+    return await database.write((transaction) => {
+      noteBlob.run(hash, raw.length);
+      return emails.add(transaction, {
+        account,
+        blob: { hash, size: raw.length },
+        message,
+        mailboxes: (options.in ?? ["inbox"]).map((role) => mailboxes.byRole(account, role)!.id),
+        keywords: options.keywords ?? [],
+        receivedAt: options.receivedAt ?? made,
+      });
+    });
+  };
+
   return {
     database,
     changes,
@@ -34,22 +60,6 @@ export async function openMailbox(t: { after(work: () => unknown): void }) {
     emails,
     account,
     box: (role: Role) => mailboxes.byRole(account, role)!,
-    /** Files a message whose header and body are given as they stand. */
-    async file(text: string, options: { in?: Role[]; keywords?: string[]; receivedAt?: number } = {}) {
-      const raw = Buffer.from(text.replaceAll(/\r?\n/g, "\r\n"));
-      const message = await readMessage(Readable.from([raw]));
-      const hash = String((made += 1)).padStart(64, "0");
-      return await database.write((transaction) => {
-        noteBlob.run(hash, raw.length);
-        return emails.add(transaction, {
-          account,
-          blob: { hash, size: raw.length },
-          message,
-          mailboxes: (options.in ?? ["inbox"]).map((role) => mailboxes.byRole(account, role)!.id),
-          keywords: options.keywords ?? [],
-          receivedAt: options.receivedAt ?? made,
-        });
-      });
-    },
+    file,
   };
 }

@@ -17,11 +17,19 @@ test("counts of a mailbox follow what comes, is read, moves and goes", async (t)
   const row = (id: number) => emails.get(account, id)!;
   await database.write((transaction) => emails.setKeywords(transaction, row(first.id), ["$seen"]));
   assert.deepEqual(counts("inbox"), [3, 1, 2, 1]);
-  await database.write((transaction) => emails.setKeywords(transaction, row(reply.id), ["$seen", "$flagged"]));
+  await database.write((transaction) =>
+    emails.setKeywords(transaction, row(reply.id), ["$seen", "$flagged"]),
+  );
   assert.deepEqual(counts("inbox"), [3, 0, 2, 0]);
 
   await database.write((transaction) => emails.setMailboxes(transaction, row(reply.id), [box("trash").id]));
-  assert.deepEqual([counts("inbox"), counts("trash")], [[2, 0, 2, 0], [1, 0, 1, 0]]);
+  assert.deepEqual(
+    [counts("inbox"), counts("trash")],
+    [
+      [2, 0, 2, 0],
+      [1, 0, 1, 0],
+    ],
+  );
   await database.write((transaction) => emails.remove(transaction, row(reply.id)));
   assert.deepEqual(counts("trash"), [0, 0, 0, 0]);
 });
@@ -41,8 +49,7 @@ test("a message under another subject, or that names no known one, begins a thre
 test("each kind has a new state when it changes and only then, and what was destroyed is told", async (t) => {
   const { database, changes, emails, account, file } = await openMailbox(t);
   const { id, thread } = await file("Message-Id: <1@x>\nSubject: Tea\n\n.");
-  const states = () =>
-    (["Email", "Mailbox", "Thread"] as const).map((type) => changes.state(account, type));
+  const states = () => (["Email", "Mailbox", "Thread"] as const).map((type) => changes.state(account, type));
   const before = states();
   await database.write((transaction) =>
     emails.setKeywords(transaction, emails.get(account, id)!, ["$flagged"]),
