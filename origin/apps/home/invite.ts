@@ -8,7 +8,11 @@ import type { Layout } from "./layout.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Opening an invite (M2): for clients that cannot register by token themselves, and for people. */
-export function mountInvite(routes: Hono<HttpEnv>, { config, members }: AppContext, layout: Layout): void {
+export function mountInvite(
+  routes: Hono<HttpEnv>,
+  { config, members, guesses }: AppContext,
+  layout: Layout,
+): void {
   mountAccountForm(routes, layout, {
     path: "/invite",
     title: "You are invited",
@@ -20,7 +24,8 @@ password you can change later.</p>`,
     shortestPassword: shortestPassword.member,
     serverName: config.serverName,
     publicUrl: config.publicUrl,
-    wrongToken: "invite-invalid",
+    wrongToken: { kind: "invite-token", refusal: "invite-invalid" },
+    guesses,
     instead: () =>
       members.claimed()
         ? undefined

@@ -8,7 +8,11 @@ import type { Layout } from "./layout.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Claiming the server (G1): once, with the token that the device has printed. */
-export function mountSetup(routes: Hono<HttpEnv>, { config, members }: AppContext, layout: Layout): void {
+export function mountSetup(
+  routes: Hono<HttpEnv>,
+  { config, members, guesses }: AppContext,
+  layout: Layout,
+): void {
   mountAccountForm(routes, layout, {
     path: "/setup",
     title: "Make this server yours",
@@ -20,7 +24,8 @@ nobody else can claim the server after you.</p>`,
     shortestPassword: shortestPassword.owner,
     serverName: config.serverName,
     publicUrl: config.publicUrl,
-    wrongToken: "setup-invalid",
+    wrongToken: { kind: "setup-token", refusal: "setup-invalid" },
+    guesses,
     instead: () =>
       members.claimed()
         ? plainPage(
