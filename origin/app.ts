@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import type { Config } from "./config/config.ts";
+import type { Gate } from "./gate/gate.ts";
 import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import type { Alerts } from "./host/alerts/alerts.ts";
 import type { Log } from "./host/log.ts";
@@ -14,6 +15,8 @@ export interface AppContext {
   readonly config: Config;
   readonly log: Log;
   readonly members: Members;
+  /** Who asks, and whether they may enter. */
+  readonly gate: Gate;
   /** Every route on which a secret can be tried goes through this. */
   readonly guesses: GuessLimits;
   /** Tells the owner. */

@@ -6,6 +6,9 @@ import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createGate } from "./gate/create-gate.ts";
+import { openPanicDatabase } from "./gate/panic/panic-database.ts";
+import { createPanicLatch } from "./gate/panic/panic-latch.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
@@ -84,6 +87,11 @@ export async function startOrigin(options: {
     checkFileSystem(config.dataDir, options.fileSystem);
     await settleUpdate(config.dataDir, log);
 
+    const panicDatabase = openPanicDatabase(config.dataDir);
+    cleanups.push(() => panicDatabase.close());
+    const panic = createPanicLatch(panicDatabase, now);
+    cleanups.push(() => panic.close());
+
     const secrets = openSecrets(config, log);
     const metrics = createMetrics({ dataDir: config.dataDir, now });
     cleanups.push(() => metrics.close());
@@ -93,7 +101,7 @@ export async function startOrigin(options: {
     const proof = metrics.countAnswers(
       config.testing
         ? createOpenProof({ listen: config.listen, now })
-        : createEdgeProof({ keys, now, nonces, panic: () => "none" }),
+        : createEdgeProof({ keys, now, nonces, panic: () => panic.level() }),
     );
 
     const databases = openDatabases(config.dataDir);
@@ -124,6 +132,7 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
+    const gate = createGate();
     const guesses = createGuessLimits({
       database: openDatabase("throttle", throttleMigrations),
       nameOf: (memberId) => members.get(memberId)?.name,
@@ -136,6 +145,7 @@ export async function startOrigin(options: {
       config,
       log,
       members,
+      gate,
       guesses,
       alerts,
       blobs,

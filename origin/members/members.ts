@@ -1,3 +1,6 @@
+import type { Authority } from "./authority.ts";
+import type { FactorsHeld, SecondFactors } from "./factors/second-factors.ts";
+import type { Keys } from "./keys/keys.ts";
 import type { KdfTurn } from "./kdf-queue.ts";
 
 /**
@@ -113,6 +116,12 @@ export type MembersErrorCode =
   | "unknown-member"
   | "owner-protected"
   | "refresh-invalid"
+  | "key-invalid"
+  | "passkey-invalid"
+  | "totp-invalid"
+  | "label-invalid"
+  | "too-many"
+  | "not-allowed"
   | "locked"
   | "busy";
 
@@ -184,6 +193,16 @@ export interface Members {
   endSession(memberId: number, deviceId: string): Promise<boolean>;
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  // Second factors (G10), and the keys of programs (G5)
+  readonly passkeys: SecondFactors["passkeys"];
+  readonly totp: SecondFactors["totp"];
+  readonly recoveryCodes: SecondFactors["recoveryCodes"];
+  /** What a member has beside the password, and whether one of them is asked for. */
+  secondFactors(memberId: number): FactorsHeld;
+  /** Back to the password alone; tells what there was. Sessions and keys stay. Throws not-allowed, unknown-member. */
+  resetFactors(authority: Authority, memberId: number): Promise<FactorsHeld>;
+  readonly keys: Omit<Keys, "revokeInside">;
 
   // For the command line, beside a running daemon
   /** A token that stands for the owner at the daemon's own API, to whoever can write in the data folder; good for an hour. */

@@ -3,8 +3,9 @@ import { html } from "hono/html";
 import type { AppContext } from "../../app.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { shortestPassword } from "../../members/password-strength.ts";
-import { mountAccountForm, plainPage } from "./account-form.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "../../pages/layout.ts";
+import { plainPage } from "../../pages/plain-page.ts";
+import { mountAccountForm } from "./account-form.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Opening an invite (M2): for clients that cannot register by token themselves, and for people. */
@@ -12,6 +13,7 @@ export function mountInvite(
   routes: Hono<HttpEnv>,
   { config, members, guesses }: AppContext,
   layout: Layout,
+  script: string,
 ): void {
   mountAccountForm(routes, layout, {
     path: "/invite",
@@ -23,7 +25,7 @@ password you can change later.</p>`,
     submit: "Accept the invite",
     shortestPassword: shortestPassword.member,
     serverName: config.serverName,
-    publicUrl: config.publicUrl,
+    script,
     wrongToken: { kind: "invite-token", refusal: "invite-invalid" },
     guesses,
     instead: () =>
