@@ -139,7 +139,9 @@ export async function startOrigin(options: {
       nameOf: (memberId) => members.get(memberId)?.name,
       now,
       limited: !config.testing,
+      log,
     });
+    cleanups.push(() => guesses.close());
     const context: AppContext = {
       config,
       log,
