@@ -132,13 +132,13 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const gate = createGate();
     const guesses = createGuessLimits({
       database: openDatabase("throttle", throttleMigrations),
       nameOf: (memberId) => members.get(memberId)?.name,
       now,
       limited: !config.testing,
     });
+    const gate = createGate({ members, guesses, serverName: config.serverName });
     const context: AppContext = {
       config,
       log,
