@@ -133,7 +133,6 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const gate = createGate();
     const guesses = createGuessLimits({
       database: openDatabase("throttle", throttleMigrations),
       nameOf: (memberId) => members.get(memberId)?.name,
@@ -142,6 +141,7 @@ export async function startOrigin(options: {
       log,
     });
     cleanups.push(() => guesses.close());
+    const gate = createGate({ members, guesses, serverName: config.serverName });
     const context: AppContext = {
       config,
       log,
