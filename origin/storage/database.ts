@@ -13,6 +13,8 @@ export interface Database {
   readonly driver: string;
   /** Prepares a statement, once for each text. Outside `write` only for reading. */
   prepare<Row = unknown>(sql: string): Statement<Row>;
+  /** The same, and keeps nothing: for texts that are put together of what is asked for. */
+  prepareOnce<Row = unknown>(sql: string): Statement<Row>;
   /**
    * Queues a write. All writes of one tick share one transaction and one fsync, each in a savepoint of its own:
    * the promise settles only after the commit is on disk, and rejects with what `work` threw, having changed
@@ -63,6 +65,7 @@ export function openDatabase(options: {
       if (!statement) statements.set(sql, (statement = driver.prepare(sql)));
       return statement as Statement<Row>;
     },
+    prepareOnce: <Row>(sql: string) => driver.prepare<Row>(sql),
     write: (work) => writer.write(work),
     beforeCommit: (hook) => writer.beforeCommit(hook),
     async close() {

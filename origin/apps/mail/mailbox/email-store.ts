@@ -1,4 +1,5 @@
 import type { Database } from "../../../storage/database.ts";
+import type { SqlValue } from "../../../storage/driver.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Message } from "../message/message.ts";
 import type { Changes } from "./changes.ts";
@@ -35,6 +36,19 @@ export interface EmailRow {
   readonly changedSeq: number;
 }
 
+/** An email that came or changed. */
+export interface ChangedEmail {
+  readonly id: number;
+  readonly createdSeq: number;
+  readonly changedSeq: number;
+}
+
+/** A SELECT of `id` and `thread`, put together of fixed parts: what clients give is a parameter. */
+export interface EmailQuery {
+  readonly sql: string;
+  readonly parameters: readonly SqlValue[];
+}
+
 /** The rows of emails: every way of adding, changing and removing one comes by here. All but the reads inside a write. */
 export interface EmailStore {
   add(transaction: Transaction, email: NewEmail): { id: number; thread: number };
@@ -44,7 +58,18 @@ export interface EmailStore {
   get(account: number, id: number): EmailRow | undefined;
   keywordsOf(id: number): string[];
   mailboxesOf(id: number): number[];
-  /** Who else has the same raw bytes, of this account. */
+  /** Every email of a mailbox. */
+  idsIn(mailbox: number): number[];
+  changedSince(account: number, since: number, limit: number): ChangedEmail[];
+  /** Every email of an account with its blob, the newest first. */
+  hashesOf(account: number): { id: number; hash: string }[];
+  /** The rows of a query, one by one, in the order that it says. To be read at once: nothing is written meanwhile. */
+  find<Row>(query: EmailQuery): Iterable<Row>;
+  /** How many different values of the column a query's rows have. */
+  count(query: EmailQuery, column: "id" | "thread"): number;
+  /** What was read of the raw bytes of an email. */
+  bodyOf(hash: string): Pick<Message, "root" | "texts">;
+  /** An email of this account with these raw bytes. */
   byBlob(account: number, hash: string): number | undefined;
 }
 
@@ -55,6 +80,9 @@ const isUnread = (keywords: readonly string[]): boolean =>
 export function createEmailStore(database: Database, changes: Changes, threads: ThreadStore): EmailStore {
   const insertMessage = database.prepare(
     "INSERT INTO messages (hash, body, texts) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING",
+  );
+  const selectMessage = database.prepare<{ body: string; texts: string }>(
+    "SELECT body, texts FROM messages WHERE hash = ?",
   );
   const insertEmail = database.prepare(
     `INSERT INTO emails (account, thread, hash, size, received_at, sent_at, sort_subject, sort_from, sort_to, fields,
@@ -86,6 +114,17 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
   const select = database.prepare<EmailRow>(`SELECT ${columns} FROM emails WHERE id = ? AND account = ?`);
   const selectByBlob = database.prepare<{ id: number }>(
     "SELECT id FROM emails WHERE hash = ? AND account = ? ORDER BY id LIMIT 1",
+  );
+
+  const selectHashes = database.prepare<{ id: number; hash: string }>(
+    "SELECT id, hash FROM emails WHERE account = ? ORDER BY received_at DESC, id DESC",
+  );
+  const selectIn = database.prepare<{ email: number }>(
+    "SELECT email FROM email_mailboxes WHERE mailbox = ? ORDER BY received_at, email",
+  );
+  const selectChanged = database.prepare<ChangedEmail>(
+    `SELECT id, created_seq AS createdSeq, changed_seq AS changedSeq FROM emails
+     WHERE account = ? AND changed_seq > ? ORDER BY changed_seq, id LIMIT ?`,
   );
 
   const keywordsOf = (id: number): string[] => selectKeywords.all(id).map(({ keyword }) => keyword);
@@ -152,6 +191,22 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
     get: (account, id) => select.get(id, account),
     keywordsOf,
     mailboxesOf,
+    idsIn: (mailbox) => selectIn.all(mailbox).map(({ email }) => email),
+    changedSince: (account, since, limit) => selectChanged.all(account, since, limit),
+    hashesOf: (account) => selectHashes.all(account),
+    // Not kept: there are as many texts as there are shapes of filters.
+    find: <Row>({ sql, parameters }: EmailQuery) =>
+      database.prepareOnce<Row>(sql).iterate(...parameters),
+    count: ({ sql, parameters }, column) =>
+      database
+        .prepareOnce<{ n: number }>(`SELECT count(DISTINCT ${column}) AS n FROM (${sql})`)
+        .get(...parameters)?.n ?? 0,
+    bodyOf(hash) {
+      const row = selectMessage.get(hash);
+      if (!row) throw new Error(`No message of the blob ${hash} is kept.`);
+      const { root } = JSON.parse(row.body) as Pick<Message, "root">;
+      return { root, texts: JSON.parse(row.texts) as Message["texts"] };
+    },
     byBlob: (account, hash) => selectByBlob.get(hash, account)?.id,
   };
 }
