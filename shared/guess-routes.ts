@@ -47,6 +47,13 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   matrix("delete_devices", "password"),
   matrix("devices/[^/]+", "password", ["DELETE"]),
   matrix("keys/device_signing/upload", "password"),
+  // An API key beside the owner's access token.
+  { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
+  {
+    methods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    path: /^\/_burrow\/admin\/v1\/.+$/,
+    kind: "api-key",
+  },
 ];
 
 /**

@@ -235,7 +235,7 @@ function startServer(parts: {
     config,
     log,
     members,
-    gate: createGate(),
+    gate: createGate({ members, guesses, serverName: config.serverName }),
     guesses,
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
