@@ -16,6 +16,9 @@ export interface SignedRequest {
   chunked?: boolean;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** Who asks, and which host, where it is not the client's own. */
+  address?: string;
+  host?: string;
 }
 
 export interface Answer {
@@ -60,10 +63,10 @@ export function createSignedClient(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
   const { hostname, port } = new URL(options.origin);
 
-  function proof(method: string, path: string): Record<string, string> {
+  function proof({ method, path, ...asked }: SignedRequest): Record<string, string> {
     const time = Math.floor((options.now ?? Date.now)() / 1000);
-    const addr = options.address ?? "192.0.2.1";
-    const client = formatEdgeClient({ host: options.host, scheme: "https", addr, time }) ?? "";
+    const addr = asked.address ?? options.address ?? "192.0.2.1";
+    const client = formatEdgeClient({ host: asked.host ?? options.host, scheme: "https", addr, time }) ?? "";
     const parameters = proofParameters(
       { created: time, keyid: key!.keyid, nonce: randomBytes(16).toString("base64url") },
       false,
@@ -86,7 +89,8 @@ export function createSignedClient(options: {
   }
 
   return {
-    request({ method, path, token, body, chunked = false, headers, signal }) {
+    request(asked) {
+      const { method, path, token, body, chunked = false, headers, signal } = asked;
       const isReady = body === undefined || typeof body === "string" || body instanceof Uint8Array;
       const text = isReady ? body : JSON.stringify(body);
       return new Promise((resolve, reject) => {
@@ -99,7 +103,7 @@ export function createSignedClient(options: {
             path,
             ...(signal && { signal }),
             headers: {
-              ...proof(method, path),
+              ...proof(asked),
               ...(token !== undefined && { authorization: `Bearer ${token}` }),
               ...(text !== undefined && {
                 "content-type": "application/json",
