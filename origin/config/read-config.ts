@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
+import { accessOf } from "./access-settings.ts";
 import type { Config, DownloadsConfig, ListenAddress, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -99,6 +100,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       `listen: the socket's path ${listen.path} is longer than ${longestSocketPath} bytes. Choose a shorter one, or a shorter data folder.`,
     ]);
   }
+  const hosts = hostsOf(values.server_name, values.mode);
   return Object.freeze({
     mode: values.mode,
     dataDir,
@@ -106,7 +108,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     serverName: values.server_name,
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
-    hosts: hostsOf(values.server_name, values.mode),
+    hosts,
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],
@@ -134,6 +136,9 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
+    access: together(() =>
+      accessOf(values, { mode: values.mode, serverName: values.server_name, hosts }),
+    ),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],
@@ -162,6 +167,16 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     }),
     log: Object.freeze({ level: values["log.level"] }),
   });
+}
+
+/** What only shows once all settings are known. */
+function together<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SettingError) throw new ConfigError([`${error.message}.`]);
+    throw error;
+  }
 }
 
 const ratesOf = (values: SettingValues): RatesPerMinute =>

@@ -15,6 +15,8 @@ export interface SignedRequest {
   /** Sends the body without telling its length before. */
   chunked?: boolean;
   headers?: Record<string, string>;
+  /** What Access said of the visitor, covered by the signature. */
+  accessJwt?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -60,13 +62,13 @@ export function createSignedClient(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
   const { hostname, port } = new URL(options.origin);
 
-  function proof(method: string, path: string): Record<string, string> {
+  function proof(method: string, path: string, accessJwt?: string): Record<string, string> {
     const time = Math.floor((options.now ?? Date.now)() / 1000);
     const addr = options.address ?? "192.0.2.1";
     const client = formatEdgeClient({ host: options.host, scheme: "https", addr, time }) ?? "";
     const parameters = proofParameters(
       { created: time, keyid: key!.keyid, nonce: randomBytes(16).toString("base64url") },
-      false,
+      accessJwt !== undefined,
     );
     const mark = path.indexOf("?");
     const base = proofBase(
@@ -75,6 +77,7 @@ export function createSignedClient(options: {
         path: mark < 0 ? path : path.slice(0, mark),
         query: mark < 0 ? "" : path.slice(mark + 1),
         client,
+        ...(accessJwt !== undefined && { accessJwt }),
       },
       parameters,
     );
@@ -82,11 +85,16 @@ export function createSignedClient(options: {
       parameters,
       createHmac("sha256", secret).update(base, "latin1").digest("base64"),
     );
-    return { "burrow-client": client, "signature-input": signatureInput, signature };
+    return {
+      "burrow-client": client,
+      "signature-input": signatureInput,
+      signature,
+      ...(accessJwt !== undefined && { "burrow-access-jwt": accessJwt }),
+    };
   }
 
   return {
-    request({ method, path, token, body, chunked = false, headers, signal }) {
+    request({ method, path, token, body, chunked = false, headers, accessJwt, signal }) {
       const isReady = body === undefined || typeof body === "string" || body instanceof Uint8Array;
       const text = isReady ? body : JSON.stringify(body);
       return new Promise((resolve, reject) => {
@@ -99,7 +107,7 @@ export function createSignedClient(options: {
             path,
             ...(signal && { signal }),
             headers: {
-              ...proof(method, path),
+              ...proof(method, path, accessJwt),
               ...(token !== undefined && { authorization: `Bearer ${token}` }),
               ...(text !== undefined && {
                 "content-type": "application/json",
