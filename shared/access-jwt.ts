@@ -197,28 +197,24 @@ function kidsOf(set: unknown): ReadonlySet<string> {
 }
 
 /** How each side refuses; the same words, so that nobody learns which of them it was. */
-export function accessRefusal(fault: AccessFault): { complaint: Complaint; retryAfter?: number } {
+export function accessRefusal(fault: AccessFault): Complaint {
   if (fault === "keys-unavailable")
     return {
-      complaint: {
-        status: 503,
-        code: "access_unavailable",
-        errcode: "M_UNKNOWN",
-        title: "Cannot be checked just now",
-        message: "Who you are at Cloudflare Access cannot be checked at the moment. Try again in a little while.",
-      },
-      retryAfter: 10,
+      status: 503,
+      code: "access_unavailable",
+      errcode: "M_UNKNOWN",
+      title: "Cannot be checked just now",
+      message: "Who you are at Cloudflare Access cannot be checked at the moment. Try again in a little while.",
+      retryAfterMs: 10_000,
     };
   return {
-    complaint: {
-      status: 403,
-      code: "access_required",
-      errcode: "M_FORBIDDEN",
-      title: "Not let in",
-      message:
-        fault === "missing"
-          ? "This address is behind Cloudflare Access: sign in there first, or send a service token."
-          : "What Cloudflare Access says of you does not open this address: sign in there again, or ask the owner.",
-    },
+    status: 403,
+    code: "access_required",
+    errcode: "M_FORBIDDEN",
+    title: "Not let in",
+    message:
+      fault === "missing"
+        ? "This address is behind Cloudflare Access: sign in there first, or send a service token."
+        : "What Cloudflare Access says of you does not open this address: sign in there again, or ask the owner.",
   };
 }

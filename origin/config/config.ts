@@ -15,6 +15,8 @@ export interface Config {
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
   readonly matrix: MatrixConfig;
+  /** Undefined: there is no mail here. */
+  readonly mail: MailConfig | undefined;
   readonly edge: EdgeConfig;
   /** Undefined: nothing is behind Cloudflare Access. */
   readonly access: AccessConfig | undefined;
@@ -83,6 +85,17 @@ export interface AccessConfig {
   readonly policies: readonly AccessPolicy[];
   /** E-mail in lower case → name of the member who is signed in by it in one step. */
   readonly mapEmail: ReadonlyMap<string, string>;
+}
+
+export interface MailConfig {
+  /** What stands behind the @ of members' addresses. */
+  readonly domain: string;
+  /** Bytes of raw messages that one member may have. */
+  readonly quota: number;
+  /** Where the edge puts what arrives: an R2 bucket by its S3 interface. Empty: nothing is fetched. */
+  readonly bucketUrl: string;
+  readonly bucketRegion: string;
+  readonly bucketKeyId: string;
 }
 
 export interface TunnelConfig {

@@ -2,6 +2,7 @@ import { accessRefusal, CERTS_MAX_BYTES, certsUrlOf, createAccessVerifier } from
 import type { AccessVerifier } from "../../shared/access-jwt.ts";
 import { findPolicy, parseAccessRules } from "../../shared/access-policy.ts";
 import type { AccessPolicy } from "../../shared/access-policy.ts";
+import { retryAfterOf } from "../../shared/answers.ts";
 import type { Visit } from "../visit.ts";
 import { refuse } from "./refusal.ts";
 
@@ -35,8 +36,8 @@ export async function requireAccess(visit: Visit): Promise<Response | undefined>
   if (policy === undefined) return undefined;
   const verdict = await access.verifier.verify(visit.accessJwt, policy, Date.now());
   if (typeof verdict !== "string") return undefined;
-  const { complaint, retryAfter } = accessRefusal(verdict);
-  return refuse(visit, complaint, retryAfter === undefined ? {} : { "retry-after": String(retryAfter) });
+  const complaint = accessRefusal(verdict);
+  return refuse(visit, complaint, retryAfterOf(complaint));
 }
 
 async function fetchKeys(url: string): Promise<unknown> {

@@ -83,10 +83,7 @@ export function guardByAccess(dispatch: Dispatch, gate: AccessGate | undefined):
     const path = rawPathOf(env.incoming.url ?? "");
     const fault = await gate.judge(env.context, path, request.headers.get("authorization"));
     if (fault === undefined) return await dispatch(request, env);
-    const { complaint, retryAfter } = accessRefusal(fault);
-    const answer = complaintResponse(complaint, path, request.headers.get("accept"));
-    if (retryAfter !== undefined) answer.headers.set("retry-after", String(retryAfter));
-    return answer;
+    return complaintResponse(accessRefusal(fault), path, request.headers.get("accept"));
   };
 }
 
