@@ -204,7 +204,8 @@ export function accessRefusal(fault: AccessFault): Complaint {
       code: "access_unavailable",
       errcode: "M_UNKNOWN",
       title: "Cannot be checked just now",
-      message: "Who you are at Cloudflare Access cannot be checked at the moment. Try again in a little while.",
+      message:
+        "Who you are at Cloudflare Access cannot be checked at the moment. Try again in a little while.",
       retryAfterMs: 10_000,
     };
   return {

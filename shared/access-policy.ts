@@ -49,7 +49,8 @@ export function isCommonName(text: string): boolean {
 /** Whether a text is a path in the form that policies are written in: canonical, no empty segment, no slash at its end. */
 export function isPolicyPath(text: string): boolean {
   const canonical = canonicalisePath(text);
-  if (typeof canonical === "string" || canonical.path !== text || canonical.soundPrefix !== text) return false;
+  if (typeof canonical === "string" || canonical.path !== text || canonical.soundPrefix !== text)
+    return false;
   return text === "/" || (/^(?:\/[^/?#;\s]+)+$/.test(text) && !/%2f/i.test(text));
 }
 

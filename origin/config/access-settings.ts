@@ -50,7 +50,8 @@ export function readAccessPolicies(value: unknown): readonly AccessPolicy[] {
       throw new SettingError(
         `has a path in ${which} that is none: write it plainly, such as "/files", without a slash at its end`,
       );
-    if (typeof open !== "boolean") throw new SettingError(`has an open in ${which} that is not true or false`);
+    if (typeof open !== "boolean")
+      throw new SettingError(`has an open in ${which} that is not true or false`);
     const audiences = within(which, () => readAudiences(aud));
     if (open === audiences.length > 0)
       throw new SettingError(
@@ -69,7 +70,12 @@ export interface EmailOfMember {
 
 export function readEmailMap(value: unknown): readonly EmailOfMember[] {
   const rows = readTables(value, "access.map_email", ["email", "member"]).map(({ email, member }, index) => {
-    if (typeof email !== "string" || !/^[^\s@]+@[^\s@]+$/.test(email) || typeof member !== "string" || member === "")
+    if (
+      typeof email !== "string" ||
+      !/^[^\s@]+@[^\s@]+$/.test(email) ||
+      typeof member !== "string" ||
+      member === ""
+    )
       throw new SettingError(`needs in table ${index + 1} an email and the name of a member`);
     return { email: email.toLowerCase(), member };
   });
@@ -114,8 +120,7 @@ export function accessOf(
   const doubled = policies.find(
     (one, index) => policies.findIndex(({ host, path }) => host === one.host && path === one.path) < index,
   );
-  if (doubled !== undefined)
-    throw new SettingError(`access.policy has ${doubled.host}${doubled.path} twice`);
+  if (doubled !== undefined) throw new SettingError(`access.policy has ${doubled.host}${doubled.path} twice`);
   const owners = ownersPolicies(values, server);
   return Object.freeze({
     team,

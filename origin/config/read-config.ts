@@ -140,9 +140,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
-    access: together(() =>
-      accessOf(values, { mode: values.mode, serverName: values.server_name, hosts }),
-    ),
+    access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],

@@ -55,7 +55,9 @@ test("policies and mapped e-mails are read as written, and the edge gets the pol
     { host: "example.org", path: "/invite/help", aud: [], serviceTokens: [] },
   ]);
   assert.deepEqual([...config.access!.mapEmail], [["ada@example.org", "ada"]]);
-  const deployed = parse(deploymentOf('name = "x"\n[vars]\nHOSTS = ""\n', config)) as { vars: { ACCESS: string } };
+  const deployed = parse(deploymentOf('name = "x"\n[vars]\nHOSTS = ""\n', config)) as {
+    vars: { ACCESS: string };
+  };
   assert.deepEqual(parseAccessRules(deployed.vars.ACCESS), {
     team: "example.cloudflareaccess.com",
     policies: config.access!.policies,
@@ -77,7 +79,10 @@ test("what is half configured, or could leave a door open, is refused with what 
     [policy(`path = "/x/"\naud = ["${AUD}"]`), /path in policy 1/],
     [policy(`path = "x"\naud = ["${AUD}"]`), /path in policy 1/],
     [policy('path = "/x"\naud = ["short"]'), /must be audience tags/],
-    [policy(`path = "/x"\naud = ["${AUD}"]\nemails = ["a"]`), /the key emails in table 1, which is not known/],
+    [
+      policy(`path = "/x"\naud = ["${AUD}"]\nemails = ["a"]`),
+      /the key emails in table 1, which is not known/,
+    ],
     [policy(`host = "other.example.org"\naud = ["${AUD}"]`), /no host of this server/],
     [`${policy(`path = "/x"\naud = ["${AUD}"]`)}[[access.policy]]\npath = "/x"\nopen = true\n`, /twice/],
     [`${admin}[[access.map_email]]\nemail = "ada"\nmember = "ada"\n`, /an email and the name/],

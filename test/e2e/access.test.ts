@@ -82,7 +82,10 @@ test("whom Access vouches for enters, and then the owner's own token decides as 
   const service = await team.sign({ email: undefined, common_name: SERVICE_TOKEN });
   for (const good of [jwt, service]) {
     assert.equal((await through(MEMBERS, good)).status, 200);
-    assert.equal((await straight.request({ method: "GET", path: MEMBERS, token, accessJwt: good })).status, 200);
+    assert.equal(
+      (await straight.request({ method: "GET", path: MEMBERS, token, accessJwt: good })).status,
+      200,
+    );
   }
   assert.equal((await through(MEMBERS, jwt, { authorization: "Bearer none" })).status, 401);
   assert.equal((await through("/_burrow/metrics", jwt)).status, 200);
@@ -111,7 +114,9 @@ test("the header given twice is none", async () => {
     [`Burrow-Access-Jwt: ${jwt}`],
     [`Cookie: CF_Authorization=${jwt}`],
   ]) {
-    const answer = await sendRaw(edge.url, MEMBERS, { headers: [...headers, `Authorization: Bearer ${token}`] });
+    const answer = await sendRaw(edge.url, MEMBERS, {
+      headers: [...headers, `Authorization: Bearer ${token}`],
+    });
     assert.equal(answer.status, 403, headers.join(" "));
   }
 });
@@ -132,7 +137,12 @@ test("what cannot follow a redirect, and what no policy names, is open as before
 });
 
 test("an odd spelling of a closed path is closed too", async () => {
-  for (const path of ["/_burrow/%61dmin/v1/members", "//_burrow/admin/v1/members", "/_burrow%2Fadmin", "/invite/%00"])
+  for (const path of [
+    "/_burrow/%61dmin/v1/members",
+    "//_burrow/admin/v1/members",
+    "/_burrow%2Fadmin",
+    "/invite/%00",
+  ])
     assert.equal((await sendRaw(edge.url, path)).status, 403, path);
 });
 

@@ -61,8 +61,7 @@ test("an unknown key makes the keys be fetched once a minute, however many ask",
   await verifier.verify(await team.sign(), POLICY, clock.now);
   assert.equal(fetches(), 1);
   const unknown = await team.sign({}, { kid: "no-such-key" });
-  for (let n = 0; n < 50; n += 1)
-    assert.equal(await verifier.verify(unknown, POLICY, clock.now), "invalid");
+  for (let n = 0; n < 50; n += 1) assert.equal(await verifier.verify(unknown, POLICY, clock.now), "invalid");
   assert.equal(fetches(), 1, "the set is too fresh");
   clock.now += MINUTE_MS;
   const verdicts = await Promise.all(
@@ -108,7 +107,9 @@ test("while the keys cannot be had the last good ones serve, for a week; where t
 test("the first requests of an isolate do not stand in each other's way", async () => {
   const { verifier, clock, fetches } = open();
   const jwt = await team.sign();
-  const verdicts = await Promise.all(Array.from({ length: 6 }, () => verifier.verify(jwt, POLICY, clock.now)));
+  const verdicts = await Promise.all(
+    Array.from({ length: 6 }, () => verifier.verify(jwt, POLICY, clock.now)),
+  );
   assert.ok(verdicts.every((verdict) => typeof verdict === "object"));
   assert.ok(fetches() <= 6);
 });

@@ -41,7 +41,10 @@ test("what cannot follow a redirect is left to its tokens by a policy for the wh
     assert.equal(find([policy("/")], path), undefined, path);
   assert.equal(find([policy("/")], "/_matrixes"), "/");
   assert.equal(find([policy("/"), policy("/_matrix")], "/_matrix/client/versions"), "/_matrix");
-  assert.equal(find([policy("/_matrix/client/v3/admin")], "/_matrix/client/v3/admin/whois/x"), "/_matrix/client/v3/admin");
+  assert.equal(
+    find([policy("/_matrix/client/v3/admin")], "/_matrix/client/v3/admin/whois/x"),
+    "/_matrix/client/v3/admin",
+  );
 });
 
 test("an odd spelling leads into a policy, never out of one", () => {
@@ -64,14 +67,25 @@ test("an odd spelling leads into a policy, never out of one", () => {
     assert.equal(find(closed, path), "/_burrow/admin", path);
   const opened = [policy("/"), policy("/dav", [])];
   assert.equal(find(opened, "/dav/ada/file%20one.txt"), undefined);
-  for (const path of ["/dav//x", "/DAV/x", "/dav%2fx", "/dav;x", "/dav/..;/x", "/dav/%00", "/dav%2f%2e%2e%2fx"])
+  for (const path of [
+    "/dav//x",
+    "/DAV/x",
+    "/dav%2fx",
+    "/dav;x",
+    "/dav/..;/x",
+    "/dav/%00",
+    "/dav%2f%2e%2e%2fx",
+  ])
     assert.equal(find(opened, path), "/", path);
 });
 
 test("rules come over as they were written, and anything else is refused", () => {
   const rules = {
     team: "burrow-test.cloudflareaccess.com",
-    policies: [{ host: HOST, path: "/x", aud: ["a".repeat(64)], serviceTokens: ["b.access"] }, policy("/y", [])],
+    policies: [
+      { host: HOST, path: "/x", aud: ["a".repeat(64)], serviceTokens: ["b.access"] },
+      policy("/y", []),
+    ],
   };
   assert.deepEqual(parseAccessRules(formatAccessRules(rules)), rules);
   const local = { ...rules, certsUrl: "http://127.0.0.1:1234/certs" };
@@ -94,7 +108,22 @@ test("rules come over as they were written, and anything else is refused", () =>
 });
 
 test("a policy's path is plain", () => {
-  for (const path of ["/", "/a", "/a/b.c", "/_burrow/admin", "/caf%C3%A9"]) assert.ok(isPolicyPath(path), path);
-  for (const path of ["", "a", "/a/", "//", "/a//b", "/a/../b", "/%61", "/a%2Fb", "/a;b", "/a b", "/a?b", "/a\\b", "/%00"])
+  for (const path of ["/", "/a", "/a/b.c", "/_burrow/admin", "/caf%C3%A9"])
+    assert.ok(isPolicyPath(path), path);
+  for (const path of [
+    "",
+    "a",
+    "/a/",
+    "//",
+    "/a//b",
+    "/a/../b",
+    "/%61",
+    "/a%2Fb",
+    "/a;b",
+    "/a b",
+    "/a?b",
+    "/a\\b",
+    "/%00",
+  ])
     assert.ok(!isPolicyPath(path), path);
 });

@@ -60,7 +60,9 @@ export async function startAccessTeam(): Promise<AccessTeam> {
       const now = seconds();
       const stranger = await makeKey(0);
       const strangers = (kid: string | undefined): Promise<string> =>
-        new SignJWT(claimsOf({})).setProtectedHeader({ alg: "RS256", ...(kid && { kid }) }).sign(stranger.privateKey);
+        new SignJWT(claimsOf({}))
+          .setProtectedHeader({ alg: "RS256", ...(kid && { kid }) })
+          .sign(stranger.privateKey);
       const good = await sign();
       return [
         ["alg none", unsigned({ alg: "none", kid: key.jwk.kid }, claimsOf({}), "x")],

@@ -43,7 +43,10 @@ export async function startTestOrigin(options: {
   if (!existsSync(configFile(dataDir))) {
     // Tests ask faster than any client may.
     const settings = 'mode = "development"\nserver_name = "burrow.localhost"\n';
-    writeFileSync(configFile(dataDir), `${settings}[matrix.rate_limits]\nenabled = false\n${options.settings ?? ""}`);
+    writeFileSync(
+      configFile(dataDir),
+      `${settings}[matrix.rate_limits]\nenabled = false\n${options.settings ?? ""}`,
+    );
     createSecrets(dataDir);
   }
   const config = readConfig({

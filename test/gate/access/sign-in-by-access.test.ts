@@ -31,7 +31,13 @@ async function open(t: import("node:test").TestContext) {
     log: createLog({ level: "error", now: Date.now, write: () => undefined }),
   });
   async function enter(claims: Record<string, unknown>, path = "/sign-in") {
-    const client = { host: "example.org", scheme: "https", address: "192.0.2.7", ray: "", country: "" } as const;
+    const client = {
+      host: "example.org",
+      scheme: "https",
+      address: "192.0.2.7",
+      ray: "",
+      country: "",
+    } as const;
     const context: RequestContext = {
       client,
       guess: "none",
