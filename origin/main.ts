@@ -8,6 +8,7 @@ import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
 import { createPanicLatch } from "./gate/panic/panic-latch.ts";
+import { createGate } from "./gate/create-gate.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -129,7 +130,8 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const context: AppContext = { config, log, members, alerts, blobs, outbound, now, openDatabase };
+    const gate = createGate();
+    const context: AppContext = { config, log, members, gate, alerts, blobs, outbound, now, openDatabase };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
