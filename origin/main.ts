@@ -6,8 +6,10 @@ import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { closeDoor } from "./gate/panic/close-door.ts";
+import { closeWayOut } from "./gate/panic/close-way-out.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
-import { createPanicLatch } from "./gate/panic/panic-latch.ts";
+import { createPanicLatch, type LatchLevel, type PanicLatch } from "./gate/panic/panic-latch.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
@@ -125,13 +127,24 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      signInsOpen: () => panic.level() === "none",
     });
     cleanups.push(() => members.close());
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
     const gate = createGate();
-    const context: AppContext = { config, log, members, gate, alerts, blobs, outbound, now, openDatabase };
+    const context: AppContext = {
+      config,
+      log,
+      members,
+      gate,
+      alerts,
+      blobs,
+      outbound: closeWayOut(outbound, panic),
+      now,
+      openDatabase,
+    };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
@@ -152,7 +165,7 @@ export async function startOrigin(options: {
       listen,
       hosts,
       proof,
-      dispatch: createDispatch({ hosts, apps, log }),
+      dispatch: closeDoor({ dispatch: createDispatch({ hosts, apps, log }), panic, hosts }),
       log,
     });
     await checkListener(listener.address, log);
@@ -173,8 +186,11 @@ export async function startOrigin(options: {
     }
     if (servicesFile !== undefined && !trial) {
       const { address } = listener;
-      supervisor = await startSupervisor({ config, log, alerts, now, address, servicesFile });
-      cleanups.push(() => supervisor?.close());
+      const held = panic.level() === "hard";
+      const started = await startSupervisor({ config, log, alerts, now, address, servicesFile, held });
+      supervisor = started;
+      cleanups.push(() => started.close());
+      holdServices(started, panic, log);
     }
     if (config.mode === "production" && !trial) backups.schedule(alerts);
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
@@ -183,6 +199,17 @@ export async function startOrigin(options: {
     await stop();
     throw error;
   }
+}
+
+/** Services are stopped while the level is `hard`, and started again after it. */
+function holdServices(supervisor: Supervisor, panic: PanicLatch, log: Log): void {
+  const follow = (level: LatchLevel): void => {
+    if (level !== "hard") return supervisor.release();
+    supervisor.hold().catch((error: unknown) => log.error("panic.hold-failed", { error }));
+  };
+  panic.onChange(follow);
+  // It may have changed while the supervisor started.
+  follow(panic.level());
 }
 
 /** Ctrl-C arrives twice (from the terminal and from npm): the second call waits for the first. */

@@ -13,6 +13,7 @@ import { inviteCommands } from "./invite.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
+import { panicCommands } from "./panic.ts";
 import { reportCommands } from "./report.ts";
 import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   ...roomCommands,
   ...reportCommands,
   noticeSend,
+  ...panicCommands,
   edgeConfig,
   ...serviceCommands,
   installBoot,

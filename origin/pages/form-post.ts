@@ -55,5 +55,6 @@ export const statusOf: Record<MembersErrorCode, ContentfulStatusCode> = {
   "name-taken": 409,
   "name-invalid": 422,
   "password-weak": 422,
+  closed: 503,
   busy: 503,
 };

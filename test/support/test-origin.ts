@@ -35,6 +35,8 @@ export async function startTestOrigin(options: {
   write?: (line: string) => void;
   now?: () => number;
   fileSystem?: FileSystemCalls;
+  /** Runs what it names beside the origin. */
+  servicesFile?: string;
 }): Promise<TestOrigin> {
   const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
@@ -49,9 +51,15 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem } = options;
+  const { now = Date.now, fileSystem, servicesFile } = options;
   const log = createLog({ level: "warn", now, write });
-  const origin = await startOrigin({ config, log, now, ...(fileSystem && { fileSystem }) });
+  const origin = await startOrigin({
+    config,
+    log,
+    now,
+    ...(fileSystem && { fileSystem }),
+    ...(servicesFile !== undefined && { servicesFile }),
+  });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
   return {
     origin,
