@@ -27,7 +27,7 @@ const now = (): number => ADA.time * 1000;
 interface Frame {
   readonly panic: PanicLatch;
   readonly lines: string[];
-  ask(path: string, method?: string): Promise<IncomingMessage>;
+  readonly ask: (path: string, method?: string) => Promise<IncomingMessage>;
 }
 
 async function start(t: TestContext, app: string, build: (routes: Hono<HttpEnv>) => void): Promise<Frame> {
