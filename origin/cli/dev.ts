@@ -5,6 +5,7 @@ import { formatHostTable } from "../../shared/hosts.ts";
 import type { Config } from "../config/config.ts";
 import { chooseDataFolder } from "../config/data-folder.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
+import { trustedHeaders } from "../config/proxied-app.ts";
 import { readEdgeKeys } from "../config/secrets.ts";
 import { checkDevelopment, checkPlatform } from "../host/dev-guard.ts";
 import { createStderrLog } from "../host/log.ts";
@@ -81,6 +82,7 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
       origin: origin.address.text,
       edgeKey: readEdgeKeys(dataDir)[0] ?? "",
       hosts: formatHostTable(config.hosts),
+      trustedHeaders: trustedHeaders(config.apps).join(" "),
       port,
       persistDir: join(dataDir, "edge"),
     });

@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import { parse, stringify } from "smol-toml";
 import { formatHostTable } from "../../shared/hosts.ts";
 import type { Config } from "../config/config.ts";
+import { trustedHeaders } from "../config/proxied-app.ts";
 import { configFile } from "../config/read-config.ts";
 import { secretFile } from "../config/secrets.ts";
 import { answer, type Command, CommandError } from "./command.ts";
@@ -66,6 +67,7 @@ export function deploymentOf(general: string, config: Config): string {
       ...(worker["vars"] as Record<string, string> | undefined),
       HOSTS: formatHostTable(config.hosts),
       HSTS_STAGE: config.edge.hstsStage,
+      ...(config.apps.length > 0 && { TRUSTED_HEADERS: trustedHeaders(config.apps).join(" ") }),
       ...(tunnelHost !== "" && { ORIGIN_HOST: tunnelHost }),
     },
     ...(vpcService !== "" && { vpc_services: [{ binding: "ORIGIN", service_id: vpcService }] }),

@@ -1,4 +1,5 @@
 import type { RatesPerMinute } from "../members/rate-limits.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
@@ -13,6 +14,8 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
+  /** Other people's programs that are shown behind the gate. */
+  readonly apps: readonly ProxiedApp[];
   readonly matrix: MatrixConfig;
   readonly edge: EdgeConfig;
   readonly tunnel: TunnelConfig;

@@ -1,12 +1,24 @@
 import type { Mode } from "./config.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 
 /** Apps with a host of their own, `NAME.<server name>`. `id` is where members sign in (G3). */
-const appHosts: readonly string[] = ["id"];
+export const appHosts: readonly string[] = ["id"];
+
+/** What else the apex host is called where there is no DNS. */
+export function devHosts(mode: Mode): readonly string[] {
+  return mode === "production" ? [] : ["127.0.0.1", "localhost"];
+}
+
+/** The app host of an app of somebody else's: no app of ours is called so. */
+export function proxiedHost({ name }: Pick<ProxiedApp, "name">): string {
+  return `app-${name}`;
+}
 
 /** Public host (lower-case, no port) → app host. */
-export function hostsOf(serverName: string, mode: Mode): Map<string, string> {
+export function hostsOf(serverName: string, mode: Mode, apps: readonly ProxiedApp[]): Map<string, string> {
   const hosts = new Map([[serverName, "apex"]]);
   for (const app of appHosts) hosts.set(`${app}.${serverName}`, app);
-  if (mode !== "production") for (const name of ["127.0.0.1", "localhost"]) hosts.set(name, "apex");
+  for (const name of devHosts(mode)) hosts.set(name, "apex");
+  for (const app of apps) hosts.set(app.host, proxiedHost(app));
   return hosts;
 }

@@ -29,6 +29,7 @@ async function start(options: EdgeOptions): Promise<void> {
         ORIGIN: { type: "fetcher", fetcher: { external: { address: options.origin, http: {} } } },
         EDGE_KEY: { type: "secret_text", value: options.edgeKey },
         HOSTS: { type: "plain_text", value: options.hosts },
+        TRUSTED_HEADERS: { type: "plain_text", value: options.trustedHeaders ?? "" },
         ...(options.mailS3 === undefined
           ? {}
           : {
