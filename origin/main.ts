@@ -4,6 +4,7 @@ import { createHomeApp } from "./apps/home/home.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
+import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createGate } from "./gate/create-gate.ts";
@@ -151,6 +152,7 @@ export async function startOrigin(options: {
     listener = await startListener({
       listen,
       hosts,
+      trusted: trustedHeaders(config.apps),
       proof,
       dispatch: createDispatch({ hosts, apps, log }),
       log,

@@ -1,0 +1,62 @@
+import type { Complaint } from "../../../shared/answers.ts";
+
+/** Why there is no answer of an app's. */
+export type UpstreamFault = "away" | "broke-off" | "late" | "odd" | "busy";
+
+/** What the client is told, and after how many seconds it may try again. */
+export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint & { retryAfter: number }>> = {
+  away: {
+    status: 502,
+    code: "app_away",
+    errcode: "M_UNKNOWN",
+    title: "This app is not running",
+    message: "This server works, but the app behind this address does not answer. Try again in a little while.",
+    retryAfter: 10,
+  },
+  "broke-off": {
+    status: 502,
+    code: "app_broke_off",
+    errcode: "M_UNKNOWN",
+    title: "This app broke off",
+    message: "This server works, but the app behind this address ended the connection without an answer.",
+    retryAfter: 5,
+  },
+  late: {
+    status: 504,
+    code: "app_late",
+    errcode: "M_UNKNOWN",
+    title: "This app takes too long",
+    message: "This server works, but the app behind this address has not answered in time.",
+    retryAfter: 30,
+  },
+  odd: {
+    status: 502,
+    code: "app_odd",
+    errcode: "M_UNKNOWN",
+    title: "This app answered oddly",
+    message: "This server works, but what the app behind this address answered is no HTTP that could be passed on.",
+    retryAfter: 30,
+  },
+  busy: {
+    status: 503,
+    code: "app_busy",
+    errcode: "M_LIMIT_EXCEEDED",
+    title: "This app is busy",
+    message: "As many requests as this app is allowed at a time are under way. Try again in a moment.",
+    retryAfter: 1,
+  },
+};
+
+const late = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
+const brokeOff = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+const odd = /^(?:HPE_|UND_ERR_(?:HEADERS_OVERFLOW|RES_|INVALID|NOT_SUPPORTED)|ERR_(?:INVALID_CHAR|HTTP_))/;
+
+/** Which fault an error of the connection is. Whatever is not known counts as an app that is not there. */
+export function faultOf(error: unknown): UpstreamFault {
+  const { code = "" } = error as { code?: string };
+  if (late.has(code)) return "late";
+  // undici says the same of an answer that it cannot make sense of.
+  if (code === "UND_ERR_SOCKET" && /^bad /.test(String((error as Error).message))) return "odd";
+  if (brokeOff.has(code)) return "broke-off";
+  return odd.test(code) ? "odd" : "away";
+}
