@@ -1,8 +1,8 @@
 import type { Mode } from "./config.ts";
 import type { ProxiedApp } from "./proxied-app.ts";
 
-/** Apps with a host of their own, `NAME.<server name>`. `id` is where members sign in (G3). */
-export const appHosts: readonly string[] = ["id"];
+/** Apps of ours with a host of their own, `NAME.<server name>`. `id` is where members sign in (G3). */
+export const appHosts: readonly string[] = ["id", "mail"];
 
 /** What else the apex host is called where there is no DNS. */
 export function devHosts(mode: Mode): readonly string[] {
@@ -15,10 +15,16 @@ export function proxiedHost({ name }: Pick<ProxiedApp, "name">): string {
 }
 
 /** Public host (lower-case, no port) → app host. */
-export function hostsOf(serverName: string, mode: Mode, apps: readonly ProxiedApp[]): Map<string, string> {
+export function hostsOf(
+  serverName: string,
+  mode: Mode,
+  options: { readonly hasMail: boolean; readonly apps: readonly ProxiedApp[] },
+): Map<string, string> {
   const hosts = new Map([[serverName, "apex"]]);
-  for (const app of appHosts) hosts.set(`${app}.${serverName}`, app);
+  for (const app of appHosts) {
+    if (app !== "mail" || options.hasMail) hosts.set(`${app}.${serverName}`, app);
+  }
   for (const name of devHosts(mode)) hosts.set(name, "apex");
-  for (const app of apps) hosts.set(app.host, proxiedHost(app));
+  for (const app of options.apps) hosts.set(app.host, proxiedHost(app));
   return hosts;
 }
