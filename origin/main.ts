@@ -4,6 +4,7 @@ import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
+import { createProxyApps } from "./apps/proxy/proxy.ts";
 import type { Config } from "./config/config.ts";
 import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
@@ -160,6 +161,7 @@ export async function startOrigin(options: {
       createHomeApp(context),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
+      ...createProxyApps(context),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];

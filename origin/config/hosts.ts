@@ -1,3 +1,4 @@
+import { PROXIED_PREFIX } from "../../shared/hosts.ts";
 import type { Mode } from "./config.ts";
 import type { ProxiedApp } from "./proxied-app.ts";
 
@@ -11,7 +12,7 @@ export function devHosts(mode: Mode): readonly string[] {
 
 /** The app host of an app of somebody else's: no app of ours is called so. */
 export function proxiedHost({ name }: Pick<ProxiedApp, "name">): string {
-  return `app-${name}`;
+  return PROXIED_PREFIX + name;
 }
 
 /** Public host (lower-case, no port) → app host. */

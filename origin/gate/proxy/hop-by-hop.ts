@@ -18,7 +18,9 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 const usual = /^\s*(?:keep-alive|close|upgrade)?\s*$/i;
 
 /** The names, in lower case, of further fields that a `Connection` field says are about the connection only. */
-export function connectionNames(field: string | readonly string[] | undefined): ReadonlySet<string> | undefined {
+export function connectionNames(
+  field: string | readonly string[] | undefined,
+): ReadonlySet<string> | undefined {
   if (field === undefined) return undefined;
   const text = typeof field === "string" ? field : field.join(",");
   if (usual.test(text)) return undefined;

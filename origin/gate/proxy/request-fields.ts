@@ -33,7 +33,14 @@ export function requestFields(
       fields.push(name, value);
     }
   }
-  fields.push("x-forwarded-for", client.address, "x-forwarded-proto", client.scheme, "x-forwarded-host", host);
+  fields.push(
+    "x-forwarded-for",
+    client.address,
+    "x-forwarded-proto",
+    client.scheme,
+    "x-forwarded-host",
+    host,
+  );
   for (const text of told) fields.push(text);
   return fields;
 }

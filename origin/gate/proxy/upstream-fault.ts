@@ -3,15 +3,16 @@ import type { Complaint } from "../../../shared/answers.ts";
 /** Why there is no answer of an app's. */
 export type UpstreamFault = "away" | "broke-off" | "late" | "odd" | "busy";
 
-/** What the client is told, and after how many seconds it may try again. */
-export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint & { retryAfter: number }>> = {
+/** What the client is told, and when it may try again. */
+export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint>> = {
   away: {
     status: 502,
     code: "app_away",
     errcode: "M_UNKNOWN",
     title: "This app is not running",
-    message: "This server works, but the app behind this address does not answer. Try again in a little while.",
-    retryAfter: 10,
+    message:
+      "This server works, but the app behind this address does not answer. Try again in a little while.",
+    retryAfterMs: 10_000,
   },
   "broke-off": {
     status: 502,
@@ -19,7 +20,7 @@ export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint & { re
     errcode: "M_UNKNOWN",
     title: "This app broke off",
     message: "This server works, but the app behind this address ended the connection without an answer.",
-    retryAfter: 5,
+    retryAfterMs: 5_000,
   },
   late: {
     status: 504,
@@ -27,15 +28,16 @@ export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint & { re
     errcode: "M_UNKNOWN",
     title: "This app takes too long",
     message: "This server works, but the app behind this address has not answered in time.",
-    retryAfter: 30,
+    retryAfterMs: 30_000,
   },
   odd: {
     status: 502,
     code: "app_odd",
     errcode: "M_UNKNOWN",
     title: "This app answered oddly",
-    message: "This server works, but what the app behind this address answered is no HTTP that could be passed on.",
-    retryAfter: 30,
+    message:
+      "This server works, but what the app behind this address answered is no HTTP that could be passed on.",
+    retryAfterMs: 30_000,
   },
   busy: {
     status: 503,
@@ -43,7 +45,7 @@ export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint & { re
     errcode: "M_LIMIT_EXCEEDED",
     title: "This app is busy",
     message: "As many requests as this app is allowed at a time are under way. Try again in a moment.",
-    retryAfter: 1,
+    retryAfterMs: 1_000,
   },
 };
 
