@@ -32,6 +32,8 @@ export interface Carried {
   cut(): void;
 }
 
+const nothing = Buffer.alloc(0);
+
 /** Sent again by themselves where a kept connection turns out to be closed (RFC 9110 §9.2.2). */
 const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -76,8 +78,8 @@ export function carry(errand: Errand): Carried {
       // Interim answers are about what is still to come; the edge could not pass them on.
       if (status < 200 || isOver) return;
       outgoing.writeHead(status, responseFields(headers, status, frontage));
-      // An event stream's reader is told at once that it is one.
-      if (headers["content-length"] === undefined) outgoing.flushHeaders();
+      // An event stream's reader is told at once that it is one. Not by flushHeaders, which writes UTF-8.
+      if (headers["content-length"] === undefined) outgoing.write(nothing);
     },
     onResponseData(running, chunk) {
       if (isOver) return;

@@ -51,14 +51,14 @@ export const upstreamComplaints: Readonly<Record<UpstreamFault, Complaint>> = {
 
 const late = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
 const brokeOff = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
-const odd = /^(?:HPE_|UND_ERR_(?:HEADERS_OVERFLOW|RES_|INVALID|NOT_SUPPORTED)|ERR_(?:INVALID_CHAR|HTTP_))/;
+const odd = /^(?:UND_ERR_(?:HEADERS_OVERFLOW|RES_|INVALID|NOT_SUPPORTED)|ERR_(?:INVALID_CHAR|HTTP_))/;
 
 /** Which fault an error of the connection is. Whatever is not known counts as an app that is not there. */
 export function faultOf(error: unknown): UpstreamFault {
-  const { code = "" } = error as { code?: string };
+  const { code = "", name, message } = error as Error & { code?: string };
   if (late.has(code)) return "late";
-  // undici says the same of an answer that it cannot make sense of.
-  if (code === "UND_ERR_SOCKET" && /^bad /.test(String((error as Error).message))) return "odd";
+  // What undici cannot make sense of: a parser's error, or a "bad response" that it tells like a broken connection.
+  if (name === "HTTPParserError" || (code === "UND_ERR_SOCKET" && message.startsWith("bad "))) return "odd";
   if (brokeOff.has(code)) return "broke-off";
   return odd.test(code) ? "odd" : "away";
 }

@@ -142,7 +142,13 @@ export async function openProxyHouse(
       changes.emit("change");
     },
     async ask(path, { method = "GET", as, headers = {}, body } = {}) {
-      const fields = { ...headers, ...(as !== undefined && { cookie: cookieOf(as) }) };
+      const isCounted = body !== undefined && !("transfer-encoding" in headers);
+      const fields = {
+        // Node tells no length of its own accord with a DELETE.
+        ...(isCounted && { "content-length": String(Buffer.byteLength(body)) }),
+        ...headers,
+        ...(as !== undefined && { cookie: cookieOf(as) }),
+      };
       const outgoing = request({
         port,
         host: "127.0.0.1",
