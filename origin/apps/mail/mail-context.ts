@@ -6,6 +6,7 @@ import type { Changes } from "./mailbox/changes.ts";
 import type { EmailStore } from "./mailbox/email-store.ts";
 import type { MailboxStore } from "./mailbox/mailbox-store.ts";
 import type { ThreadStore } from "./mailbox/thread-store.ts";
+import type { UploadStore } from "./mailbox/upload-store.ts";
 import type { MessageReader } from "./message/message-reader.ts";
 
 /** What every part of the mail app is given. Built once, by mail.ts. An account's number is its member's. */
@@ -20,4 +21,5 @@ export interface MailContext
   readonly mailboxes: MailboxStore;
   readonly threads: ThreadStore;
   readonly emails: EmailStore;
+  readonly uploads: UploadStore;
 }

@@ -10,6 +10,7 @@ import { createChanges } from "./mailbox/changes.ts";
 import { createEmailStore } from "./mailbox/email-store.ts";
 import { createMailboxStore } from "./mailbox/mailbox-store.ts";
 import { createThreadStore } from "./mailbox/thread-store.ts";
+import { createUploadStore } from "./mailbox/upload-store.ts";
 import { createMessageReader } from "./message/message-reader.ts";
 import { mailMigrations } from "./store/migrations.ts";
 
@@ -58,5 +59,6 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
     mailboxes: createMailboxStore(database, changes),
     threads,
     emails: createEmailStore(database, changes, threads),
+    uploads: createUploadStore(database, blobs, now),
   };
 }

@@ -69,6 +69,8 @@ export interface EmailStore {
   count(query: EmailQuery, column: "id" | "thread"): number;
   /** What was read of the raw bytes of an email. */
   bodyOf(hash: string): Pick<Message, "root" | "texts">;
+  /** Bytes of a message's raw form. */
+  sizeOf(hash: string): number;
   /** An email of this account with these raw bytes. */
   byBlob(account: number, hash: string): number | undefined;
 }
@@ -119,6 +121,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
   const selectHashes = database.prepare<{ id: number; hash: string }>(
     "SELECT id, hash FROM emails WHERE account = ? ORDER BY received_at DESC, id DESC",
   );
+  const selectSize = database.prepare<{ size: number }>("SELECT size FROM mail_blobs WHERE hash = ?");
   const selectIn = database.prepare<{ email: number }>(
     "SELECT email FROM email_mailboxes WHERE mailbox = ? ORDER BY received_at, email",
   );
@@ -207,6 +210,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
       const { root } = JSON.parse(row.body) as Pick<Message, "root">;
       return { root, texts: JSON.parse(row.texts) as Message["texts"] };
     },
+    sizeOf: (hash) => selectSize.get(hash)?.size ?? 0,
     byBlob: (account, hash) => selectByBlob.get(hash, account)?.id,
   };
 }

@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import MimeNode from "nodemailer/lib/mime-node";
+import type { EmailAddress } from "./header-forms.ts";
+
+/** A header field that is to be written, in one of the forms of RFC 8621 §4.1.2. */
+export interface NewField {
+  readonly name: string;
+  readonly value:
+    | { readonly form: "raw"; readonly value: string }
+    | { readonly form: "text"; readonly value: string }
+    | {
+        readonly form: "addresses";
+        readonly value: readonly (EmailAddress | { readonly name: string; readonly addresses: readonly EmailAddress[] })[];
+      }
+    | { readonly form: "ids"; readonly value: readonly string[] }
+    | { readonly form: "date"; readonly value: string }
+    | { readonly form: "urls"; readonly value: readonly string[] };
+}
+
+/** A part that is to be written. */
+export interface NewPart {
+  readonly type: string;
+  readonly name: string | null;
+  readonly disposition: string | null;
+  readonly cid: string | null;
+  readonly charset: string | null;
+  readonly language: readonly string[] | null;
+  readonly location: string | null;
+  readonly fields: readonly NewField[];
+  readonly content: string | (() => Readable) | readonly NewPart[];
+}
+
+/** What a message is made of. `Date`, `Message-ID` and `MIME-Version` are added where they are not among the fields. */
+export interface NewMessage {
+  readonly fields: readonly NewField[];
+  readonly root: NewPart;
+}
+
+/** The raw message as a stream. `domain`: of the message id that is made. */
+export function composeMessage({ fields, root }: NewMessage, options: { domain: string; now: number }): Readable {
+  const node = new MimeNode(root.type, { keepBcc: true, newline: "windows", ...nameOf(root) });
+  writePart(node, root);
+  for (const field of fields) addField(node, field);
+  const has = (name: string): boolean => fields.some((field) => field.name.toLowerCase() === name);
+  if (!has("message-id")) node.setHeader("Message-ID", `<${randomUUID()}@${options.domain}>`);
+  if (!has("date")) node.setHeader("Date", formatDate(new Date(options.now).toISOString()));
+  return node.createReadStream();
+}
+
+function nameOf({ name }: NewPart): { filename?: string } {
+  return name === null ? {} : { filename: name };
+}
+
+function writePart(node: MimeNode, part: NewPart): void {
+  const { content, disposition, cid, language, location, charset, type } = part;
+  for (const field of part.fields) addField(node, field);
+  if (disposition !== null) node.setHeader("Content-Disposition", disposition);
+  else if (part.name !== null) node.setHeader("Content-Disposition", "attachment");
+  if (cid !== null) node.setHeader("Content-ID", `<${cid}>`);
+  if (language !== null) node.setHeader("Content-Language", language.join(", "));
+  if (location !== null) node.setHeader("Content-Location", location);
+  if (typeof content === "string") {
+    node.setContent(content.replaceAll(/\r?\n/g, "\r\n"));
+  } else if (typeof content === "function") {
+    if (charset !== null && type.startsWith("text/")) node.setHeader("Content-Type", `${type}; charset=${charset}`);
+    node.setContent(content());
+  } else {
+    for (const child of content) writePart(node.createChild(child.type, nameOf(child)), child);
+  }
+}
+
+function addField(node: MimeNode, { name, value }: NewField): void {
+  switch (value.form) {
+    case "raw":
+      // As it was given: it may be folded, and is not encoded again.
+      node.addHeader(name, { prepared: true, foldLines: false, value: value.value.trimStart() });
+      return;
+    case "text":
+      node.addHeader(name, value.value.replaceAll(/\s*\r?\n\s*/g, " "));
+      return;
+    case "addresses":
+      node.addHeader(name, { prepared: true, foldLines: true, value: formatAddresses(node, value.value) });
+      return;
+    case "ids":
+      node.addHeader(name, { prepared: true, foldLines: true, value: value.value.map((id) => `<${id}>`).join(" ") });
+      return;
+    case "date":
+      node.addHeader(name, formatDate(value.value));
+      return;
+    case "urls":
+      node.addHeader(name, { prepared: true, foldLines: true, value: value.value.map((url) => `<${url}>`).join(", ") });
+  }
+}
+
+type AddressList = Extract<NewField["value"], { form: "addresses" }>["value"];
+
+/** The library writes names and addresses; it is given them one by one, since what is no address must stay as well. */
+function formatAddresses(node: MimeNode, list: AddressList): string {
+  const one = ({ name, email }: EmailAddress): string =>
+    /^[^\s<>@,;:"]+@[^\s<>@,;:"]+$/.test(email)
+      ? node.encodeHeaderValue("To", [{ name: name ?? "", address: email }])
+      : node.encodeHeaderValue("X-Name", email.replaceAll(/[\r\n<>]/g, " "));
+  return list
+    .map((entry) =>
+      "email" in entry
+        ? one(entry)
+        : `${node.encodeHeaderValue("X-Name", entry.name.replaceAll(/[\r\n<>:;,]/g, " "))}: ${entry.addresses.map(one).join(", ")};`,
+    )
+    .join(", ");
+}
+
+const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** RFC 5322 §3.3, in the offset that the date bears. */
+function formatDate(date: string): string {
+  const [, sign = "+", hours = "00", minutes = "00"] = /([+-])(\d{2}):(\d{2})$/.exec(date) ?? [];
+  const offset = (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+  const local = new Date(Date.parse(date) + offset * 60_000);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${days[local.getUTCDay()]}, ${local.getUTCDate()} ${months[local.getUTCMonth()]}`;
+  const time = [local.getUTCHours(), local.getUTCMinutes(), local.getUTCSeconds()].map(two).join(":");
+  return `${day} ${local.getUTCFullYear()} ${time} ${sign}${hours}${minutes}`;
+}
