@@ -2,10 +2,12 @@ import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
+import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
+import { hostNamed } from "./config/hosts.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
@@ -128,6 +130,7 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      webSessions: config.sessions,
     });
     cleanups.push(() => members.close());
 
@@ -141,7 +144,13 @@ export async function startOrigin(options: {
       log,
     });
     cleanups.push(() => guesses.close());
-    const gate = createGate({ members, guesses, serverName: config.serverName });
+    const { serverName } = config;
+    const signInHost = hostNamed(config.hosts, "id");
+    const {
+      gate,
+      routes: gateRoutes,
+      handOffs,
+    } = createGate({ members, guesses, serverName, signInHost, now });
     const context: AppContext = {
       config,
       log,
@@ -157,6 +166,7 @@ export async function startOrigin(options: {
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
+      createIdApp(context, { handOffs }),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
@@ -175,7 +185,7 @@ export async function startOrigin(options: {
       listen,
       hosts,
       proof,
-      dispatch: createDispatch({ hosts, apps, log }),
+      dispatch: createDispatch({ hosts, apps, gateRoutes, log }),
       log,
     });
     await checkListener(listener.address, log);

@@ -10,6 +10,8 @@ export type GuessKind =
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
   | "login-token"
+  /** From the sign-in host to an app host, in one browser. */
+  | "hand-off-code"
   | "app-password"
   | "api-key";
 
@@ -33,7 +35,10 @@ function matrix(path: string, kind: GuessKind, methods: readonly string[] = ["PO
 const GUESS_ROUTES: readonly GuessRoute[] = [
   post(/^\/setup(?:\/.*)?$/, "setup-token"),
   post(/^\/invite(?:\/.*)?$/, "invite-token"),
+  post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor"),
   post(/^\/sign-in(?:\/.*)?$/, "password"),
+  post(/^\/(?:password|confirm)$/, "password"),
+  { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   matrix("login", "password"),
   matrix("register", "invite-token"),
   // Answers whether a token is good to whoever asks, so the reading methods guess here too.

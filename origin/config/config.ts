@@ -16,6 +16,7 @@ export interface Config {
   readonly matrix: MatrixConfig;
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;
+  readonly sessions: SessionsConfig;
   readonly edge: EdgeConfig;
   readonly tunnel: TunnelConfig;
   readonly alerts: AlertsConfig;
@@ -81,6 +82,12 @@ export interface MailConfig {
   readonly bucketUrl: string;
   readonly bucketRegion: string;
   readonly bucketKeyId: string;
+}
+
+/** How long a browser stays signed in, in ms: without being used, and at the most. */
+export interface SessionsConfig {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
 }
 
 export interface TunnelConfig {
