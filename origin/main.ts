@@ -7,6 +7,7 @@ import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
 import { createPanicLatch } from "./gate/panic/panic-latch.ts";
@@ -177,11 +178,12 @@ export async function startOrigin(options: {
     cleanups.push(() => Promise.all([listener?.close(stopGraceMs), ...apps.map((app) => app.close?.())]));
 
     const { listen, hosts } = config;
+    const access = createAccessGate({ config, outbound, members, now, log });
     listener = await startListener({
       listen,
       hosts,
       proof,
-      dispatch: createDispatch({ hosts, apps, log }),
+      dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
       log,
     });
     await checkListener(listener.address, log);

@@ -9,6 +9,8 @@ export interface Env {
   HSTS_STAGE: string;
   /** Names of headers that some app takes at their word, separated by spaces. */
   TRUSTED_HEADERS?: string;
+  /** What is behind Cloudflare Access, as shared/access-policy.ts reads it. */
+  ACCESS?: string;
   /** Secret: the key line that the origin holds too. */
   EDGE_KEY: string;
   /** The one way to the origin, whatever it is made of. */

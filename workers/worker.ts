@@ -1,4 +1,5 @@
 import type { Bindings } from "./env.ts";
+import { requireAccess } from "./gate/access.ts";
 import { capBody } from "./gate/body-cap.ts";
 import { dressReply } from "./gate/dress-reply.ts";
 import { fetchForOrigin } from "./gate/fetch-for-origin.ts";
@@ -39,7 +40,8 @@ export default {
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {
   const refusal = requireKnownHost(visit) ?? requirePlainTarget(visit) ?? capBody(visit);
-  const early = refusal ?? (await fetchForOrigin(visit)) ?? (await throttleLogin(visit));
+  const early =
+    refusal ?? (await fetchForOrigin(visit)) ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
   if (early !== undefined) return early;
 
   stripHeaders(visit);

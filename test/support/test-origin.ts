@@ -37,13 +37,18 @@ export async function startTestOrigin(options: {
   now?: () => number;
   fileSystem?: FileSystemCalls;
   kdf?: Kdf;
+  /** Further lines of burrow.toml, where the folder is new. */
+  settings?: string;
 }): Promise<TestOrigin> {
   const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
   if (!existsSync(configFile(dataDir))) {
     // Tests ask faster than any client may.
     const settings = 'mode = "development"\nserver_name = "burrow.localhost"\n';
-    writeFileSync(configFile(dataDir), `${settings}[matrix.rate_limits]\nenabled = false\n`);
+    writeFileSync(
+      configFile(dataDir),
+      `${settings}[matrix.rate_limits]\nenabled = false\n${options.settings ?? ""}`,
+    );
     createSecrets(dataDir);
   }
   const config = readConfig({
