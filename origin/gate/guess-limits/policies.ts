@@ -87,6 +87,7 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
       longestTurn: hour,
     },
   },
+  passkey: tokens,
   "setup-token": tokens,
   "invite-token": tokens,
   "refresh-token": tokens,

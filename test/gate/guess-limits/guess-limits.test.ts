@@ -63,7 +63,7 @@ function openDoor(t: TestContext) {
     tried: () => door.tried,
     /** A guess that nobody has made before. */
     guess: (address: string, more?: Partial<Attempt>) => tries(address, `guess ${(serial += 1)}`, more),
-    async restart(killed = false) {
+    restart: async (killed = false) => {
       if (!killed) await door.guesses.close();
       door.guesses = open();
     },
