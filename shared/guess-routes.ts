@@ -7,6 +7,8 @@ export type GuessKind =
   | "password"
   /** A code of a second factor: six digits, or one of the recovery codes. */
   | "second-factor"
+  /** An answer that a passkey has signed. */
+  | "passkey"
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
   | "login-token"
