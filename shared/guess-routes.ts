@@ -7,6 +7,8 @@ export type GuessKind =
   | "password"
   /** A code of a second factor: six digits, or one of the recovery codes. */
   | "second-factor"
+  /** The answer of a passkey: signed, so that nothing is guessed. */
+  | "passkey"
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
   | "login-token"
@@ -33,6 +35,8 @@ function matrix(path: string, kind: GuessKind, methods: readonly string[] = ["PO
 const GUESS_ROUTES: readonly GuessRoute[] = [
   post(/^\/setup(?:\/.*)?$/, "setup-token"),
   post(/^\/invite(?:\/.*)?$/, "invite-token"),
+  post(/^\/sign-in\/second-step$/, "second-factor"),
+  post(/^\/sign-in\/passkey$/, "passkey"),
   post(/^\/sign-in(?:\/.*)?$/, "password"),
   matrix("login", "password"),
   matrix("register", "invite-token"),
