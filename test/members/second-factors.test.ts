@@ -236,13 +236,13 @@ test("an answer made elsewhere, for another server, without PIN or finger, or by
     { ...here, type: "webauthn.create" },
     { ...here, challenge: "AAAA" },
   ]) {
-    assert.equal(await authenticate(signWithPasskey(passkey, await ask(), wrong)), undefined);
+    assert.equal(await authenticate(signWithPasskey(passkey, ask(), wrong)), undefined);
   }
   const forged = { ...passkey, privateKey: adas.privateKey };
-  assert.equal(await authenticate(signWithPasskey(forged, await ask(), here)), undefined);
+  assert.equal(await authenticate(signWithPasskey(forged, ask(), here)), undefined);
   const other = { ...passkey, userHandle: adas.userHandle };
-  assert.equal(await authenticate(signWithPasskey(other, await ask(), here)), undefined);
-  const anonymous = signWithPasskey(passkey, await ask(), here);
+  assert.equal(await authenticate(signWithPasskey(other, ask(), here)), undefined);
+  const anonymous = signWithPasskey(passkey, ask(), here);
   delete anonymous.response["userHandle"];
   assert.equal(await authenticate(anonymous), undefined);
   for (const junk of [
@@ -258,7 +258,7 @@ test("an answer made elsewhere, for another server, without PIN or finger, or by
   ]) {
     assert.equal(await authenticate(junk), undefined);
   }
-  assert.equal((await authenticate(signWithPasskey(passkey, await ask(), here)))?.id, benId);
+  assert.equal((await authenticate(signWithPasskey(passkey, ask(), here)))?.id, benId);
 });
 
 test("a counter that does not grow says that the passkey was copied", async (t) => {
