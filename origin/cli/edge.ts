@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import { trustedHeaders } from "../config/proxied-app.ts";
 import { configFile } from "../config/read-config.ts";
 import { secretFile } from "../config/secrets.ts";
+import { gateVariables } from "../config/gate-variables.ts";
 import { answer, type Command, CommandError } from "./command.ts";
 import { openConfig } from "./open-members.ts";
 
@@ -69,6 +70,7 @@ export function deploymentOf(general: string, config: Config): string {
       HSTS_STAGE: config.edge.hstsStage,
       ...(config.apps.length > 0 && { TRUSTED_HEADERS: trustedHeaders(config.apps).join(" ") }),
       ...(tunnelHost !== "" && { ORIGIN_HOST: tunnelHost }),
+      ...gateVariables(config),
     },
     ...(vpcService !== "" && { vpc_services: [{ binding: "ORIGIN", service_id: vpcService }] }),
   });

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { isAndroid } from "../host/supervisor/watch-processes.ts";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
+import { accessOf } from "./access-settings.ts";
 import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -128,6 +129,7 @@ function complete(
     ]);
   }
   const mail = mailOf(values, overrides);
+  const hosts = hostsOf(values.server_name, values.mode, { hasMail: mail !== undefined, apps });
   return Object.freeze({
     mode: values.mode,
     dataDir,
@@ -135,7 +137,7 @@ function complete(
     serverName: values.server_name,
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
-    hosts: hostsOf(values.server_name, values.mode, { hasMail: mail !== undefined, apps }),
+    hosts,
     apps,
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
@@ -165,6 +167,7 @@ function complete(
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
+    access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],
@@ -193,6 +196,16 @@ function complete(
     }),
     log: Object.freeze({ level: values["log.level"] }),
   });
+}
+
+/** What only shows once all settings are known. */
+function together<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SettingError) throw new ConfigError([`${error.message}.`]);
+    throw error;
+  }
 }
 
 /** Off until it is turned on; a development folder shows it. */

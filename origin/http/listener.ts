@@ -177,6 +177,8 @@ function createContext(verdict: AcceptedProof, upgrade: Upgrade | undefined): Re
       ray: client.ray ?? "",
       country: client.country ?? "",
     },
+    ...(verdict.accessJwt !== undefined && { accessJwt: verdict.accessJwt }),
+    edgeTime: client.time * 1000,
     guess: "none",
   };
 }
