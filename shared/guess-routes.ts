@@ -46,7 +46,7 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
   signIn(post(/^\/sign-in\/passkey$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
-  post(/^\/(?:password|confirm)$/, "password"),
+  post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
   { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
