@@ -1,5 +1,6 @@
 import type { Database } from "../storage/database.ts";
 import { createAccounts } from "./accounts.ts";
+import { createApprovals } from "./approvals.ts";
 import { createChanges } from "./changes.ts";
 import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
@@ -40,6 +41,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
 
   const register = createOpenRegistration({ database, accounts, passwords });
+  const approvals = createApprovals(database, now);
   const tickets = createTickets(database, now);
 
   return {
@@ -84,11 +86,17 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     authenticate: sessions.authenticate,
     touch: sessions.touch,
     refresh: sessions.refresh,
+    ownerOfToken: sessions.ownerOfToken,
+    oauthClients: sessions.oauthClients,
     devices: sessions.list,
     presences: sessions.presences,
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
+
+    approve: approvals.give,
+    approved: approvals.hold,
+    endApproval: approvals.end,
 
     createTicket: tickets.create,
     ticketValid: tickets.valid,
