@@ -6,6 +6,9 @@ import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createGate } from "./gate/create-gate.ts";
+import { openPanicDatabase } from "./gate/panic/panic-database.ts";
+import { createPanicLatch } from "./gate/panic/panic-latch.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -82,6 +85,11 @@ export async function startOrigin(options: {
     checkFileSystem(config.dataDir, options.fileSystem);
     await settleUpdate(config.dataDir, log);
 
+    const panicDatabase = openPanicDatabase(config.dataDir);
+    cleanups.push(() => panicDatabase.close());
+    const panic = createPanicLatch(panicDatabase, now);
+    cleanups.push(() => panic.close());
+
     const secrets = openSecrets(config, log);
     const metrics = createMetrics({ dataDir: config.dataDir, now });
     cleanups.push(() => metrics.close());
@@ -91,7 +99,7 @@ export async function startOrigin(options: {
     const proof = metrics.countAnswers(
       config.testing
         ? createOpenProof({ listen: config.listen, now })
-        : createEdgeProof({ keys, now, nonces, panic: () => "none" }),
+        : createEdgeProof({ keys, now, nonces, panic: () => panic.level() }),
     );
 
     const databases = openDatabases(config.dataDir);
@@ -122,7 +130,8 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const context: AppContext = { config, log, members, alerts, blobs, outbound, now, openDatabase };
+    const gate = createGate();
+    const context: AppContext = { config, log, members, gate, alerts, blobs, outbound, now, openDatabase };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),

@@ -1,7 +1,7 @@
 import type { Mode } from "./config.ts";
 
-/** Apps with a host of their own, `NAME.<server name>`. Everything so far lives on the apex host. */
-const appHosts: readonly string[] = [];
+/** Apps with a host of their own, `NAME.<server name>`. `id` is where members sign in (G3). */
+const appHosts: readonly string[] = ["id"];
 
 /** Public host (lower-case, no port) → app host. */
 export function hostsOf(serverName: string, mode: Mode): Map<string, string> {

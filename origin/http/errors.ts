@@ -28,6 +28,13 @@ export const complaints = {
     title: "Ambiguous path",
     message: "The path holds an encoded dot segment or a backslash: send it resolved.",
   },
+  unauthenticated: {
+    status: 401,
+    code: "unauthenticated",
+    errcode: "M_MISSING_TOKEN",
+    title: "Sign in first",
+    message: "This is for members only. Sign in and try again.",
+  },
   badRequest: {
     status: 400,
     code: "bad_request",

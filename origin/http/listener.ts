@@ -148,6 +148,7 @@ function createContext(verdict: AcceptedProof): RequestContext {
   return {
     client: {
       host: client.host,
+      ...(client.port !== undefined && { port: client.port }),
       scheme: client.scheme,
       address: client.addr,
       ray: client.ray ?? "",

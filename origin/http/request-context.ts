@@ -1,9 +1,12 @@
 import type { HttpBindings } from "@hono/node-server";
+import type { Identity } from "../gate/identity.ts";
 
 /** Who asks, as the edge signed it: never taken from an ordinary header. */
 export interface Client {
   /** The host the client asked for, lower-case, without port: requests are routed by it. */
   host: string;
+  /** Only where it is not the scheme's own, which happens in development. */
+  port?: number;
   scheme: "http" | "https";
   /** The client's own address, IPv4 or IPv6. */
   address: string;
@@ -21,6 +24,8 @@ export interface RequestContext {
   readonly client: Client;
   /** The verdict that the reply proof will carry. */
   guess: GuessVerdict;
+  /** Who asks, where the gate was asked and knew. Set by the gate alone. */
+  identity?: Identity;
 }
 
 /** Hono's environment throughout the origin: `c.env.context` is the verified context. */

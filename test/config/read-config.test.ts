@@ -29,7 +29,13 @@ test("a name is enough: the rest has safe defaults", (t) => {
   assert.equal(config.mode, "production");
   assert.equal(config.publicUrl, "https://example.org");
   assert.deepEqual({ ...config.listen }, { kind: "unix", path: join(config.dataDir, "origin.sock") });
-  assert.deepEqual([...config.hosts], [["example.org", "apex"]]);
+  assert.deepEqual(
+    [...config.hosts],
+    [
+      ["example.org", "apex"],
+      ["id.example.org", "id"],
+    ],
+  );
   assert.equal(config.matrix.defaultRoomVersion, "11");
 });
 
@@ -161,7 +167,7 @@ test("a socket path that the kernel would cut off is refused", (t) => {
 
 test("development answers to loopback names as the apex", (t) => {
   const { hosts } = read(t, 'mode = "development"\nserver_name = "burrow.localhost"\n');
-  assert.deepEqual([...hosts.keys()], ["burrow.localhost", "127.0.0.1", "localhost"]);
+  assert.deepEqual([...hosts.keys()], ["burrow.localhost", "id.burrow.localhost", "127.0.0.1", "localhost"]);
 });
 
 test("what opens a server to everybody is there in test mode only, and never under a name that can be owned", (t) => {

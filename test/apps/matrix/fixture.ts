@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createGate } from "../../../origin/gate/create-gate.ts";
 import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
 import type { Config } from "../../../origin/config/config.ts";
@@ -224,6 +225,7 @@ function startServer(parts: {
     config,
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
+    gate: createGate(),
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),

@@ -1,8 +1,9 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { readBody } from "../../http/read-body.ts";
-import type { Client, HttpEnv } from "../../http/request-context.ts";
-import type { MembersErrorCode } from "../../members/members.ts";
+import { readBody } from "../http/read-body.ts";
+import type { HttpEnv } from "../http/request-context.ts";
+import { isSameOrigin } from "../http/same-origin.ts";
+import type { MembersErrorCode } from "../members/members.ts";
 
 /** A form that is not read at all; the message is for people. */
 export class FormRefusal extends Error {
@@ -22,8 +23,8 @@ const longestForm = 16_384;
  *
  * @throws FormRefusal: 403 from another site, 415 not a form, 413 too long.
  */
-export async function readForm(c: Context<HttpEnv>, publicUrl: string): Promise<URLSearchParams> {
-  if (!isSameOrigin(c, publicUrl)) {
+export async function readForm(c: Context<HttpEnv>): Promise<URLSearchParams> {
+  if (!isSameOrigin(c.env.context.client, c.req.raw.headers)) {
     throw new FormRefusal(
       403,
       "This form did not come from this site. Open the page again and send it from there.",
@@ -41,21 +42,7 @@ export async function readForm(c: Context<HttpEnv>, publicUrl: string): Promise<
   return new URLSearchParams(new TextDecoder().decode(bytes));
 }
 
-/** Sibling apps are same-site, so only the very same origin counts; and a browser always sends it on POST. */
-function isSameOrigin(c: Context<HttpEnv>, publicUrl: string): boolean {
-  const site = c.req.header("sec-fetch-site");
-  if (site !== undefined && site !== "same-origin") return false;
-  return expectedOrigins(c.env.context.client, publicUrl).includes(c.req.header("origin") ?? "");
-}
-
-/** The signed host carries no port; in development the port is that of the public URL. */
-function expectedOrigins({ scheme, host }: Client, publicUrl: string): string[] {
-  const { port } = new URL(publicUrl);
-  const origin = `${scheme}://${host}`;
-  return port === "" ? [origin] : [origin, `${origin}:${port}`];
-}
-
-/** How the refusals of the members' domain are answered here. */
+/** How the refusals of the members' domain are answered by pages. */
 export const statusOf: Record<MembersErrorCode, ContentfulStatusCode> = {
   "setup-invalid": 403,
   "invite-invalid": 403,

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { HttpEnv } from "../../http/request-context.ts";
+import type { HttpEnv } from "../http/request-context.ts";
 import type { Assets } from "./assets.ts";
 
 /** What the `html` tag makes: text whose values are escaped. */
@@ -10,10 +10,13 @@ export type Markup = ReturnType<typeof html>;
 export interface Page {
   readonly title: string;
   readonly body: Markup;
+  /** Addresses of modules of its own, beside the script of all pages. */
+  readonly scripts?: readonly string[];
   readonly status?: ContentfulStatusCode;
   readonly headers?: Record<string, string>;
 }
 
+/** Renders a page in the frame that all of them share. */
 export type Layout = (c: Context<HttpEnv>, page: Page) => Response | Promise<Response>;
 
 const contentSecurityPolicy = [
@@ -27,10 +30,9 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** The frame of every page of this app. */
 export function createLayout(assets: Assets, serverName: string): Layout {
-  const stylesheet = assets.url("home.css");
-  const script = assets.url("home.js");
+  const stylesheet = assets.url("pages.css");
+  const script = assets.url("pages.js");
 
   return function renderPage(c, page) {
     c.header("content-security-policy", contentSecurityPolicy);
@@ -49,7 +51,7 @@ export function createLayout(assets: Assets, serverName: string): Layout {
 <title>${page.title} · ${serverName}</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${stylesheet}">
-<script type="module" src="${script}"></script>
+${[script, ...(page.scripts ?? [])].map((src) => html`<script type="module" src="${src}"></script>`)}
 </head>
 <body>
 <header>
