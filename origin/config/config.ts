@@ -1,3 +1,4 @@
+import type { OidcClient } from "./oidc-clients.ts";
 import type { RatesPerMinute } from "../members/rate-limits.ts";
 
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
@@ -14,6 +15,8 @@ export interface Config {
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
   readonly matrix: MatrixConfig;
+  /** Apps that let their people sign in here. */
+  readonly oidcClients: readonly OidcClient[];
   readonly edge: EdgeConfig;
   readonly tunnel: TunnelConfig;
   readonly alerts: AlertsConfig;
@@ -64,6 +67,8 @@ export interface MatrixConfig {
   readonly livekitServiceUrl: string;
   /** Whether services can check the tokens by which members show them who they are. */
   readonly openidUserinfo: "closed" | "open";
+  /** Whether clients sign in by the OAuth 2.0 API, on the sign-in host, beside the password. */
+  readonly oauth: "on" | "off";
   /** How the server itself is called and shown in the rooms of its notices; the avatar may be empty. */
   readonly notices: { readonly name: string; readonly avatar: string };
   /** Undefined: there are none. */

@@ -6,9 +6,9 @@ import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
 import { readFile } from "./read-file.ts";
+import { SettingError } from "./setting-error.ts";
 import {
   readTestServerName,
-  SettingError,
   type SettingName,
   settings,
   type SettingValues,
@@ -121,6 +121,8 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       supportContact: values["matrix.support_contact"],
       livekitServiceUrl: values["matrix.livekit_service_url"],
       openidUserinfo: values["matrix.openid_userinfo"],
+      // A test server's is one label, and it has no sign-in host.
+      oauth: values.mode === "test" ? "off" : values["matrix.oauth"],
       notices: Object.freeze({
         name: values["matrix.notices_name"] || "Server notices",
         avatar: values["matrix.notices_avatar"],
@@ -128,6 +130,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       rateLimits:
         values.mode !== "test" && values["matrix.rate_limits.enabled"] ? ratesOf(values) : undefined,
     }),
+    oidcClients: values.oidc_client,
     edge: Object.freeze({
       worker: values["edge.worker"],
       vpcService: values["edge.vpc_service"],

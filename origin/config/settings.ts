@@ -1,11 +1,8 @@
 import { isIP } from "node:net";
 import { HstsStageError, hstsOfStage } from "../../shared/security-headers.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
-
-/** A value that cannot be used: the message says what would be right. */
-export class SettingError extends Error {
-  override name = "SettingError";
-}
+import { readOidcClients } from "./oidc-clients.ts";
+import { SettingError } from "./setting-error.ts";
 
 /** Reads one value; a text from the environment is already brought to the type that the default has. */
 interface Setting<T> {
@@ -43,6 +40,7 @@ export const settings = {
   "matrix.support_contact": setting("", readContact),
   "matrix.livekit_service_url": setting("", readPage),
   "matrix.openid_userinfo": setting<"closed" | "open">("closed", oneOf("closed", "open")),
+  "matrix.oauth": setting<"on" | "off">("on", oneOf("on", "off")),
   "matrix.notices_name": setting("Server notices", readText),
   "matrix.notices_avatar": setting("", readMediaAddress),
   "matrix.rate_limits.enabled": setting(true, readBoolean),
@@ -59,6 +57,7 @@ export const settings = {
   "matrix.rate_limits.search": setting(120, readRate),
   "matrix.rate_limits.previews": setting(120, readRate),
   "matrix.rate_limits.writes": setting(1200, readRate),
+  oidc_client: setting<Config["oidcClients"]>([], readOidcClients),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),

@@ -25,6 +25,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { startTestOrigin } from "../support/test-origin.ts";
 
 const noAlerts = { ntfyUrl: "", webhookUrl: "" };
+const noClients: never[] = [];
 
 const exchangeFolder = temporaryFolder({ after });
 test("through an exchange of the edge key no request is refused, and after it the old key opens nothing", async () => {
