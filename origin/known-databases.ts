@@ -1,5 +1,6 @@
 import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
 import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
+import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import type { RestorableDatabase } from "./host/backup/restore.ts";
 import { hostMigrations } from "./host/host-database.ts";
 import { membersAfterRestore } from "./members/after-restore.ts";
@@ -13,4 +14,5 @@ export const knownDatabases: readonly RestorableDatabase[] = [
   { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
   { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
   { name: "host", migrations: hostMigrations },
+  { name: "throttle", migrations: throttleMigrations },
 ];

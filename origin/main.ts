@@ -9,6 +9,8 @@ import { openSecrets } from "./config/secrets.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
 import { createPanicLatch } from "./gate/panic/panic-latch.ts";
+import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -131,7 +133,24 @@ export async function startOrigin(options: {
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
     const gate = createGate();
-    const context: AppContext = { config, log, members, gate, alerts, blobs, outbound, now, openDatabase };
+    const guesses = createGuessLimits({
+      database: openDatabase("throttle", throttleMigrations),
+      nameOf: (memberId) => members.get(memberId)?.name,
+      now,
+      limited: !config.testing,
+    });
+    const context: AppContext = {
+      config,
+      log,
+      members,
+      gate,
+      guesses,
+      alerts,
+      blobs,
+      outbound,
+      now,
+      openDatabase,
+    };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),

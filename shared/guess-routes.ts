@@ -1,7 +1,17 @@
 import { canonicalisePath } from "./canonical-path.ts";
 
 /** The kind of secret that a route lets its caller try. */
-export type GuessKind = "setup-token" | "invite-token" | "password" | "refresh-token";
+export type GuessKind =
+  | "setup-token"
+  | "invite-token"
+  | "password"
+  /** A code of a second factor: six digits, or one of the recovery codes. */
+  | "second-factor"
+  | "refresh-token"
+  /** From a signed-in device to another (m.login.token). */
+  | "login-token"
+  | "app-password"
+  | "api-key";
 
 interface GuessRoute {
   methods: readonly string[];

@@ -2,9 +2,11 @@ import type { Database } from "../storage/database.ts";
 import { createAccounts } from "./accounts.ts";
 import { createApprovals } from "./approvals.ts";
 import { createChanges } from "./changes.ts";
+import { createSecondFactors } from "./factors/second-factors.ts";
 import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
 import { createKdfQueue } from "./kdf-queue.ts";
+import { createKeys } from "./keys/keys.ts";
 import type { Members } from "./members.ts";
 import { createOpenRegistration } from "./open-registration.ts";
 import { createPasswords } from "./passwords.ts";
@@ -41,6 +43,8 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
 
   const register = createOpenRegistration({ database, accounts, passwords });
+  const factors = createSecondFactors({ database, accounts, serverName, now });
+  const keys = createKeys({ database, accounts, now, onError });
   const approvals = createApprovals(database, now);
   const tickets = createTickets(database, now);
 
@@ -67,11 +71,11 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     lock: accounts.lock,
     unlock: accounts.unlock,
     deactivate: (memberId, { erase = false } = {}) =>
-      accounts.deactivate(
-        memberId,
-        erase,
-        (transaction, member) => void sessions.endInside(transaction, member),
-      ),
+      accounts.deactivate(memberId, erase, (transaction, member) => {
+        sessions.endInside(transaction, member);
+        factors.removeInside(member.id);
+        keys.revokeInside(member.id);
+      }),
     verifyPassword: passwords.verify,
     async changePassword(memberId, password, kept) {
       let ended = 0;
@@ -94,6 +98,12 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     endSession: sessions.end,
     endSessions: sessions.endAll,
 
+    passkeys: factors.passkeys,
+    totp: factors.totp,
+    recoveryCodes: factors.recoveryCodes,
+    secondFactors: factors.held,
+    resetFactors: factors.reset,
+    keys,
     approve: approvals.give,
     approved: approvals.hold,
     endApproval: approvals.end,

@@ -1,5 +1,13 @@
 import { MembersError } from "./members.ts";
 
+/** Whose turn it is: turns go round by source, so that one that asks for many holds up nobody but itself. */
+export interface KdfTurn {
+  /** The network that asks, or whatever else shares one place in the round. */
+  readonly source: string;
+  /** Known from before: kept from being crowded out by strangers. */
+  readonly known?: boolean;
+}
+
 /** Runs few derivations at a time: each takes 19 MiB and a core, and sign-ins must not starve the rest. */
 export interface KdfQueue {
   /** Waits for a turn, then runs `work`. Throws busy at once when too many wait already. */

@@ -138,7 +138,7 @@ export interface MatrixApp extends App {
 
 /** Builds every service, each from those above it. */
 function createMatrixContext(context: AppContext): MatrixContext {
-  const { config, log, members, now } = context;
+  const { config, log, members, guesses, now } = context;
   const { serverName } = config;
   const database = context.openDatabase("matrix", matrixMigrations);
   const stream = createStream(database);
@@ -252,6 +252,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     log,
     now,
     members,
+    guesses,
     database,
     stream,
     waiters,

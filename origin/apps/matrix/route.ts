@@ -1,8 +1,10 @@
 import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { throttled } from "../../../shared/throttled.ts";
 import { readBody } from "../../http/read-body.ts";
 import { createRefusedWrites, type RefusedWrite } from "../../http/refused-write.ts";
 import type { HttpEnv, RequestContext } from "../../http/request-context.ts";
+import { ThrottledError } from "../../http/throttled-error.ts";
 import type { Log } from "../../host/log.ts";
 import type { Members, Session } from "../../members/members.ts";
 import { MembersError } from "../../members/members.ts";
@@ -153,6 +155,12 @@ async function serve(route: Route, parts: ServingParts, incoming: Incoming): Pro
 
 function describeError(error: unknown, route: Route, parts: ServingParts): MatrixError {
   if (error instanceof MatrixError) return error;
+  if (error instanceof ThrottledError) {
+    const { status, errcode, message, retryAfterMs } = throttled(error.retryAfterMs);
+    return new MatrixError(status as ContentfulStatusCode, errcode, message, {
+      retry_after_ms: retryAfterMs,
+    });
+  }
   if (error instanceof MembersError && error.code === "busy") return tooBusy(error.message);
   if (error instanceof MembersError && error.code === "locked") return lockedOut();
   const refused = parts.refusedWrite(error);

@@ -7,6 +7,8 @@ import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import type { Alert } from "../../../origin/host/alerts/alert.ts";
+import { createGuessLimits } from "../../../origin/gate/guess-limits/create-guess-limits.ts";
+import { throttleMigrations } from "../../../origin/gate/guess-limits/migrations.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import type { Outbound } from "../../../origin/host/outbound/outbound.ts";
 import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
@@ -226,6 +228,12 @@ function startServer(parts: {
     log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
     members,
     gate: createGate(),
+    guesses: createGuessLimits({
+      database: open("throttle", throttleMigrations),
+      nameOf: (memberId) => members.get(memberId)?.name,
+      now,
+      limited: true,
+    }),
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),
