@@ -1,3 +1,5 @@
+import { mailAfterRestore } from "./apps/mail/store/after-restore.ts";
+import { mailMigrations } from "./apps/mail/store/migrations.ts";
 import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
 import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
@@ -11,6 +13,7 @@ import { membersMigrations } from "./members/migrations.ts";
  * a restore needs no server, which takes as much memory as the restore itself.
  */
 export const knownDatabases: readonly RestorableDatabase[] = [
+  { name: "mail", migrations: mailMigrations, afterRestore: mailAfterRestore },
   { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
   { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
   { name: "host", migrations: hostMigrations },

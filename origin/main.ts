@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
+import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
@@ -132,13 +133,15 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const gate = createGate();
     const guesses = createGuessLimits({
       database: openDatabase("throttle", throttleMigrations),
       nameOf: (memberId) => members.get(memberId)?.name,
       now,
       limited: !config.testing,
+      log,
     });
+    cleanups.push(() => guesses.close());
+    const gate = createGate({ members, guesses, serverName: config.serverName });
     const context: AppContext = {
       config,
       log,
@@ -155,6 +158,7 @@ export async function startOrigin(options: {
     const apps = [
       createHomeApp(context),
       createMatrixApp(context),
+      ...(config.mail ? [createMailApp(context, config.mail)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];

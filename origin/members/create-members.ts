@@ -37,7 +37,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const changes = createChanges(database, now);
   const accounts = createAccounts(database, changes, now);
   const sessions = createSessions({ database, accounts, changes, now, onError });
-  const queue = createKdfQueue({ concurrency: 2, longest: 64 });
+  const queue = createKdfQueue({ concurrency: 2, longest: 64, perSource: 16 });
   const passwords = createPasswords({ database, accounts, kdf, queue, serverName, anyPassword: open });
   const setup = createSetup({ database, accounts, passwords, now });
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });

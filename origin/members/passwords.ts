@@ -64,12 +64,12 @@ export function createPasswords(options: {
   return {
     check,
     derive,
-    async verify(name, password) {
+    async verify(name, password, turn) {
       const account = selectStored.get(canonicalName(name));
       const stored = account?.password ?? kdf.decoy();
       // Normalising megabytes would hold everybody up. The derivation is the same as for any wrong password.
       const tooLong = Buffer.byteLength(password) > longestInputBytes;
-      const right = await queue.run(() => kdf.verify(stored, tooLong ? "" : password));
+      const right = await queue.run(() => kdf.verify(stored, tooLong ? "" : password), turn);
       if (!right || !account || tooLong) return undefined;
       // Deactivated or changed meanwhile: what was proved is no longer the password.
       if (selectStored.get(canonicalName(name))?.password !== stored) return undefined;

@@ -110,6 +110,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       {
         serverName: config.serverName,
         members,
+        gate: context.gate,
         limits: createRateLimits(config.matrix.rateLimits),
         log,
         now,

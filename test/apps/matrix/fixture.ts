@@ -223,17 +223,20 @@ function startServer(parts: {
     // A password's strength is not what these tests are about: the cheapest that works.
     kdf: createKdf({ memory: 8, passes: 1 }),
   });
+  const log = createLog({ level: "warn", now, write: (line) => void lines.push(line) });
+  const guesses = createGuessLimits({
+    database: open("throttle", throttleMigrations),
+    nameOf: (memberId) => members.get(memberId)?.name,
+    now,
+    limited: true,
+    log,
+  });
   const app = createMatrixApp({
     config,
-    log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
+    log,
     members,
-    gate: createGate(),
-    guesses: createGuessLimits({
-      database: open("throttle", throttleMigrations),
-      nameOf: (memberId) => members.get(memberId)?.name,
-      now,
-      limited: true,
-    }),
+    gate: createGate({ members, guesses, serverName: config.serverName }),
+    guesses,
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),
@@ -248,6 +251,7 @@ function startServer(parts: {
     app,
     async stop() {
       await app.close?.();
+      await guesses.close();
       members.close();
       for (const database of databases.toReversed()) await database.close();
     },

@@ -32,7 +32,10 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
     const member = await guesses.attempt(
       call.context,
       { kind: "password", account: canonicalName(name), credential: password },
-      (turn) => members.verifyPassword(name, password, turn),
+      (turn) => {
+        spendSignIn(call);
+        return members.verifyPassword(name, password, turn);
+      },
     );
     return { device, member };
   }
@@ -41,7 +44,11 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
     const token = requireString(body, "token");
     const device = readDevice(call, body);
     const attempt = { kind: "login-token", credential: token } as const;
-    return { device, member: await guesses.attempt(call.context, attempt, () => holderOf(token)) };
+    const member = await guesses.attempt(call.context, attempt, () => {
+      spendSignIn(call);
+      return holderOf(token);
+    });
+    return { device, member };
   }
 
   function holderOf(token: string): Member | undefined {
@@ -82,6 +89,9 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
       access: "public",
       handle: () => ({ flows: [{ type: byPassword }, { type: byToken, get_login_token: true }] }),
     },
-    { method: "POST", path: "/_matrix/client/v3/login", access: "public", limit: "login", handle: login },
+    { method: "POST", path: "/_matrix/client/v3/login", access: "public", handle: login },
   ];
 }
+
+/** Only what the guess limits let through counts: a stranger's flood must not use up the sign-ins of who lives there. */
+const spendSignIn = (call: Call): void => call.spend("login", 1);
