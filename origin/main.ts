@@ -4,6 +4,7 @@ import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
+import { createOidcApp } from "./apps/oidc/oidc.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
@@ -155,9 +156,15 @@ export async function startOrigin(options: {
       openDatabase,
     };
     let supervisor: Supervisor | undefined;
+    const matrix = createMatrixApp(context);
+    const oidc = createOidcApp(context, {
+      clientSecret: (clientId) => secrets.oidcClient(clientId),
+      openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
+    });
     const apps = [
       createHomeApp(context),
-      createMatrixApp(context),
+      matrix,
+      oidc,
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];

@@ -13,29 +13,32 @@ export interface Page {
   /** Addresses of modules of its own, beside the script of all pages. */
   readonly scripts?: readonly string[];
   readonly status?: ContentfulStatusCode;
+  /** Where its forms may lead beside this host, by redirects too: `https://app.example.org`, or an app's own `scheme:`. */
+  readonly formTargets?: readonly string[];
   readonly headers?: Record<string, string>;
 }
 
 /** Renders a page in the frame that all of them share. */
 export type Layout = (c: Context<HttpEnv>, page: Page) => Response | Promise<Response>;
 
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+const contentSecurityPolicy = (formTargets: readonly string[]): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    ["form-action 'self'", ...formTargets].join(" "),
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 
 export function createLayout(assets: Assets, serverName: string): Layout {
   const stylesheet = assets.url("pages.css");
   const script = assets.url("pages.js");
 
   return function renderPage(c, page) {
-    c.header("content-security-policy", contentSecurityPolicy);
+    c.header("content-security-policy", contentSecurityPolicy(page.formTargets ?? []));
     // Stricter (`no-referrer`) would make browsers send `Origin: null` with our own forms.
     c.header("referrer-policy", "same-origin");
     c.header("cache-control", "no-store");

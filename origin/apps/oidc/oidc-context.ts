@@ -15,7 +15,8 @@ export type OpenMatrixSession = (
 ) => Promise<OpenedSession>;
 
 /** What the parts of this app share. */
-export interface OidcContext extends Pick<AppContext, "config" | "log" | "members" | "gate" | "guesses" | "now"> {
+export interface OidcContext
+  extends Pick<AppContext, "config" | "log" | "members" | "gate" | "guesses" | "now"> {
   readonly issuer: string;
   readonly pages: Pages;
   readonly limits: RateLimits;

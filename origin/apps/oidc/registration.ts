@@ -54,7 +54,10 @@ function mutable({ redirect_uris, response_types, grant_types }: RegisteredMetad
   };
 }
 
-async function makeRoom({ entries: { clients }, members, now }: OidcContext, clientId: string): Promise<boolean> {
+async function makeRoom(
+  { entries: { clients }, members, now }: OidcContext,
+  clientId: string,
+): Promise<boolean> {
   if (clients.has(clientId) || clients.count() < most) return true;
   return (await clients.removeUnused(now() - keptAlways, members.oauthClients(), most / 10)) > 0;
 }

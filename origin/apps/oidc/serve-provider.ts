@@ -26,7 +26,7 @@ export interface OngoingInteraction {
   readonly provider: Provider;
   readonly details: Interaction;
   /** Notes the outcome, and gives the path at which the provider goes on. */
-  finish(result: InteractionResults): Promise<string>;
+  readonly finish: (result: InteractionResults) => Promise<string>;
 }
 
 export function serveProvider(oidc: OidcContext): ServedProvider {
@@ -110,7 +110,11 @@ function programsAnswer({ status, headers, body }: ProviderAnswer): Response {
   return new Response(body, { status, headers: sent });
 }
 
-async function browsersAnswer(c: Context<HttpEnv>, oidc: OidcContext, answer: ProviderAnswer): Promise<Response> {
+async function browsersAnswer(
+  c: Context<HttpEnv>,
+  oidc: OidcContext,
+  answer: ProviderAnswer,
+): Promise<Response> {
   const { status, headers, body, page } = answer;
   const response = page
     ? await oidc.pages.layout(c, { status: status as 200, ...page })
@@ -118,6 +122,7 @@ async function browsersAnswer(c: Context<HttpEnv>, oidc: OidcContext, answer: Pr
   for (const cookie of headers.getSetCookie()) response.headers.append("set-cookie", cookie);
   const location = headers.get("location");
   if (location !== null) response.headers.set("location", location);
-  else if (!page) throw new Error(`The provider answered a person with ${status} and ${body.length} characters.`);
+  else if (!page)
+    throw new Error(`The provider answered a person with ${status} and ${body.length} characters.`);
   return response;
 }

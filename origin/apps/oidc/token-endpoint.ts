@@ -13,10 +13,17 @@ import {
 import type { OidcContext } from "./oidc-context.ts";
 import type { AskProvider } from "./serve-provider.ts";
 
-type Answerer = (form: URLSearchParams, body: Uint8Array) => Promise<{ response: Response; isWrong: boolean }>;
+type Answerer = (
+  form: URLSearchParams,
+  body: Uint8Array,
+) => Promise<{ response: Response; isWrong: boolean }>;
 
 /** Codes and refresh tokens for tokens (RFC 6749 §3.2). */
-export function answerToken(c: Context<HttpEnv>, oidc: OidcContext, askProvider: AskProvider): Promise<Response> {
+export function answerToken(
+  c: Context<HttpEnv>,
+  oidc: OidcContext,
+  askProvider: AskProvider,
+): Promise<Response> {
   return answerForm(c, oidc, async (form, body) => {
     const refreshToken = form.get("refresh_token") ?? "";
     if (form.get("grant_type") === "refresh_token" && isMatrixToken(refreshToken)) {
