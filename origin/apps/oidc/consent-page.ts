@@ -3,6 +3,21 @@ import type { Client, Interaction } from "oidc-provider";
 import type { Config } from "../../config/config.ts";
 import type { Markup, Page } from "../../pages/layout.ts";
 
+/** An app of the owner's that asks whoever comes: what it is told is their name. */
+export function ownAppPage({ uid, params }: Interaction, client: Client, name: string): Page {
+  const shown = client.clientName ?? client.clientId;
+  return {
+    title: `Sign in to ${shown}?`,
+    formTargets: [targetOf(new URL(String(params["redirect_uri"])))],
+    body: html`<div class="card">
+<h1>Sign in to ${shown}?</h1>
+<p>You are signed in as <strong>${name}</strong>. The app will learn your name, your address here and which groups you are
+in.</p>
+${decision(uid)}
+</div>`,
+  };
+}
+
 /** Anybody may register a client under any name: where the answer goes is what tells who it is. */
 export function consentPage(
   { uid, params }: Interaction,
@@ -24,10 +39,7 @@ you sign it out.</p>
 </dl>
 ${links(client)}
 <p>If you did not just ask for this in an app of yours, refuse.</p>
-<form method="post" action="/oidc/interaction/${uid}">
-<button type="submit" name="act" value="agree">Sign in</button>
-<button type="submit" class="quiet" name="act" value="refuse">Refuse</button>
-</form>
+${decision(uid)}
 </div>`,
   };
 }
@@ -47,6 +59,11 @@ export function refusedPage({ uid, params }: Interaction, client: Client, name: 
 </div>`,
   };
 }
+
+const decision = (uid: string): Markup => html`<form method="post" action="/oidc/interaction/${uid}">
+<button type="submit" name="act" value="agree">Sign in</button>
+<button type="submit" class="quiet" name="act" value="refuse">Refuse</button>
+</form>`;
 
 function links({ policyUri, tosUri }: Client): Markup | "" {
   if (policyUri === undefined && tosUri === undefined) return "";

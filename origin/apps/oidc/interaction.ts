@@ -4,7 +4,7 @@ import type { HttpEnv } from "../../http/request-context.ts";
 import { FormRefusal, readForm } from "../../pages/form-post.ts";
 import type { Page } from "../../pages/layout.ts";
 import { plainPage } from "../../pages/plain-page.ts";
-import { consentPage, refusedPage } from "./consent-page.ts";
+import { consentPage, ownAppPage, refusedPage } from "./consent-page.ts";
 import type { OidcContext } from "./oidc-context.ts";
 import { refusedReason } from "./policy.ts";
 import type { OngoingInteraction, ServedProvider } from "./serve-provider.ts";
@@ -15,7 +15,7 @@ import { signUp, signUpPage } from "./sign-up.ts";
  * browser here for each, and goes on where it is sent back.
  */
 export function createInteractions(oidc: OidcContext, served: ServedProvider) {
-  const { gate, pages, subjects, members } = oidc;
+  const { gate, pages, subjects, members, ownClients } = oidc;
 
   async function show(c: Context<HttpEnv>): Promise<Response> {
     const ongoing = await served.interaction(c);
@@ -56,6 +56,8 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
     }
     // It was asked and confirmed with the device's code.
     if (details.deviceCode !== undefined) return c.redirect(await finish(await grant(ongoing)), 303);
+    if (ownClients.has(client.clientId))
+      return await pages.layout(c, ownAppPage(details, client, member.name));
     return await pages.layout(c, consentPage(details, client, { name: member.name, config: oidc.config }));
   }
 
@@ -72,10 +74,13 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
       missingOIDCScope?: string[];
       missingResourceScopes?: Record<string, string[]>;
     };
-    const given = new provider.Grant({
-      accountId: details.session?.accountId ?? "",
-      clientId: String(details.params["client_id"]),
-    });
+    const known = details.grantId === undefined ? undefined : await provider.Grant.find(details.grantId);
+    const given =
+      known ??
+      new provider.Grant({
+        accountId: details.session?.accountId ?? "",
+        clientId: String(details.params["client_id"]),
+      });
     if (missingOIDCScope) given.addOIDCScope(missingOIDCScope.join(" "));
     for (const [resource, scopes] of Object.entries(missingResourceScopes ?? {})) {
       given.addResourceScope(resource, scopes.join(" "));

@@ -41,13 +41,15 @@ export async function register(c: Context<HttpEnv>, oidc: OidcContext): Promise<
     });
   }
   const client = { client_id: clientId, ...metadata };
-  await oidc.entries.adapter("Client").upsert(clientId, { ...client, ...mutable(metadata) });
+  await oidc.entries.adapter("Client").upsert(clientId, { ...client, ...describe(metadata) });
   return oauthAnswer({ ...client, client_id_issued_at: Math.floor(oidc.now() / 1000) }, 201);
 }
 
-/** The provider's types want arrays that it may write to. */
-function mutable({ redirect_uris, response_types, grant_types }: RegisteredMetadata) {
+/** As the provider takes it. */
+function describe({ redirect_uris, response_types, grant_types }: RegisteredMetadata) {
   return {
+    // Of the scopes that are not Matrix's: who a member is, is for the owner's apps to know.
+    scope: "openid offline_access",
     redirect_uris: [...redirect_uris],
     response_types: [...response_types],
     grant_types: [...grant_types],

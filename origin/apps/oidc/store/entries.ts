@@ -145,7 +145,8 @@ export function createEntries(options: {
       },
       findByUserCode(userCode) {
         const row = byUserCode.get(keyOf(userCode), kind);
-        return Promise.resolve(row && read(kind, row, handles.make(kind, row.key)));
+        const payload = row && read(kind, row, handles.make(kind, row.key));
+        return Promise.resolve(payload && { ...payload, userCode });
       },
       consume: (id) => database.write(() => void consume.run(now(), kind, keyFor(kind, id))),
       destroy: (id) => database.write(() => void remove.run(kind, keyFor(kind, id))),
