@@ -75,7 +75,7 @@ function checkRedirectUri(text: string, refuse: Refuse): void {
     throw refuse(`redirect_uris: ${text} must be a URL without a fragment, a user or a password`);
   }
   const isLocal =
-    ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname) || /\.localhost$/.test(url.hostname);
+    ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname) || url.hostname.endsWith(".localhost");
   if (url.protocol === "http:" && !isLocal) {
     throw refuse(`redirect_uris: ${text} must be https: whoever listens would get the code`);
   }

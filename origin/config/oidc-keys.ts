@@ -1,8 +1,8 @@
-import { generateKeyPair, hash, type JsonWebKey } from "node:crypto";
+import { createPrivateKey, generateKeyPair, hash, type JsonWebKey, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import { partsToHide, readOptionalSecret, writeSecret } from "./secrets.ts";
+import { partsToHide, readOptionalSecret, SecretError, secretFile, writeSecret } from "./secrets.ts";
 
-/** A private key as a JWK (RFC 7517), with its `kid` and `alg`. */
+/** A private key as a JWK (RFC 7517). */
 export interface SigningKey extends JsonWebKey {
   readonly kid: string;
   readonly alg: "ES256" | "RS256";
@@ -23,39 +23,43 @@ export async function openOidcKeys(
   const content = there ?? (await newOidcKeys());
   for (const part of partsToHide(content)) log.hide(part);
   if (there === undefined) writeSecret(dataDir, "oidc-keys", content);
-  return readOidcKeys(content);
+  try {
+    return readLines(content).map(readKey);
+  } catch {
+    throw new SecretError(
+      `The secret ${secretFile(dataDir, "oidc-keys")} is damaged. Run "burrow rotate oidc-keys" for new ones: apps ask their people to sign in again.`,
+    );
+  }
 }
 
-/** The content of the secret `oidc-keys`: one key a line, those that sign first. */
+/** The content of the secret: one `es256.KEY` or `rs256.KEY` a line (PKCS #8 in base64url), those that sign first. */
 export async function newOidcKeys(before = ""): Promise<string> {
   const [ec, rsa] = await Promise.all([
     generate("ec", { namedCurve: "P-256" }),
     generate("rsa", { modulusLength: 2048 }),
   ]);
-  const made = [
-    describe(ec.privateKey.export({ format: "jwk" }), "ES256"),
-    describe(rsa.privateKey.export({ format: "jwk" }), "RS256"),
+  const lines = [
+    writeKey("es256", ec.privateKey),
+    writeKey("rs256", rsa.privateKey),
+    ...readLines(before).filter((line) => /^(?:es|rs)256\./.test(line)),
   ];
-  const keys = [...made, ...readOidcKeys(before)];
-  const kept = keys.filter(
-    (key, index) => keys.slice(0, index).filter(({ alg }) => alg === key.alg).length < mostOfAlgorithm,
-  );
-  return kept.map((key) => JSON.stringify(key)).join("\n");
+  const algorithm = (line: string): string => line.slice(0, 5);
+  const isKept = (line: string, index: number): boolean =>
+    lines.slice(0, index).filter((other) => algorithm(other) === algorithm(line)).length < mostOfAlgorithm;
+  return lines.filter(isKept).join("\n");
 }
 
-/** Throws SyntaxError on what `newOidcKeys` has not written. */
-export function readOidcKeys(content: string): SigningKey[] {
-  const lines = content.split("\n").filter((line) => line !== "");
-  return lines.map((line) => {
-    const key = JSON.parse(line) as SigningKey;
-    if (typeof key.kid !== "string" || typeof key.d !== "string") throw new SyntaxError("not a private key");
-    return key;
-  });
-}
+const readLines = (content: string): string[] => content.split("\n").filter((line) => line !== "");
 
-function describe(jwk: JsonWebKey, alg: SigningKey["alg"]): SigningKey {
+const writeKey = (algorithm: string, key: KeyObject): string =>
+  `${algorithm}.${key.export({ format: "der", type: "pkcs8" }).toString("base64url")}`;
+
+function readKey(line: string): SigningKey {
+  const der = Buffer.from(line.slice(6), "base64url");
+  const jwk = createPrivateKey({ key: der, format: "der", type: "pkcs8" }).export({ format: "jwk" });
   // RFC 7638: a name that follows from the public part.
   const { kty, crv, x, y, e, n } = jwk;
   const named = JSON.stringify(kty === "EC" ? { crv, kty, x, y } : { e, kty, n });
+  const alg = kty === "EC" ? "ES256" : "RS256";
   return { ...jwk, kid: hash("sha256", named, "base64url"), alg, use: "sig" };
 }

@@ -195,14 +195,7 @@ export function partsToHide(content: string): string[] {
     content,
     ...lines,
     ...lines.map((line) => /^[a-z0-9-]{1,32}\.(.{16,})$/.exec(line)?.[1] ?? ""),
-    ...lines.flatMap(privatePartsOfJwk),
   ].filter((part) => part !== "");
-}
-
-/** RFC 7518 §6.2.2, §6.3.2: what of a key is not for others. */
-function privatePartsOfJwk(line: string): string[] {
-  if (!line.startsWith("{")) return [];
-  return [...line.matchAll(/"(?:d|p|q|dp|dq|qi)":"([\w-]{16,})"/g)].map((match) => match[1] ?? "");
 }
 
 /** One or two lines, the second only while a key is being exchanged. */
