@@ -8,11 +8,15 @@ import { createOidcApp } from "./apps/oidc/oidc.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
-import { openPanicDatabase } from "./gate/panic/panic-database.ts";
-import { createPanicLatch } from "./gate/panic/panic-latch.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
+import { closeDoor } from "./gate/panic/close-door.ts";
+import { closeWayOut } from "./gate/panic/close-way-out.ts";
+import { openPanicDatabase } from "./gate/panic/panic-database.ts";
+import { createPanicLatch, type LatchLevel, type PanicLatch } from "./gate/panic/panic-latch.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -35,6 +39,7 @@ import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
 import { createOpenProof } from "./http/open-proof.ts";
 import { createMembers } from "./members/create-members.ts";
+import type { Kdf } from "./members/kdf.ts";
 import type { Members } from "./members/members.ts";
 import { membersMigrations } from "./members/migrations.ts";
 import { openBlobStore } from "./storage/blobs.ts";
@@ -46,6 +51,7 @@ export interface Origin {
   readonly config: Config;
   readonly address: BoundAddress;
   readonly members: Members;
+  readonly guesses: GuessLimits;
   readonly apps: readonly App[];
   readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
@@ -69,6 +75,8 @@ export async function startOrigin(options: {
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
+  /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
+  kdf?: Kdf;
 }): Promise<Origin> {
   const { config, log, now = Date.now, servicesFile, trial = false } = options;
   const cleanups: (() => unknown)[] = [];
@@ -129,6 +137,8 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      ...(options.kdf && { kdf: options.kdf }),
+      signInsOpen: () => panic.level() === "none",
     });
     cleanups.push(() => members.close());
 
@@ -151,7 +161,7 @@ export async function startOrigin(options: {
       guesses,
       alerts,
       blobs,
-      outbound,
+      outbound: closeWayOut(outbound, panic),
       now,
       openDatabase,
     };
@@ -178,11 +188,16 @@ export async function startOrigin(options: {
     cleanups.push(() => Promise.all([listener?.close(stopGraceMs), ...apps.map((app) => app.close?.())]));
 
     const { listen, hosts } = config;
+    const access = createAccessGate({ config, outbound, members, now, log });
     listener = await startListener({
       listen,
       hosts,
       proof,
-      dispatch: createDispatch({ hosts, apps, log }),
+      dispatch: closeDoor({
+        dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+        panic,
+        hosts,
+      }),
       log,
     });
     await checkListener(listener.address, log);
@@ -203,16 +218,30 @@ export async function startOrigin(options: {
     }
     if (servicesFile !== undefined && !trial) {
       const { address } = listener;
-      supervisor = await startSupervisor({ config, log, alerts, now, address, servicesFile });
-      cleanups.push(() => supervisor?.close());
+      const held = panic.level() === "hard";
+      const started = await startSupervisor({ config, log, alerts, now, address, servicesFile, held });
+      supervisor = started;
+      cleanups.push(() => started.close());
+      holdServices(started, panic, log);
     }
     if (config.mode === "production" && !trial) backups.schedule(alerts);
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, apps, alerts, close: stop };
+    return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Services are stopped while the level is `hard`, and started again after it. */
+function holdServices(supervisor: Supervisor, panic: PanicLatch, log: Log): void {
+  const follow = (level: LatchLevel): void => {
+    if (level !== "hard") return supervisor.release();
+    supervisor.hold().catch((error: unknown) => log.error("panic.hold-failed", { error }));
+  };
+  panic.onChange(follow);
+  // It may have changed while the supervisor started.
+  follow(panic.level());
 }
 
 /** Ctrl-C arrives twice (from the terminal and from npm): the second call waits for the first. */

@@ -4,6 +4,7 @@ import { renderUnicodeCompact } from "uqr";
 import { formatHostTable } from "../../shared/hosts.ts";
 import type { Config } from "../config/config.ts";
 import { chooseDataFolder } from "../config/data-folder.ts";
+import { gateVariables } from "../config/gate-variables.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
 import { readEdgeKeys } from "../config/secrets.ts";
 import { checkDevelopment, checkPlatform } from "../host/dev-guard.ts";
@@ -81,6 +82,7 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
       origin: origin.address.text,
       edgeKey: readEdgeKeys(dataDir)[0] ?? "",
       hosts: formatHostTable(config.hosts),
+      vars: gateVariables(config),
       port,
       persistDir: join(dataDir, "edge"),
     });

@@ -5,6 +5,7 @@ import { formatHostTable } from "../../shared/hosts.ts";
 import type { Config } from "../config/config.ts";
 import { configFile } from "../config/read-config.ts";
 import { secretFile } from "../config/secrets.ts";
+import { gateVariables } from "../config/gate-variables.ts";
 import { answer, type Command, CommandError } from "./command.ts";
 import { openConfig } from "./open-members.ts";
 
@@ -67,6 +68,7 @@ export function deploymentOf(general: string, config: Config): string {
       HOSTS: formatHostTable(config.hosts),
       HSTS_STAGE: config.edge.hstsStage,
       ...(tunnelHost !== "" && { ORIGIN_HOST: tunnelHost }),
+      ...gateVariables(config),
     },
     ...(vpcService !== "" && { vpc_services: [{ binding: "ORIGIN", service_id: vpcService }] }),
   });

@@ -1,3 +1,4 @@
+import type { AccessPolicy } from "../../shared/access-policy.ts";
 import type { OidcClient } from "./oidc-clients.ts";
 import type { RatesPerMinute } from "../members/rate-limits.ts";
 
@@ -20,6 +21,8 @@ export interface Config {
   /** Apps that let their people sign in here. */
   readonly oidcClients: readonly OidcClient[];
   readonly edge: EdgeConfig;
+  /** Undefined: nothing is behind Cloudflare Access. */
+  readonly access: AccessConfig | undefined;
   readonly tunnel: TunnelConfig;
   readonly alerts: AlertsConfig;
   readonly outbound: OutboundConfig;
@@ -75,6 +78,18 @@ export interface MatrixConfig {
   readonly notices: { readonly name: string; readonly avatar: string };
   /** Undefined: there are none. */
   readonly rateLimits: RatesPerMinute | undefined;
+}
+
+/** What is behind Cloudflare Access, and who signs in by it. */
+export interface AccessConfig {
+  /** `example.cloudflareaccess.com`. */
+  readonly team: string;
+  /** Where the keys are had in development and tests; undefined: at the team. */
+  readonly certsUrl: string | undefined;
+  /** The owner's paths, then what burrow.toml names. */
+  readonly policies: readonly AccessPolicy[];
+  /** E-mail in lower case → name of the member who is signed in by it in one step. */
+  readonly mapEmail: ReadonlyMap<string, string>;
 }
 
 export interface MailConfig {

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
+import { accessOf } from "./access-settings.ts";
 import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -102,6 +103,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     ]);
   }
   const mail = mailOf(values, overrides);
+  const hosts = hostsOf(values.server_name, values.mode, mail !== undefined);
   return Object.freeze({
     mode: values.mode,
     dataDir,
@@ -109,7 +111,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     serverName: values.server_name,
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
-    hosts: hostsOf(values.server_name, values.mode, mail !== undefined),
+    hosts,
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],
@@ -141,6 +143,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
+    access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],
@@ -169,6 +172,16 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     }),
     log: Object.freeze({ level: values["log.level"] }),
   });
+}
+
+/** What only shows once all settings are known. */
+function together<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SettingError) throw new ConfigError([`${error.message}.`]);
+    throw error;
+  }
 }
 
 /** Off until it is turned on; a development folder shows it. */

@@ -1,5 +1,15 @@
 import { isIP } from "node:net";
+import type { AccessPolicy } from "../../shared/access-policy.ts";
 import { HstsStageError, hstsOfStage } from "../../shared/security-headers.ts";
+import {
+  type EmailOfMember,
+  readAccessPolicies,
+  readAudiences,
+  readCertsUrl,
+  readEmailMap,
+  readServiceTokens,
+  readTeam,
+} from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
 import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
@@ -68,6 +78,13 @@ export const settings = {
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "edge.hsts_stage": setting("trial", readHstsStage),
+  "access.team": setting("", readTeam),
+  "access.admin": setting(true, readBoolean),
+  "access.admin_aud": setting<readonly string[]>([], readAudiences),
+  "access.admin_service_tokens": setting<readonly string[]>([], readServiceTokens),
+  "access.policy": setting<readonly AccessPolicy[]>([], readAccessPolicies),
+  "access.map_email": setting<readonly EmailOfMember[]>([], readEmailMap),
+  "access.certs_url": setting("", readCertsUrl),
   "tunnel.enabled": setting(false, readBoolean),
   "tunnel.metrics_port": setting(20_241, readPort),
   "alerts.ntfy_url": secretSetting("", readAlertUrl),

@@ -154,6 +154,8 @@ function createContext(verdict: AcceptedProof): RequestContext {
       ray: client.ray ?? "",
       country: client.country ?? "",
     },
+    ...(verdict.accessJwt !== undefined && { accessJwt: verdict.accessJwt }),
+    edgeTime: client.time * 1000,
     guess: "none",
   };
 }

@@ -1,4 +1,5 @@
 import type { HttpBindings } from "@hono/node-server";
+import type { AccessIdentity } from "../../shared/access-jwt.ts";
 import type { Identity } from "../gate/identity.ts";
 
 /** Who asks, as the edge signed it: never taken from an ordinary header. */
@@ -22,6 +23,12 @@ export type GuessVerdict = "none" | "ok" | "failed";
 /** One verified request: made by the listener, handed to every handler beside the Request. */
 export interface RequestContext {
   readonly client: Client;
+  /** The token of Cloudflare Access that came along, covered by the edge's signature and not yet verified itself. */
+  readonly accessJwt?: string;
+  /** The edge's own clock, Unix milliseconds: what outsiders have signed is judged by it, for a phone's may be wrong. */
+  readonly edgeTime?: number;
+  /** Who Access says it is, on the paths that are behind it; set by the gate alone. */
+  access?: AccessIdentity;
   /** The verdict that the reply proof will carry. */
   guess: GuessVerdict;
   /** Who asks, where the gate was asked and knew. Set by the gate alone. */

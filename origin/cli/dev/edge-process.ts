@@ -11,6 +11,8 @@ export interface EdgeOptions {
   edgeKey: string;
   /** Host table, as shared/hosts.ts reads it. */
   hosts: string;
+  /** Further variables of the Worker, by their names. */
+  vars?: Readonly<Record<string, string>>;
   /** Port on 127.0.0.1; 0 for any. */
   port: number;
   /** Folder for what the edge keeps (R2, Durable Objects). */
