@@ -128,7 +128,7 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
   return { show, decide };
 }
 
-const tooOldPage = (): Page => ({
+export const tooOldPage = (): Page => ({
   ...plainPage(
     "Start again",
     "This sign-in is too old, was finished in another window, or was begun as somebody else. Go back to the app and sign in from there.",

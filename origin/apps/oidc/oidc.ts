@@ -10,7 +10,8 @@ import { createAccountPages } from "./account-pages.ts";
 import { openToBrowsers, tooMany } from "./answers.ts";
 import { ownClients } from "./clients.ts";
 import { readSmallBody } from "./form.ts";
-import { createInteractions } from "./interaction.ts";
+import { cookieNames } from "./cookie-names.ts";
+import { createInteractions, tooOldPage } from "./interaction.ts";
 import type { OidcContext, OpenMatrixSession } from "./oidc-context.ts";
 import { expireClients, register } from "./registration.ts";
 import { serveProvider } from "./serve-provider.ts";
@@ -165,7 +166,11 @@ function mountPeople(
     oauthPaths.code_verification,
     limited((c) => takeCode(c, oidc, served)),
   );
-  routes.get(`${oauthPaths.code_verification}/:uid`, (c) => served.visit(c));
+  routes.get(`${oauthPaths.code_verification}/:uid`, async (c) => {
+    // Who comes here has typed a code in this browser. The provider falls over who has not.
+    const hasSession = (c.req.header("cookie") ?? "").includes(`${cookieNames(oidc.issuer).session}=`);
+    return hasSession ? await served.visit(c) : await pages.layout(c, tooOldPage());
+  });
 
   routes.get(oauthPaths.account, (c) => account.lead(c));
   routes.get(oauthPaths.crossSigningReset, (c) => account.showReset(c));

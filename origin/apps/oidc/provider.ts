@@ -1,9 +1,11 @@
+import type { EventEmitter } from "node:events";
 import type Provider from "oidc-provider";
 import type { Configuration, KoaContextWithOIDC, errors as Errors } from "oidc-provider";
 import { openOidcKeys } from "../../config/oidc-keys.ts";
 import { oauthPaths } from "../../gate/oauth/authorization-server.ts";
 import { findAccount } from "./account.ts";
 import { answerWithPage } from "./ask-provider.ts";
+import { cookieNames } from "./cookie-names.ts";
 import { describeClient } from "./clients.ts";
 import { codeConfirmPage, codeInputPage, deviceReadyPage } from "./device-pages.ts";
 import { errorPage } from "./error-page.ts";
@@ -40,12 +42,13 @@ export async function createProvider(oidc: OidcContext): Promise<Provider> {
     interactions: { policy, url: (_ctx, { uid }) => `/oidc/interaction/${uid}` },
   });
   provider.on("server_error", (_ctx, error) => oidc.log.error("oidc.request.failed", { error }));
+  // Koa would write it to the terminal.
+  (provider as EventEmitter).on("error", (error: unknown) => oidc.log.error("oidc.request.failed", { error }));
   return provider;
 }
 
 function configure(oidc: OidcContext, errors: typeof Errors): Configuration {
   const { config, issuer, ownClients, clientSecret } = oidc;
-  const isHttps = issuer.startsWith("https:");
   const clients = [...ownClients.values()].map((client) => describeClient(client, clientSecret(client.id)));
   const cookie = { httpOnly: true, sameSite: "lax", signed: false } as const;
   return {
@@ -77,12 +80,7 @@ function configure(oidc: OidcContext, errors: typeof Errors): Configuration {
     // Each redirect URI is named in full, also where there is but one.
     allowOmittingSingleRegisteredRedirectUri: false,
     cookies: {
-      // The interaction's are bound to their paths, which a __Host- cookie cannot be.
-      names: {
-        session: `${isHttps ? "__Host-" : ""}burrow-oidc`,
-        interaction: `${isHttps ? "__Secure-" : ""}burrow-oidc-interaction`,
-        resume: `${isHttps ? "__Secure-" : ""}burrow-oidc-resume`,
-      },
+      names: cookieNames(issuer),
       long: cookie,
       short: cookie,
     },
