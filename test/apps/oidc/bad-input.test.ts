@@ -17,7 +17,7 @@ const traces =
   /\bat (?:file:|async |\S+ \(|node:)|node_modules|\.ts:\d|\b(?:Type|Range|Syntax|Reference|Sqlite)Error\b|SQLITE_|\[object /;
 
 async function send(method: string, path: string, init: RequestInit = {}): Promise<void> {
-  const what = `${method} ${path.slice(0, 200)} ${String(init.body).slice(0, 200)}`;
+  const what = `${method} ${path.slice(0, 200)} ${JSON.stringify(init.body ?? "").slice(0, 200)}`;
   const response = await fixture.fetch(issuer + path, { method, ...init });
   const text = await response.text();
   assert.ok(response.status < 500, `${what} → ${response.status} ${text.slice(0, 300)}`);

@@ -209,9 +209,9 @@ export async function createOidcFixture(): Promise<OidcFixture> {
 }
 
 /** Makes ada, who owns the server, and ben. */
-export async function settle({ members, invite }: OidcFixture): Promise<void> {
-  await members.createOwner({ name: "ada", password });
-  await members.register({ name: "ben", password, inviteToken: await invite() });
+export async function settle(fixture: OidcFixture): Promise<void> {
+  await fixture.members.createOwner({ name: "ada", password });
+  await fixture.members.register({ name: "ben", password, inviteToken: await fixture.invite() });
 }
 
 function startServer(folder: string, lines: string[]) {
