@@ -1,6 +1,7 @@
 import type { AccessPolicy } from "../../shared/access-policy.ts";
 import type { OidcClient } from "./oidc-clients.ts";
 import type { RatesPerMinute } from "../members/rate-limits.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
@@ -15,6 +16,8 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
+  /** Other people's programs that are shown behind the gate. */
+  readonly apps: readonly ProxiedApp[];
   readonly matrix: MatrixConfig;
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;

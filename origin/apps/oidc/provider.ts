@@ -43,7 +43,9 @@ export async function createProvider(oidc: OidcContext): Promise<Provider> {
   });
   provider.on("server_error", (_ctx, error) => oidc.log.error("oidc.request.failed", { error }));
   // Koa would write it to the terminal.
-  (provider as EventEmitter).on("error", (error: unknown) => oidc.log.error("oidc.request.failed", { error }));
+  (provider as EventEmitter).on("error", (error: unknown) =>
+    oidc.log.error("oidc.request.failed", { error }),
+  );
   return provider;
 }
 
