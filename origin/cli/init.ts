@@ -3,8 +3,7 @@ import type { Mode } from "../config/config.ts";
 import { chooseDataFolder, makeDataFolder } from "../config/data-folder.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
 import { createSecrets } from "../config/secrets.ts";
-import { SettingError } from "../config/setting-error.ts";
-import { settings } from "../config/settings.ts";
+import { SettingError, settings } from "../config/settings.ts";
 import { writeNewFile } from "../storage/new-file.ts";
 import { answer, type Command, CommandError, textOption, UsageError } from "./command.ts";
 

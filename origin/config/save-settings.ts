@@ -5,8 +5,7 @@ import { setTomlKey } from "./edit-toml.ts";
 import { nearest } from "./nearest.ts";
 import { ConfigError, configFile, readConfig } from "./read-config.ts";
 import { readFile } from "./read-file.ts";
-import { SettingError } from "./setting-error.ts";
-import { type SettingName, settings } from "./settings.ts";
+import { SettingError, type SettingName, settings } from "./settings.ts";
 import { configured } from "./show-settings.ts";
 
 /**

@@ -14,6 +14,8 @@ import type { Config, ListenAddress, Mode } from "./config.ts";
 import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
 
+export { SettingError };
+
 /** Reads one value; a text from the environment is already brought to the type that the default has. */
 interface Setting<T> {
   /** What it is until it is set; undefined: it must be set. */
