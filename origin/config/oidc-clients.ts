@@ -9,13 +9,23 @@ export interface OidcClient {
   readonly redirectUris: readonly string[];
   /** `none`: it can keep no secret, and proves itself by PKCE alone. */
   readonly authMethod: "client_secret_basic" | "client_secret_post" | "none";
+  /** By which key what it is told is signed. */
+  readonly signedBy: "RS256" | "ES256";
   /** Who may sign in to it. */
   readonly who: "members" | "owner" | readonly string[];
   /** Names of groups, and who is in each, for the claim `groups`. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
-const keys = ["id", "name", "redirect_uris", "token_endpoint_auth_method", "who", "groups"];
+const keys = [
+  "id",
+  "name",
+  "redirect_uris",
+  "token_endpoint_auth_method",
+  "id_token_signed_response_alg",
+  "who",
+  "groups",
+];
 const authMethods = ["client_secret_basic", "client_secret_post", "none"] as const;
 const memberName = /^[a-z0-9._=/+-]{1,255}$/;
 /** The groups that everybody gets by what they are. */
@@ -53,6 +63,10 @@ function readClient(value: unknown, position: number): OidcClient {
   if (authMethod === undefined) {
     throw refuse(`token_endpoint_auth_method must be one of ${authMethods.join(", ")}`);
   }
+  const { id_token_signed_response_alg: signedBy = "RS256" } = table;
+  if (signedBy !== "RS256" && signedBy !== "ES256") {
+    throw refuse("id_token_signed_response_alg must be RS256 or ES256");
+  }
   if (!isTexts(uris) || uris.length === 0) {
     throw refuse('redirect_uris must be an array of URLs, such as ["https://photos.example.org/callback"]');
   }
@@ -62,6 +76,7 @@ function readClient(value: unknown, position: number): OidcClient {
     name,
     redirectUris: Object.freeze([...uris]),
     authMethod,
+    signedBy,
     who: readWho(who, refuse),
     groups: readGroups(groups, refuse),
   });

@@ -10,7 +10,7 @@ export const ownClients = (clients: readonly OidcClient[]): OwnClients =>
 
 /** As the provider takes it. Undefined while the app's secret is missing: then nobody can sign in to it. */
 export function describeClient(client: OidcClient, secret: string | undefined): ClientMetadata | undefined {
-  const { id, name, redirectUris, authMethod } = client;
+  const { id, name, redirectUris, authMethod, signedBy } = client;
   if (authMethod !== "none" && secret === undefined) return undefined;
   const isNative = redirectUris.every((uri) => !/^https?:/i.test(uri));
   return {
@@ -22,6 +22,7 @@ export function describeClient(client: OidcClient, secret: string | undefined): 
     ...(authMethod !== "none" && secret !== undefined && { client_secret: secret }),
     grant_types: ["authorization_code", "refresh_token"],
     response_types: ["code"],
+    id_token_signed_response_alg: signedBy,
   };
 }
 

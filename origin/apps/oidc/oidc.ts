@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { App, AppContext } from "../../app.ts";
+import type { App, AppContext, Check } from "../../app.ts";
 import { issuerOf, oauthPaths, serverMetadata } from "../../gate/oauth/authorization-server.ts";
 import { isSameOrigin } from "../../http/same-origin.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
@@ -50,8 +50,28 @@ export function createOidcApp(
     host: "id",
     routes,
     backup: { databases: ["oidc"], blobs: [] },
+    doctor: () => checkClients(oidc),
     close: () => clearInterval(timer),
   };
+}
+
+/** An app whose secret is missing cannot sign anybody in, and only says that it cannot. */
+function checkClients({ ownClients, clientSecret }: OidcContext): Check[] {
+  const apps = [...ownClients.values()];
+  const without = apps.filter(
+    ({ id, authMethod }) => authMethod !== "none" && clientSecret(id) === undefined,
+  );
+  if (apps.length === 0) return [];
+  if (without.length === 0) {
+    return [{ name: "openid apps", status: "ok", detail: apps.map(({ name }) => name).join(", ") }];
+  }
+  return without.map(({ id, name }) => ({
+    name: "openid apps",
+    status: "warning",
+    detail: `${name} has no secret`,
+    why: "Nobody can sign in to it.",
+    mend: `burrow rotate oidc-client-${id}, give the app the secret, and restart Burrow`,
+  }));
 }
 
 function createOidcContext(context: AppContext, ports: Parameters<typeof createOidcApp>[1]): OidcContext {

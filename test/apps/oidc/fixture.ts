@@ -47,6 +47,7 @@ id = "notes"
 name = "Notes"
 redirect_uris = ["https://notes.example.org/"]
 token_endpoint_auth_method = "none"
+id_token_signed_response_alg = "ES256"
 who = ["ada"]
 `;
 

@@ -265,3 +265,59 @@ test("what is kept on disk opens nothing", async () => {
   }
   assert.deepEqual(fixture.log, []);
 });
+
+test("whatever the metadata names is there, and signs as it says", async () => {
+  const metadata = (await (
+    await fixture.fetch(`${issuer}/.well-known/openid-configuration`)
+  ).json()) as Record<string, unknown>;
+  const twin = await (await fixture.fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
+  assert.deepEqual(twin, metadata);
+  const endpoints = Object.entries(metadata).filter(([key]) => /_(?:endpoint|uri)$/.test(key));
+  assert.equal(endpoints.length, 8);
+  for (const [key, url] of endpoints) {
+    assert.notEqual(
+      (await fixture.fetch(String(url))).status === 404 &&
+        (await fixture.fetch(String(url), { method: "POST" })).status,
+      404,
+      key,
+    );
+  }
+  const { keys } = (await (await fixture.fetch(String(metadata["jwks_uri"]))).json()) as {
+    keys: Record<string, string>[];
+  };
+  assert.deepEqual(
+    keys.map(({ alg }) => alg),
+    ["ES256", "RS256"],
+  );
+  for (const key of keys)
+    for (const hidden of ["d", "p", "q", "dp", "dq", "qi"]) assert.equal(key[hidden], undefined);
+});
+
+test("an exchange of the signing keys keeps the earlier ones for a while", async () => {
+  const browser = fixture.browser();
+  browser.signIn("ben");
+  const { tokens } = await signIn(browser);
+  const before = await keyIds();
+  const { newOidcKeys } = await import("../../../origin/config/oidc-keys.ts");
+  const { readSecret, writeSecret } = await import("../../../origin/config/secrets.ts");
+  const rotate = async (): Promise<void> => {
+    const next = await newOidcKeys(readSecret(fixture.folder, "oidc-keys"));
+    writeSecret(fixture.folder, "oidc-keys", next);
+    await fixture.restart();
+  };
+  await rotate();
+  const during = await keyIds();
+  assert.equal(during.length, 4);
+  for (const kid of before) assert.ok(during.includes(kid));
+  // What was given before the restart holds after it.
+  await client.fetchUserInfo(photos, tokens.access_token, client.skipSubjectCheck);
+  await rotate();
+  const afterwards = await keyIds();
+  assert.equal(afterwards.length, 4);
+  for (const kid of before) assert.ok(!afterwards.includes(kid));
+});
+
+async function keyIds(): Promise<string[]> {
+  const { keys } = (await (await fixture.fetch(`${issuer}/oidc/keys`)).json()) as { keys: { kid: string }[] };
+  return keys.map(({ kid }) => kid);
+}
