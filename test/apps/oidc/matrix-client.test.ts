@@ -145,6 +145,19 @@ test("a code that comes a second time ends the device that it opened", async (t)
   assert.equal((await ask(token, "account/whoami")).status, 401);
 });
 
+test("of a code that is sent twenty times at once one gets something, and never more", async (t) => {
+  online(t);
+  const browser = fixture.browser();
+  browser.signIn("ben");
+  const oauth = new OAuth2(metadata, { clientId: await register() });
+  const code = (await authorise(oauth, browser)).get("code") as string;
+  const answers = await Promise.allSettled(
+    Array.from({ length: 20 }, () => oauth.completeAuthorizationCodeGrant(code, redirect)),
+  );
+  const given = answers.filter(({ status }) => status === "fulfilled");
+  assert.ok(given.length <= 1, `${given.length}`);
+});
+
 test("it is asked again each time, and who refuses is taken at their word", async (t) => {
   online(t);
   const oauth = new OAuth2(metadata, { clientId: await register() });

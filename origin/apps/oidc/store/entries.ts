@@ -59,7 +59,9 @@ export function createEntries(options: {
   const byKey = database.prepare<Row>(`SELECT ${columns} FROM entries WHERE kind = ? AND key = ?`);
   const byUid = database.prepare<Row>(`SELECT ${columns} FROM entries WHERE uid = ? AND kind = ?`);
   const byUserCode = database.prepare<Row>(`SELECT ${columns} FROM entries WHERE user_code = ? AND kind = ?`);
-  const consume = database.prepare("UPDATE entries SET consumed_at = ? WHERE kind = ? AND key = ?");
+  const consume = database.prepare(
+    "UPDATE entries SET consumed_at = ? WHERE kind = ? AND key = ? AND consumed_at IS NULL",
+  );
   const remove = database.prepare("DELETE FROM entries WHERE kind = ? AND key = ?");
   const removeGrant = database.prepare("DELETE FROM entries WHERE grant_key = ? AND kind = ?");
   const removeExpired = database.prepare("DELETE FROM entries WHERE expires_at <= ?");
@@ -148,7 +150,11 @@ export function createEntries(options: {
         const payload = row && read(kind, row, handles.make(kind, row.key));
         return Promise.resolve(payload && { ...payload, userCode });
       },
-      consume: (id) => database.write(() => void consume.run(now(), kind, keyFor(kind, id))),
+      consume: (id) =>
+        database.write(() => {
+          // The provider has looked before: of two at the same time both found it unused.
+          if (consume.run(now(), kind, keyFor(kind, id)).changes === 0) throw new UsedUpError();
+        }),
       destroy: (id) => database.write(() => void remove.run(kind, keyFor(kind, id))),
       revokeByGrantId: (grantId) => database.write(() => void removeGrant.run(keyOf(grantId), kind)),
     };
@@ -168,6 +174,15 @@ export function createEntries(options: {
         }),
     },
   };
+}
+
+/** In the form that the provider answers errors by (RFC 6749 §5.2). */
+class UsedUpError extends Error {
+  override name = "UsedUpError";
+  override message = "invalid_grant";
+  readonly error_description = "it was used a moment ago";
+  readonly expose = true;
+  readonly statusCode = 400;
 }
 
 const clientIdOf = (payload: string): string => (JSON.parse(payload) as { client_id: string }).client_id;
