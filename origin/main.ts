@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
+import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import { createProxyApps } from "./apps/proxy/proxy.ts";
@@ -9,6 +10,7 @@ import { createOidcApp } from "./apps/oidc/oidc.ts";
 import type { Config } from "./config/config.ts";
 import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
+import { hostNamed } from "./config/hosts.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
@@ -139,6 +141,7 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      webSessions: config.sessions,
       ...(options.kdf && { kdf: options.kdf }),
       signInsOpen: () => panic.level() === "none",
     });
@@ -154,7 +157,13 @@ export async function startOrigin(options: {
       log,
     });
     cleanups.push(() => guesses.close());
-    const gate = createGate({ members, guesses, serverName: config.serverName });
+    const { serverName } = config;
+    const signInHost = hostNamed(config.hosts, "id");
+    const {
+      gate,
+      routes: gateRoutes,
+      handOffs,
+    } = createGate({ members, guesses, serverName, signInHost, now });
     const context: AppContext = {
       config,
       log,
@@ -175,6 +184,7 @@ export async function startOrigin(options: {
     });
     const apps = [
       createHomeApp(context),
+      createIdApp(context, { handOffs }),
       matrix,
       oidc,
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
@@ -198,7 +208,7 @@ export async function startOrigin(options: {
       trusted: trustedHeaders(config.apps),
       proof,
       dispatch: closeDoor({
-        dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+        dispatch: guardByAccess(createDispatch({ hosts, apps, gateRoutes, log }), access),
         panic,
         hosts,
       }),

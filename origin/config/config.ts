@@ -21,6 +21,7 @@ export interface Config {
   readonly matrix: MatrixConfig;
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;
+  readonly sessions: SessionsConfig;
   /** Apps that let their people sign in here. */
   readonly oidcClients: readonly OidcClient[];
   readonly edge: EdgeConfig;
@@ -104,6 +105,12 @@ export interface MailConfig {
   readonly bucketUrl: string;
   readonly bucketRegion: string;
   readonly bucketKeyId: string;
+}
+
+/** How long a browser stays signed in, in ms: without being used, and at the most. */
+export interface SessionsConfig {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
 }
 
 export interface TunnelConfig {

@@ -12,16 +12,18 @@ export interface Page {
   readonly body: Markup;
   /** Addresses of modules of its own, beside the script of all pages. */
   readonly scripts?: readonly string[];
-  readonly status?: ContentfulStatusCode;
-  /** Where its forms may lead beside this host, by redirects too: `https://app.example.org`, or an app's own `scheme:`. */
+  /** Origins beside our own to which sending its form may lead, by redirects: browsers judge those, too. */
   readonly formTargets?: readonly string[];
+  readonly status?: ContentfulStatusCode;
   readonly headers?: Record<string, string>;
+  /** `Set-Cookie` fields. */
+  readonly cookies?: readonly string[];
 }
 
 /** Renders a page in the frame that all of them share. */
 export type Layout = (c: Context<HttpEnv>, page: Page) => Response | Promise<Response>;
 
-const contentSecurityPolicy = (formTargets: readonly string[]): string =>
+const policyOf = ({ formTargets = [] }: Page): string =>
   [
     "default-src 'none'",
     "script-src 'self'",
@@ -38,11 +40,12 @@ export function createLayout(assets: Assets, serverName: string): Layout {
   const script = assets.url("pages.js");
 
   return function renderPage(c, page) {
-    c.header("content-security-policy", contentSecurityPolicy(page.formTargets ?? []));
+    c.header("content-security-policy", policyOf(page));
     // Stricter (`no-referrer`) would make browsers send `Origin: null` with our own forms.
     c.header("referrer-policy", "same-origin");
     c.header("cache-control", "no-store");
     for (const [name, value] of Object.entries(page.headers ?? {})) c.header(name, value);
+    for (const cookie of page.cookies ?? []) c.header("set-cookie", cookie, { append: true });
     return c.html(
       html`<!doctype html>
 <html lang="en">
