@@ -67,9 +67,7 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       if (next !== "") return finishSignIn(id, c, member, nextPath(next));
       // At the second step no form says where to go: the first step has noted it, and is used up by this.
       const taken = pending.take(c);
-      return taken?.memberId === member.id
-        ? finishSignIn(id, c, member, taken.next)
-        : redirectTo("/sign-in");
+      return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },
     deviceCookie: (c) => readCookie(c.req.raw.headers, deviceCookieName),
   });

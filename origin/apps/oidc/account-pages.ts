@@ -3,10 +3,11 @@ import { html } from "hono/html";
 import { oauthPaths } from "../../gate/oauth/authorization-server.ts";
 import type { Identity } from "../../gate/identity.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
-import { FormRefusal, readForm } from "../../pages/form-post.ts";
+import { answerForm } from "../../pages/answer-form.ts";
 import type { Page } from "../../pages/layout.ts";
-import { plainPage } from "../../pages/plain-page.ts";
+import { redirectTo } from "../../pages/redirect.ts";
 import type { OidcContext } from "./oidc-context.ts";
+import { requireHere } from "./who-is-here.ts";
 
 /** How long a member's yes holds: until the client has tried again, ms. */
 const approvedFor = 10 * 60 * 1000;
@@ -18,29 +19,24 @@ const placeOf: Readonly<Record<string, string>> = {
 
 /** What clients send their people to this host for: the account itself is not theirs to change. */
 export function createAccountPages(oidc: OidcContext) {
-  const { gate, pages, members } = oidc;
+  const { pages, members } = oidc;
 
   function lead(c: Context<HttpEnv>): Response {
-    return c.redirect(placeOf[c.req.query("action") ?? ""] ?? "/", 303);
+    return redirectTo(placeOf[c.req.query("action") ?? ""] ?? "/");
   }
 
   async function showReset(c: Context<HttpEnv>): Promise<Response> {
-    const identity = await gate.requireSession(c.env.context, c.req.raw);
-    return identity instanceof Response ? identity : await pages.layout(c, resetPage(identity));
+    const here = await requireHere(oidc, c);
+    return here instanceof Response ? here : await pages.layout(c, resetPage(here));
   }
 
-  async function approveReset(c: Context<HttpEnv>): Promise<Response> {
-    const identity = await gate.requireSession(c.env.context, c.req.raw);
-    if (identity instanceof Response) return identity;
-    try {
-      await readForm(c);
-    } catch (error) {
-      if (!(error instanceof FormRefusal)) throw error;
-      const { status, message } = error;
-      return await pages.layout(c, { ...plainPage("This form was not accepted", message), status });
-    }
-    await members.approve(identity.memberId, "cross-signing-reset", approvedFor);
-    return await pages.layout(c, approvedPage());
+  function approveReset(c: Context<HttpEnv>): Promise<Response> {
+    return answerForm(c, pages.layout, async () => {
+      const here = await requireHere(oidc, c);
+      if (here instanceof Response) return here;
+      await members.approve(here.memberId, "cross-signing-reset", approvedFor);
+      return approvedPage();
+    });
   }
 
   return { lead, showReset, approveReset };

@@ -1,21 +1,24 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import type { HttpEnv } from "../../http/request-context.ts";
-import { FormRefusal, readForm } from "../../pages/form-post.ts";
+import { beginSession } from "../../gate/web-sessions/begin-session.ts";
+import { answerForm } from "../../pages/answer-form.ts";
 import type { Page } from "../../pages/layout.ts";
 import { plainPage } from "../../pages/plain-page.ts";
+import { redirectTo } from "../../pages/redirect.ts";
 import { consentPage, ownAppPage, refusedPage } from "./consent-page.ts";
 import type { OidcContext } from "./oidc-context.ts";
 import { refusedReason } from "./policy.ts";
 import type { OngoingInteraction, ServedProvider } from "./serve-provider.ts";
 import { signUp, signUpPage } from "./sign-up.ts";
+import { whoIsHere } from "./who-is-here.ts";
 
 /**
  * Between a client's request and its answer a person may have to sign up, sign in and agree. The provider sends the
  * browser here for each, and goes on where it is sent back.
  */
 export function createInteractions(oidc: OidcContext, served: ServedProvider) {
-  const { gate, pages, subjects, members, ownClients } = oidc;
+  const { pages, subjects, members, ownClients } = oidc;
 
   async function show(c: Context<HttpEnv>): Promise<Response> {
     const ongoing = await served.interaction(c);
@@ -33,13 +36,13 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
 
   /** Ours is the sign-in: the provider is only told who it is. */
   async function signIn(c: Context<HttpEnv>, { details, finish }: OngoingInteraction): Promise<Response> {
-    const identity = await gate.identify(c.env.context, c.req.raw);
+    const identity = await whoIsHere(oidc, c);
     const { reasons } = details.prompt;
     const mustBeNew = reasons.includes("login_prompt") || reasons.includes("max_age");
     const signedInAt = identity?.authenticatedAt ?? 0;
     if (!identity || (mustBeNew && signedInAt < details.iat * 1000)) {
       const next = encodeURIComponent(`/oidc/interaction/${details.uid}`);
-      return c.redirect(`/sign-in?next=${next}${identity ? "&again=yes" : ""}`, 303);
+      return redirectTo(`${identity ? "/confirm" : "/sign-in"}?next=${next}`);
     }
     const accountId = await subjects.of(identity.memberId);
     const to = await finish({ login: { accountId, ts: Math.floor(signedInAt / 1000) } });
@@ -55,14 +58,14 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
       return await pages.layout(c, refusedPage(details, client, member.name));
     }
     // It was asked and confirmed with the device's code.
-    if (details.deviceCode !== undefined) return c.redirect(await finish(await grant(ongoing)), 303);
+    if (details.deviceCode !== undefined) return redirectTo(await finish(await grant(ongoing)));
     if (ownClients.has(client.clientId))
       return await pages.layout(c, ownAppPage(details, client, member.name));
     return await pages.layout(c, consentPage(details, client, { name: member.name, config: oidc.config }));
   }
 
   async function whoIsAsked(c: Context<HttpEnv>, { details, provider }: OngoingInteraction) {
-    const identity = await gate.identify(c.env.context, c.req.raw);
+    const identity = await whoIsHere(oidc, c);
     const memberId = subjects.memberOf(details.session?.accountId ?? "");
     const member = memberId === undefined ? undefined : members.get(memberId);
     const client = await provider.Client.find(String(details.params["client_id"]));
@@ -88,31 +91,17 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
     return { consent: { grantId: await given.save() } };
   }
 
-  async function decide(c: Context<HttpEnv>): Promise<Response> {
-    let fields: URLSearchParams;
-    try {
-      fields = await readForm(c);
-    } catch (error) {
-      if (!(error instanceof FormRefusal)) throw error;
-      return await pages.layout(c, {
-        ...plainPage("This form was not accepted", error.message),
-        status: error.status,
-      });
-    }
+  /** The answer to a form of this app's pages. */
+  async function decide(c: Context<HttpEnv>, fields: URLSearchParams): Promise<Page | Response> {
     const ongoing = await served.interaction(c);
-    if (!ongoing) return await pages.layout(c, tooOldPage());
+    if (!ongoing) return tooOldPage();
     const { details, finish } = ongoing;
     const act = fields.get("act");
     if (act === "refuse") {
       const result = { error: "access_denied", error_description: "the member has refused" };
-      return c.redirect(await finish(result), 303);
+      return redirectTo(await finish(result));
     }
-    if (details.prompt.name === "create") {
-      if (act === "have-account") return c.redirect(await finish({ create: {} }), 303);
-      return await signUp(c, oidc, details.uid, fields, async () =>
-        c.redirect(await finish({ create: {} }), 303),
-      );
-    }
+    if (details.prompt.name === "create") return await takeSignUp(c, ongoing, fields);
     const isRefused = details.prompt.reasons.includes(refusedReason);
     if (
       details.prompt.name === "consent" &&
@@ -120,12 +109,29 @@ export function createInteractions(oidc: OidcContext, served: ServedProvider) {
       !isRefused &&
       (await whoIsAsked(c, ongoing))
     ) {
-      return c.redirect(await finish(await grant(ongoing)), 303);
+      return redirectTo(await finish(await grant(ongoing)));
     }
-    return await pages.layout(c, tooOldPage());
+    return tooOldPage();
   }
 
-  return { show, decide };
+  /** Whoever has made an account is signed in with it, and goes on as if there had always been one. */
+  async function takeSignUp(
+    c: Context<HttpEnv>,
+    { details, finish }: OngoingInteraction,
+    fields: URLSearchParams,
+  ): Promise<Page | Response> {
+    if (fields.get("act") === "have-account") return redirectTo(await finish({ create: {} }));
+    const made = await signUp(c, oidc, details.uid, fields);
+    if (!("member" in made)) return made;
+    const accountId = await subjects.of(made.member.id);
+    const cookies = await beginSession(oidc, c.env.context, c.req.raw.headers, made.member);
+    return redirectTo(await finish({ create: {}, login: { accountId } }), cookies);
+  }
+
+  return {
+    show,
+    decide: (c: Context<HttpEnv>) => answerForm(c, pages.layout, (fields) => decide(c, fields)),
+  };
 }
 
 export const tooOldPage = (): Page => ({

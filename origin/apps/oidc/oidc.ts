@@ -21,6 +21,7 @@ import { oidcMigrations } from "./store/migrations.ts";
 import { createOpenedDevices } from "./store/opened-devices.ts";
 import { createSubjects } from "./store/subjects.ts";
 import { answerRevocation, answerToken } from "./token-endpoint.ts";
+import { requireHere } from "./who-is-here.ts";
 
 const hour = 60 * 60 * 1000;
 
@@ -166,7 +167,6 @@ function mountPeople(
     };
   };
 
-  pages.mount(routes);
   routes.get(
     oauthPaths.authorization,
     limited((c) => served.visit(c)),
@@ -200,9 +200,9 @@ function mountPeople(
 type Served = ReturnType<typeof serveProvider>;
 
 /** Only who is signed in may type a code: whoever guesses them is known by name. */
-async function showCodeForm(c: Context<HttpEnv>, { gate }: OidcContext, served: Served): Promise<Response> {
-  const identity = await gate.requireSession(c.env.context, c.req.raw);
-  if (identity instanceof Response) return identity;
+async function showCodeForm(c: Context<HttpEnv>, oidc: OidcContext, served: Served): Promise<Response> {
+  const here = await requireHere(oidc, c);
+  if (here instanceof Response) return here;
   // The provider would send a code in the link on by a script of its own; our form shows it, to be compared first.
   const code = c.req.query("user_code") ?? "";
   return await served.visit(c, {
@@ -211,8 +211,8 @@ async function showCodeForm(c: Context<HttpEnv>, { gate }: OidcContext, served: 
 }
 
 async function takeCode(c: Context<HttpEnv>, oidc: OidcContext, served: Served): Promise<Response> {
-  const identity = await oidc.gate.requireSession(c.env.context, c.req.raw);
-  if (identity instanceof Response) return identity;
+  const here = await requireHere(oidc, c);
+  if (here instanceof Response) return here;
   const body = await readSmallBody(c.req.raw);
   if (!body || !isSameOrigin(c.env.context.client, c.req.raw.headers)) {
     const page = plainPage("This form was not accepted", "Open the page again and send it from there.");

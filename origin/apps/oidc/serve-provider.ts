@@ -6,6 +6,7 @@ import { openToBrowsers } from "./answers.ts";
 import { createProviderPort, type ProviderAnswer, type ProviderPort } from "./ask-provider.ts";
 import type { OidcContext } from "./oidc-context.ts";
 import { createProvider } from "./provider.ts";
+import { whoIsHere } from "./who-is-here.ts";
 
 /** The provider behind our routes: who asks it, and how its answer goes out. */
 export interface ServedProvider {
@@ -56,7 +57,7 @@ export function serveProvider(oidc: OidcContext): ServedProvider {
     },
     async visit(c, { body, target } = {}) {
       const { port } = await loaded();
-      const identity = await oidc.gate.identify(c.env.context, c.req.raw);
+      const identity = await whoIsHere(oidc, c);
       const answer = await oidc.standing.answerAs(identity, () =>
         port.ask(requestOf(c, { body, target, headers: c.req.raw.headers })),
       );

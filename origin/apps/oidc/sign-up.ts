@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { html } from "hono/html";
 import { tryToken } from "../../gate/guess-limits/try-token.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
-import { MembersError } from "../../members/members.ts";
+import { type Member, MembersError } from "../../members/members.ts";
 import { shortestPassword } from "../../members/password-strength.ts";
 import { statusOf } from "../../pages/form-post.ts";
 import type { Page } from "../../pages/layout.ts";
@@ -66,27 +66,26 @@ ${passwordInput(
   };
 }
 
-/** Makes the account, and goes on with `done`; or shows the form again with what is wrong. */
+/** Makes the account; or the form again with what is wrong. */
 export async function signUp(
   c: Context<HttpEnv>,
   oidc: OidcContext,
   uid: string,
   fields: URLSearchParams,
-  done: () => Promise<Response>,
-): Promise<Response> {
+): Promise<{ readonly member: Member } | Page> {
   const field = (name: string): string => fields.get(name) ?? "";
   const typed = { token: field("token").trim(), name: field("name") };
   try {
-    await tryToken(
+    const member = await tryToken(
       oidc.guesses,
       c.env.context,
       { kind: "invite-token", credential: typed.token, refusal: "invite-invalid" },
-      () => oidc.members.register({ ...typed, inviteToken: typed.token, password: field("password") }),
+      () =>
+        oidc.members.register({ name: typed.name, inviteToken: typed.token, password: field("password") }),
     );
-    return await done();
+    return { member };
   } catch (error) {
     if (!(error instanceof MembersError)) throw error;
-    const problem = { message: error.message, status: statusOf[error.code] };
-    return await oidc.pages.layout(c, signUpPage(oidc, uid, typed, problem));
+    return signUpPage(oidc, uid, typed, { message: error.message, status: statusOf[error.code] });
   }
 }

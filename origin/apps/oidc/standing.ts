@@ -21,8 +21,9 @@ export function createStanding(members: Members): Standing {
     answerAs: (identity, work) => current.run(identity, work),
     epochOf(memberId) {
       const member = members.get(memberId);
-      return !member || member.state === "deactivated" || member.lockedAt !== null ? undefined : 0;
+      if (!member || member.state === "deactivated" || member.lockedAt !== null) return undefined;
+      return members.webSessions.epochOf(memberId);
     },
-    lives: () => true,
+    lives: (webSession) => members.webSessions.lives(webSession),
   };
 }
