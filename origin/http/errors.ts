@@ -46,7 +46,8 @@ export const complaints = {
     code: "sign_in_again",
     errcode: "M_UNAUTHORIZED",
     title: "Confirm that it is you",
-    message: "Your sign-in is more than ten minutes old. Load this page again: it asks for your password or passkey.",
+    message:
+      "Your sign-in is more than ten minutes old. Load this page again: it asks for your password or passkey.",
   },
   // G4: a page of another origin has sent what the browser added our cookie to.
   foreignOrigin: {

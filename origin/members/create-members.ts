@@ -58,7 +58,15 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const register = createOpenRegistration({ database, accounts, passwords });
   const factors = createSecondFactors({ database, accounts, serverName, now });
   const lifetimes = options.webSessions ?? { idleMs: 14 * day, absoluteMs: 90 * day };
-  const webSessions = createWebSessions({ database, accounts, changes, lifetimes, now, onError, refuseClosed });
+  const webSessions = createWebSessions({
+    database,
+    accounts,
+    changes,
+    lifetimes,
+    now,
+    onError,
+    refuseClosed,
+  });
   const keys = createKeys({ database, accounts, now, onError });
   const tickets = createTickets(database, now);
 

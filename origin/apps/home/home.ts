@@ -17,9 +17,7 @@ export function createHomeApp(context: AppContext): App {
   const { layout } = pages;
 
   const { config, members } = context;
-  routes.get("/", (c) =>
-    layout(c, welcomePage(config, members.claimed(), signInAddress(c, config.hosts))),
-  );
+  routes.get("/", (c) => layout(c, welcomePage(config, members.claimed(), signInAddress(c, config.hosts))));
   mountSetup(routes, context, layout, script);
   mountInvite(routes, context, layout, script);
   pages.mount(routes);

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { deviceCookieMaxAge, deviceCookieName } from "../../gate/guess-limits/guess-limits.ts";
+import { formatDeviceCookie } from "../../../shared/device-cookie.ts";
 import { browserOf } from "../../gate/web-sessions/browser-of.ts";
 import { cookieNames, forgetCookie, makeCookie, readCookie } from "../../gate/web-sessions/cookies.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
@@ -25,7 +25,7 @@ export async function finishSignIn(
   if (before) await members.webSessions.end(before.member.id, before.id);
   return redirectTo(next, [
     makeCookie(cookieNames.session, session.token, session.lifetimeMs / 1000),
-    makeCookie(deviceCookieName, await guesses.rememberDevice(member.id), deviceCookieMaxAge),
+    formatDeviceCookie(await guesses.rememberDevice(member.id)),
     forgetCookie(cookieNames.signIn),
   ]);
 }

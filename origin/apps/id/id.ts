@@ -1,8 +1,7 @@
 import { Hono } from "hono";
+import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import type { App, AppContext } from "../../app.ts";
-import { deviceCookieName } from "../../gate/guess-limits/guess-limits.ts";
 import { nextPath } from "../../gate/next-path.ts";
-import { readCookie } from "../../gate/web-sessions/cookies.ts";
 import type { HandOffs } from "../../gate/web-sessions/hand-offs.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { createAssets } from "../../pages/assets.ts";
@@ -67,10 +66,8 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       if (next !== "") return finishSignIn(id, c, member, nextPath(next));
       // At the second step no form says where to go: the first step has noted it, and is used up by this.
       const taken = pending.take(c);
-      return taken?.memberId === member.id
-        ? finishSignIn(id, c, member, taken.next)
-        : redirectTo("/sign-in");
+      return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },
-    deviceCookie: (c) => readCookie(c.req.raw.headers, deviceCookieName),
+    deviceCookie: (c) => readDeviceCookie(c.req.header("cookie")),
   });
 }

@@ -32,9 +32,7 @@ export function createPendingSignIns(now: () => number): PendingSignIns {
   return {
     begin(member, next) {
       const secret = waiting.issue({ memberId: member.id, next }, lifetimeMs);
-      return redirectTo("/sign-in/second-step", [
-        makeCookie(cookieNames.signIn, secret, lifetimeMs / 1000),
-      ]);
+      return redirectTo("/sign-in/second-step", [makeCookie(cookieNames.signIn, secret, lifetimeMs / 1000)]);
     },
     find: (c) => waiting.find(cookieOf(c)),
     take: (c) => waiting.take(cookieOf(c)),

@@ -85,6 +85,7 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
   },
   "setup-token": tokens,
   "invite-token": tokens,
+  passkey: tokens,
   "refresh-token": tokens,
   "login-token": tokens,
   "hand-off-code": tokens,
