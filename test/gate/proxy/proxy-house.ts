@@ -1,5 +1,5 @@
-/** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
 import { Hono } from "hono";
+/** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,7 +16,6 @@ import { createLog } from "../../../origin/host/log.ts";
 import { createDispatch } from "../../../origin/http/dispatch.ts";
 import { createEdgeProof } from "../../../origin/http/edge-proof.ts";
 import { complaintResponse, complaints } from "../../../origin/http/errors.ts";
-import type { HttpEnv } from "../../../origin/http/request-context.ts";
 import { startListener } from "../../../origin/http/listener.ts";
 import { openNonces } from "../../../origin/http/nonces.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -111,7 +110,7 @@ export async function openProxyHouse(
     proof: createEdgeProof({ keys: [key], now: () => now, nonces, panic: () => "none" }),
     hosts,
     trusted: trustedHeaders(apps),
-    dispatch: createDispatch({ hosts, gateRoutes: new Hono<HttpEnv>(), apps: proxied, log }),
+    dispatch: createDispatch({ hosts, apps: proxied, gateRoutes: new Hono(), log }),
     log,
   });
   t.after(async () => {
