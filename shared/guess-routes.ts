@@ -7,6 +7,8 @@ export type GuessKind =
   | "password"
   /** A code of a second factor: six digits, or one of the recovery codes. */
   | "second-factor"
+  /** The answer of a passkey: signed, so that nothing is guessed. */
+  | "passkey"
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
   | "login-token"
@@ -46,6 +48,7 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
   signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
+  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
   post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
   { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
@@ -64,9 +67,8 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   matrix("keys/device_signing/upload", "password"),
   // The OAuth 2.0 server, on the sign-in host.
   post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
-  post(/^\/oidc\/device$/, "user-code"),
-  post(/^\/oidc\/interaction\/[^/]+$/, "invite-token"),
-  post(/^\/oidc\/account(?:\/.*)?$/, "password"),
+  signIn(post(/^\/oidc\/device$/, "user-code")),
+  signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {

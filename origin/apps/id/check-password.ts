@@ -1,6 +1,5 @@
 import type { Context } from "hono";
-import { deviceCookieName } from "../../gate/guess-limits/guess-limits.ts";
-import { readCookie } from "../../gate/web-sessions/cookies.ts";
+import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import type { Member } from "../../members/members.ts";
 import type { IdContext } from "./id-context.ts";
@@ -12,7 +11,7 @@ export async function checkPassword(
   account: string,
   password: string,
 ): Promise<Member | undefined> {
-  const deviceCookie = readCookie(c.req.raw.headers, deviceCookieName);
+  const deviceCookie = readDeviceCookie(c.req.raw.headers.get("cookie"));
   return guesses.attempt(
     c.env.context,
     { kind: "password", account, credential: password, deviceCookie },

@@ -1,8 +1,7 @@
 import { Hono } from "hono";
 import type { App, AppContext } from "../../app.ts";
-import { deviceCookieName } from "../../gate/guess-limits/guess-limits.ts";
+import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import { nextPath } from "../../gate/next-path.ts";
-import { readCookie } from "../../gate/web-sessions/cookies.ts";
 import type { HandOffs } from "../../gate/web-sessions/hand-offs.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { createAssets } from "../../pages/assets.ts";
@@ -69,6 +68,6 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       const taken = pending.take(c);
       return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },
-    deviceCookie: (c) => readCookie(c.req.raw.headers, deviceCookieName),
+    deviceCookie: (c) => readDeviceCookie(c.req.raw.headers.get("cookie")),
   });
 }

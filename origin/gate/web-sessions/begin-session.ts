@@ -1,6 +1,7 @@
+import { formatDeviceCookie } from "../../../shared/device-cookie.ts";
 import type { RequestContext } from "../../http/request-context.ts";
 import type { Member, Members } from "../../members/members.ts";
-import { deviceCookieMaxAge, deviceCookieName, type GuessLimits } from "../guess-limits/guess-limits.ts";
+import type { GuessLimits } from "../guess-limits/guess-limits.ts";
 import { browserOf } from "./browser-of.ts";
 import { cookieNames, forgetCookie, makeCookie, readCookie } from "./cookies.ts";
 
@@ -21,7 +22,7 @@ export async function beginSession(
   if (before) await members.webSessions.end(before.member.id, before.id);
   return [
     makeCookie(cookieNames.session, session.token, session.lifetimeMs / 1000),
-    makeCookie(deviceCookieName, await guesses.rememberDevice(member.id), deviceCookieMaxAge),
+    formatDeviceCookie(await guesses.rememberDevice(member.id)),
     forgetCookie(cookieNames.signIn),
   ];
 }

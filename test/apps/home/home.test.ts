@@ -20,7 +20,7 @@ const origin = "https://example.org";
 async function openHome(t: TestContext, publicUrl = origin) {
   const { protocol, port } = new URL(publicUrl);
   const household = await openHousehold(t);
-  const hosts = hostsOf("example.org", "production", false);
+  const hosts = hostsOf("example.org", "production", { hasMail: false, apps: [] });
   const config = { serverName: "example.org", publicUrl, hosts } as unknown as AppContext["config"];
   const { members, clock } = household;
   const guesses = openGuesses(household.folder, () => clock.now);
