@@ -26,9 +26,9 @@ export interface MembersOptions {
   readonly kdf?: Kdf;
   /** A test server's: whoever asks gets an account, with any password. */
   readonly open?: boolean;
-  readonly webSessions?: WebSessionLifetimes;
   /** Whether anybody may sign in now: false while the panic latch says so. */
   readonly signInsOpen?: () => boolean;
+  readonly webSessions?: WebSessionLifetimes;
   /** Told of writes that nobody waits for and that failed. */
   readonly log?: { warn(event: string, fields?: { error: string }): void };
 }
