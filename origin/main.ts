@@ -1,16 +1,19 @@
 import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
+import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import type { Config } from "./config/config.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createGate } from "./gate/create-gate.ts";
+import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { closeDoor } from "./gate/panic/close-door.ts";
 import { closeWayOut } from "./gate/panic/close-way-out.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
 import { createPanicLatch, type LatchLevel, type PanicLatch } from "./gate/panic/panic-latch.ts";
-import { createGate } from "./gate/create-gate.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -133,12 +136,21 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const gate = createGate();
+    const guesses = createGuessLimits({
+      database: openDatabase("throttle", throttleMigrations),
+      nameOf: (memberId) => members.get(memberId)?.name,
+      now,
+      limited: !config.testing,
+      log,
+    });
+    cleanups.push(() => guesses.close());
+    const gate = createGate({ members, guesses, serverName: config.serverName });
     const context: AppContext = {
       config,
       log,
       members,
       gate,
+      guesses,
       alerts,
       blobs,
       outbound: closeWayOut(outbound, panic),
@@ -149,6 +161,7 @@ export async function startOrigin(options: {
     const apps = [
       createHomeApp(context),
       createMatrixApp(context),
+      ...(config.mail ? [createMailApp(context, config.mail)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];

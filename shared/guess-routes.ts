@@ -1,7 +1,17 @@
 import { canonicalisePath } from "./canonical-path.ts";
 
 /** The kind of secret that a route lets its caller try. */
-export type GuessKind = "setup-token" | "invite-token" | "password" | "refresh-token";
+export type GuessKind =
+  | "setup-token"
+  | "invite-token"
+  | "password"
+  /** A code of a second factor: six digits, or one of the recovery codes. */
+  | "second-factor"
+  | "refresh-token"
+  /** From a signed-in device to another (m.login.token). */
+  | "login-token"
+  | "app-password"
+  | "api-key";
 
 interface GuessRoute {
   methods: readonly string[];
@@ -43,6 +53,13 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   matrix("delete_devices", "password"),
   matrix("devices/[^/]+", "password", ["DELETE"]),
   matrix("keys/device_signing/upload", "password"),
+  // An API key beside the owner's access token.
+  { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
+  {
+    methods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    path: /^\/_burrow\/admin\/v1\/.+$/,
+    kind: "api-key",
+  },
 ];
 
 /**

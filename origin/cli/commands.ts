@@ -10,6 +10,7 @@ import { edgeConfig } from "./edge.ts";
 import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
+import { keyCommands } from "./key.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   ownerCreate,
   ...inviteCommands,
   ...memberCommands,
+  ...keyCommands,
   ...roomCommands,
   ...reportCommands,
   noticeSend,

@@ -14,6 +14,8 @@ export interface Config {
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
   readonly matrix: MatrixConfig;
+  /** Undefined: there is no mail here. */
+  readonly mail: MailConfig | undefined;
   readonly edge: EdgeConfig;
   readonly tunnel: TunnelConfig;
   readonly alerts: AlertsConfig;
@@ -68,6 +70,17 @@ export interface MatrixConfig {
   readonly notices: { readonly name: string; readonly avatar: string };
   /** Undefined: there are none. */
   readonly rateLimits: RatesPerMinute | undefined;
+}
+
+export interface MailConfig {
+  /** What stands behind the @ of members' addresses. */
+  readonly domain: string;
+  /** Bytes of raw messages that one member may have. */
+  readonly quota: number;
+  /** Where the edge puts what arrives: an R2 bucket by its S3 interface. Empty: nothing is fetched. */
+  readonly bucketUrl: string;
+  readonly bucketRegion: string;
+  readonly bucketKeyId: string;
 }
 
 export interface TunnelConfig {

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
-import type { Config, DownloadsConfig, ListenAddress, OwnPin } from "./config.ts";
+import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
@@ -26,7 +26,9 @@ export class ConfigError extends Error {
 }
 
 /** What a command knows by itself, such as the port that `dev` has just chosen. */
-type Overrides = Partial<Pick<Config, "publicUrl" | "listen" | "testing">>;
+type Overrides = Partial<Pick<Config, "publicUrl" | "listen" | "testing">> & {
+  mailBucket?: Pick<MailConfig, "bucketUrl" | "bucketRegion" | "bucketKeyId">;
+};
 
 /** A Unix socket's path may have 107 bytes (sun_path without its NUL). */
 const longestSocketPath = 107;
@@ -99,6 +101,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       `listen: the socket's path ${listen.path} is longer than ${longestSocketPath} bytes. Choose a shorter one, or a shorter data folder.`,
     ]);
   }
+  const mail = mailOf(values, overrides);
   return Object.freeze({
     mode: values.mode,
     dataDir,
@@ -106,7 +109,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     serverName: values.server_name,
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
-    hosts: hostsOf(values.server_name, values.mode),
+    hosts: hostsOf(values.server_name, values.mode, mail !== undefined),
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],
@@ -128,6 +131,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       rateLimits:
         values.mode !== "test" && values["matrix.rate_limits.enabled"] ? ratesOf(values) : undefined,
     }),
+    mail,
     edge: Object.freeze({
       worker: values["edge.worker"],
       vpcService: values["edge.vpc_service"],
@@ -161,6 +165,20 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       }),
     }),
     log: Object.freeze({ level: values["log.level"] }),
+  });
+}
+
+/** Off until it is turned on; a development folder shows it. */
+function mailOf(values: SettingValues, overrides: Overrides): MailConfig | undefined {
+  const isOn = values["mail.enabled"] === "" ? values.mode === "development" : values["mail.enabled"];
+  if (!isOn) return undefined;
+  return Object.freeze({
+    domain: values["mail.domain"] || values.server_name,
+    quota: values["mail.quota"],
+    bucketUrl: values["mail.bucket_url"],
+    bucketRegion: values["mail.bucket_region"],
+    bucketKeyId: values["mail.bucket_key_id"],
+    ...overrides.mailBucket,
   });
 }
 

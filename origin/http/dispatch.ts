@@ -1,11 +1,13 @@
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { throttled } from "../../shared/throttled.ts";
 import type { App } from "../app.ts";
 import type { Log } from "../host/log.ts";
 import { complaintResponse, complaints, unexpectedError } from "./errors.ts";
 import { createRefusedWrites } from "./refused-write.ts";
 import type { HttpEnv, RequestContext } from "./request-context.ts";
+import { ThrottledError } from "./throttled-error.ts";
 
 /** Answers a verified request. */
 export type Dispatch = (
@@ -41,6 +43,9 @@ function createHost(log: Log): Hono<HttpEnv> {
     if (error instanceof HTTPException && error.status < 500) {
       const complaint = { ...complaints.badRequest, status: error.status };
       return complaintResponse(complaint, c.req.path, c.req.header("accept") ?? null);
+    }
+    if (error instanceof ThrottledError) {
+      return complaintResponse(throttled(error.retryAfterMs), c.req.path, c.req.header("accept") ?? null);
     }
     const complaint =
       refusedWrite(error) ?? unexpectedError(log, error, { method: c.req.method, path: c.req.path });

@@ -1,9 +1,11 @@
 import type { Database } from "../storage/database.ts";
 import { createAccounts } from "./accounts.ts";
 import { createChanges } from "./changes.ts";
+import { createSecondFactors } from "./factors/second-factors.ts";
 import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
 import { createKdfQueue } from "./kdf-queue.ts";
+import { createKeys } from "./keys/keys.ts";
 import { type Members, MembersError } from "./members.ts";
 import { createOpenRegistration } from "./open-registration.ts";
 import { createPasswords } from "./passwords.ts";
@@ -44,12 +46,14 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const changes = createChanges(database, now);
   const accounts = createAccounts(database, changes, now);
   const sessions = createSessions({ database, accounts, changes, now, onError, refuseClosed });
-  const queue = createKdfQueue({ concurrency: 2, longest: 64 });
+  const queue = createKdfQueue({ concurrency: 2, longest: 64, perSource: 16 });
   const passwords = createPasswords({ database, accounts, kdf, queue, serverName, anyPassword: open });
   const setup = createSetup({ database, accounts, passwords, now });
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
 
   const register = createOpenRegistration({ database, accounts, passwords });
+  const factors = createSecondFactors({ database, accounts, serverName, now });
+  const keys = createKeys({ database, accounts, now, onError });
   const tickets = createTickets(database, now);
 
   return {
@@ -81,11 +85,11 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     lock: accounts.lock,
     unlock: accounts.unlock,
     deactivate: (memberId, { erase = false } = {}) =>
-      accounts.deactivate(
-        memberId,
-        erase,
-        (transaction, member) => void sessions.endInside(transaction, member),
-      ),
+      accounts.deactivate(memberId, erase, (transaction, member) => {
+        sessions.endInside(transaction, member);
+        factors.removeInside(member.id);
+        keys.revokeInside(member.id);
+      }),
     verifyPassword: passwords.verify,
     async changePassword(memberId, password, kept) {
       let ended = 0;
@@ -105,7 +109,14 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
-    revokeAll: createRevokeAll({ database, accounts, sessions, now }),
+    revokeAll: createRevokeAll({ database, accounts, sessions, keys, now }),
+
+    passkeys: factors.passkeys,
+    totp: factors.totp,
+    recoveryCodes: factors.recoveryCodes,
+    secondFactors: factors.held,
+    resetFactors: factors.reset,
+    keys,
 
     createTicket: tickets.create,
     ticketValid: tickets.valid,

@@ -1,5 +1,6 @@
 import type { Database } from "../storage/database.ts";
 import type { Accounts } from "./accounts.ts";
+import type { Keys } from "./keys/keys.ts";
 import type { Members } from "./members.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -8,9 +9,10 @@ export function createRevokeAll(options: {
   database: Database;
   accounts: Pick<Accounts, "list">;
   sessions: Pick<Sessions, "endInside">;
+  keys: Pick<Keys, "revokeInside">;
   now: () => number;
 }): Members["revokeAll"] {
-  const { database, accounts, sessions, now } = options;
+  const { database, accounts, sessions, keys, now } = options;
   const revokeInvites = database.prepare(
     `UPDATE invites SET revoked_at = ?1
      WHERE revoked_at IS NULL AND uses < uses_allowed AND expires_at > ?1`,
@@ -19,10 +21,13 @@ export function createRevokeAll(options: {
   const deleteTickets = database.prepare("DELETE FROM tickets");
   return () =>
     database.write((transaction) => {
-      let devices = 0;
-      for (const member of accounts.list()) devices += sessions.endInside(transaction, member);
+      let [devices, revoked] = [0, 0];
+      for (const member of accounts.list()) {
+        devices += sessions.endInside(transaction, member);
+        revoked += keys.revokeInside(member.id);
+      }
       deleteSetupTokens.run();
       deleteTickets.run();
-      return { devices, invites: revokeInvites.run(now()).changes };
+      return { devices, keys: revoked, invites: revokeInvites.run(now()).changes };
     });
 }

@@ -128,7 +128,7 @@ test("a password is moved to the higher cost at the next sign-in, also from scry
 });
 
 test("two derivations run at a time, a few wait, more are refused at once", async () => {
-  const queue = createKdfQueue({ concurrency: 2, longest: 3 });
+  const queue = createKdfQueue({ concurrency: 2, longest: 3, perSource: 3 });
   const gates = Array.from({ length: 7 }, () => Promise.withResolvers<void>());
   let running = 0;
   let most = 0;

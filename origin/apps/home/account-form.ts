@@ -1,6 +1,9 @@
 import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { GuessKind } from "../../../shared/guess-routes.ts";
+import type { GuessLimits } from "../../gate/guess-limits/guess-limits.ts";
+import { tryToken } from "../../gate/guess-limits/try-token.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { type Member, MembersError, type MembersErrorCode } from "../../members/members.ts";
 import { FormRefusal, readForm, statusOf } from "../../pages/form-post.ts";
@@ -27,8 +30,9 @@ export interface AccountForm {
   readonly serverName: string;
   /** The address of the form's own script. */
   readonly script: string;
-  /** What refuses a token: the verdict that the edge's throttle counts. */
-  readonly wrongToken: MembersErrorCode;
+  /** What kind of token it takes, and what refuses a wrong one. */
+  readonly wrongToken: { readonly kind: GuessKind; readonly refusal: MembersErrorCode };
+  readonly guesses: GuessLimits;
   /** A page to show in place of the form, when it is of no use now. */
   readonly instead: () => Page | undefined;
   readonly submitted: (typed: Typed) => Promise<Member>;
@@ -64,16 +68,14 @@ async function answerPost(c: Context<HttpEnv>, form: AccountForm): Promise<Page>
   const field = (name: string): string => fields.get(name) ?? "";
   const typed = { token: field("token").trim(), name: field("name"), password: field("password") };
   try {
-    const member = await form.submitted(typed);
-    c.env.context.guess = "ok";
+    const attempt = { ...form.wrongToken, credential: typed.token };
+    const member = await tryToken(form.guesses, c.env.context, attempt, () => form.submitted(typed));
     return { ...form.done(member), status: 201 };
   } catch (error) {
     if (!(error instanceof MembersError)) throw error;
     const status = statusOf[error.code];
     const instead = form.instead();
     if (instead) return { ...instead, status };
-    // Any other refusal comes after the token was found good.
-    c.env.context.guess = error.code === form.wrongToken ? "failed" : "ok";
     return formPage(form, typed, { code: error.code, message: error.message }, status);
   }
 }

@@ -11,7 +11,7 @@ import { signInSteps } from "./sign-in-steps.ts";
 /** Opening an invite (M2): for clients that cannot register by token themselves, and for people. */
 export function mountInvite(
   routes: Hono<HttpEnv>,
-  { config, members }: AppContext,
+  { config, members, guesses }: AppContext,
   layout: Layout,
   script: string,
 ): void {
@@ -26,7 +26,8 @@ password you can change later.</p>`,
     shortestPassword: shortestPassword.member,
     serverName: config.serverName,
     script,
-    wrongToken: "invite-invalid",
+    wrongToken: { kind: "invite-token", refusal: "invite-invalid" },
+    guesses,
     instead: () =>
       members.claimed()
         ? undefined

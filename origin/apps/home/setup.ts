@@ -11,7 +11,7 @@ import { signInSteps } from "./sign-in-steps.ts";
 /** Claiming the server (G1): once, with the token that the device has printed. */
 export function mountSetup(
   routes: Hono<HttpEnv>,
-  { config, members }: AppContext,
+  { config, members, guesses }: AppContext,
   layout: Layout,
   script: string,
 ): void {
@@ -26,7 +26,8 @@ nobody else can claim the server after you.</p>`,
     shortestPassword: shortestPassword.owner,
     serverName: config.serverName,
     script,
-    wrongToken: "setup-invalid",
+    wrongToken: { kind: "setup-token", refusal: "setup-invalid" },
+    guesses,
     instead: () =>
       members.claimed()
         ? plainPage(

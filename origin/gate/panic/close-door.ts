@@ -53,7 +53,7 @@ export function closeDoor(options: {
     const refusal = panicRefusal(panic.level(), asked);
     if (refusal !== undefined) return refuse(refusal, asked);
     const answer = Promise.resolve(dispatch(request, env));
-    const outgoing = env.outgoing as ServerResponse;
+    const { outgoing } = env;
     return new Promise((resolve, reject) => {
       let cut = false;
       const open: Open = {

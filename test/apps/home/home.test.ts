@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { createHomeApp } from "../../../origin/apps/home/home.ts";
 import type { AppContext } from "../../../origin/app.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
+import { openGuesses } from "../../gate/guess-limits/open-guesses.ts";
 import { memberPassword, openHousehold, ownerPassword } from "../../members/open-members.ts";
 
 interface Answer {
@@ -19,7 +20,10 @@ async function openHome(t: TestContext, publicUrl = origin) {
   const { protocol, port } = new URL(publicUrl);
   const household = await openHousehold(t);
   const config = { serverName: "example.org", publicUrl } as AppContext["config"];
-  const { routes } = createHomeApp({ config, members: household.members } as unknown as AppContext);
+  const { members, clock } = household;
+  const guesses = openGuesses(household.folder, () => clock.now);
+  t.after(() => guesses.close());
+  const { routes } = createHomeApp({ config, members, guesses } as unknown as AppContext);
 
   async function ask(path: string, init: RequestInit = {}, host = "example.org"): Promise<Answer> {
     const client = {

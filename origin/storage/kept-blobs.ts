@@ -1,13 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { createLine } from "../../../host/turns.ts";
-import type { Log } from "../../../host/log.ts";
-import type { BlobStore, StoredBlob } from "../../../storage/blobs.ts";
-import type { Database } from "../../../storage/database.ts";
-import type { Transaction } from "../../../storage/writer.ts";
+import { createLine } from "../host/turns.ts";
+import type { BlobStore, StoredBlob } from "./blobs.ts";
+import type { Database } from "./database.ts";
+import type { Transaction } from "./writer.ts";
 
 /**
- * The blob store as media use it: each blob is noted in the database before it has its name, and counted by the rows
- * that need it. A crash at any moment leaves at worst a note that no row needs, and the next start deletes it.
+ * A blob store beside the database of the app that it belongs to: each blob is noted there before it has its name, and
+ * counted by the rows that need it. A crash at any moment leaves at worst a note that no row needs, and the next start
+ * deletes it.
  */
 export interface KeptBlobs {
   /**
@@ -40,17 +40,34 @@ export interface KeptBlobs {
 /** Blobs deleted between two turns of the event loop. */
 const atATime = 20;
 
-export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log): KeptBlobs {
+export interface KeptBlobsOptions {
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly tables: {
+    /** `(hash TEXT PRIMARY KEY, size INTEGER, refs INTEGER DEFAULT 0)`: every blob, and how many rows need it. */
+    readonly blobs: string;
+    /** `(wanted INTEGER)`, one row: whether a restore asked to look for blobs that no table knows. */
+    readonly search: string;
+  };
+  /** Inside the write that forgets a blob: takes what was derived from it. */
+  readonly forgetAlso?: (hash: string) => void;
+  /** What nobody waits for: a deletion that failed; the next one tries again. */
+  readonly onError: (error: unknown) => void;
+}
+
+export function createKeptBlobs(options: KeptBlobsOptions): KeptBlobs {
+  const { database, blobs, tables, forgetAlso, onError } = options;
   const note = database.prepare(
-    "INSERT INTO media_blobs (hash, size) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
+    `INSERT INTO ${tables.blobs} (hash, size) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`,
   );
-  const unneeded = database.prepare<{ hash: string }>("SELECT hash FROM media_blobs WHERE refs = 0 LIMIT ?");
-  const isUnneeded = database.prepare("SELECT 1 FROM media_blobs WHERE hash = ? AND refs = 0");
-  const isKnown = database.prepare("SELECT 1 FROM media_blobs WHERE hash = ?");
-  const forget = database.prepare("DELETE FROM media_blobs WHERE hash = ? AND refs = 0");
-  const forgetThumbnails = database.prepare("DELETE FROM media_thumbnails WHERE source = ?");
-  const isSearchWanted = database.prepare("SELECT 1 FROM media_search WHERE wanted = 1");
-  const endSearch = database.prepare("UPDATE media_search SET wanted = 0");
+  const unneeded = database.prepare<{ hash: string }>(
+    `SELECT hash FROM ${tables.blobs} WHERE refs = 0 LIMIT ?`,
+  );
+  const isUnneeded = database.prepare(`SELECT 1 FROM ${tables.blobs} WHERE hash = ? AND refs = 0`);
+  const isKnown = database.prepare(`SELECT 1 FROM ${tables.blobs} WHERE hash = ?`);
+  const forget = database.prepare(`DELETE FROM ${tables.blobs} WHERE hash = ? AND refs = 0`);
+  const isSearchWanted = database.prepare(`SELECT 1 FROM ${tables.search} WHERE wanted = 1`);
+  const endSearch = database.prepare(`UPDATE ${tables.search} SET wanted = 0`);
   const names = createNameLines();
   let closing = false;
 
@@ -73,7 +90,7 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
     } catch (error) {
       release?.();
       release = undefined;
-      collecting.run().catch((fault: unknown) => log.error("matrix.media.collect-failed", { error: fault }));
+      collecting.run().catch(onError);
       throw error;
     } finally {
       release?.();
@@ -87,7 +104,7 @@ export function createKeptBlobs(database: Database, blobs: BlobStore, log: Log):
       if (!isUnneeded.get(hash)) return;
       await blobs.delete(hash);
       await database.write(() => {
-        forgetThumbnails.run(hash);
+        forgetAlso?.(hash);
         forget.run(hash);
       });
     } finally {
