@@ -4,6 +4,7 @@ import { parseHostTable } from "../shared/hosts.ts";
 import type { HostTable } from "../shared/hosts.ts";
 import { hstsOfStage } from "../shared/security-headers.ts";
 import type { Env } from "./env.ts";
+import { knownOfPanic, type PanicKnown } from "./panic-in-force.ts";
 
 /** What an isolate makes once of its bindings, and what it learns as it works. */
 export interface Edge {
@@ -14,12 +15,14 @@ export interface Edge {
   readonly requestKey: CryptoKey;
   readonly replyKey: CryptoKey;
   readonly fetchKey: CryptoKey;
-  /** Nonces of the origin's orders to fetch → when they were created, in unix seconds. */
-  readonly fetchNonces: Map<string, number>;
+  readonly heartbeatKey: CryptoKey;
+  /** Nonces of the origin's orders → when they were created, in unix seconds. */
+  readonly orderNonces: Map<string, number>;
   /** Origin's clock minus ours in milliseconds, as of its last proved reply; undefined before one. */
   clockOffset: number | undefined;
   /** Failed proofs that the sentinel was not yet told of. */
   readonly untold: { failures: number; lastTold: number };
+  readonly panic: PanicKnown;
 }
 
 /** A deployment that cannot work; the message says what to set and shows no secret. */
@@ -63,9 +66,11 @@ async function makeEdge(env: Env): Promise<Edge> {
     requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
     replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),
     fetchKey: await derive(secret, EDGE_KEY_DERIVATION.fetchInfo),
-    fetchNonces: new Map(),
+    heartbeatKey: await derive(secret, EDGE_KEY_DERIVATION.heartbeatInfo),
+    orderNonces: new Map(),
     clockOffset: undefined,
     untold: { failures: 0, lastTold: 0 },
+    panic: knownOfPanic(),
   };
 }
 
