@@ -4,11 +4,15 @@ import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
+import { createProxyApps } from "./apps/proxy/proxy.ts";
 import type { Config } from "./config/config.ts";
+import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
-import { openSecrets } from "./config/secrets.ts";
+import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
+import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { closeDoor } from "./gate/panic/close-door.ts";
 import { closeWayOut } from "./gate/panic/close-way-out.ts";
@@ -20,6 +24,7 @@ import { createBackups } from "./host/backup/backup.ts";
 import { coreArea } from "./host/backup/registry.ts";
 import { lockDataFolder } from "./host/data-lock.ts";
 import { checkFileSystem, type FileSystemCalls } from "./host/file-system.ts";
+import { createSignsOfLife } from "./host/heartbeat.ts";
 import { openHostDatabase } from "./host/host-database.ts";
 import { checkListener } from "./host/listener-audit.ts";
 import type { Log } from "./host/log.ts";
@@ -36,6 +41,7 @@ import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
 import { createOpenProof } from "./http/open-proof.ts";
 import { createMembers } from "./members/create-members.ts";
+import type { Kdf } from "./members/kdf.ts";
 import type { Members } from "./members/members.ts";
 import { membersMigrations } from "./members/migrations.ts";
 import { openBlobStore } from "./storage/blobs.ts";
@@ -47,6 +53,7 @@ export interface Origin {
   readonly config: Config;
   readonly address: BoundAddress;
   readonly members: Members;
+  readonly guesses: GuessLimits;
   readonly apps: readonly App[];
   readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
@@ -70,6 +77,8 @@ export async function startOrigin(options: {
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
+  /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
+  kdf?: Kdf;
 }): Promise<Origin> {
   const { config, log, now = Date.now, servicesFile, trial = false } = options;
   const cleanups: (() => unknown)[] = [];
@@ -130,6 +139,7 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      ...(options.kdf && { kdf: options.kdf }),
       signInsOpen: () => panic.level() === "none",
     });
     cleanups.push(() => members.close());
@@ -162,6 +172,7 @@ export async function startOrigin(options: {
       createHomeApp(context),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
+      ...createProxyApps(context),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];
@@ -174,11 +185,17 @@ export async function startOrigin(options: {
     cleanups.push(() => Promise.all([listener?.close(stopGraceMs), ...apps.map((app) => app.close?.())]));
 
     const { listen, hosts } = config;
+    const access = createAccessGate({ config, outbound, members, now, log });
     listener = await startListener({
       listen,
       hosts,
+      trusted: trustedHeaders(config.apps),
       proof,
-      dispatch: closeDoor({ dispatch: createDispatch({ hosts, apps, log }), panic, hosts }),
+      dispatch: closeDoor({
+        dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+        panic,
+        hosts,
+      }),
       log,
     });
     await checkListener(listener.address, log);
@@ -205,9 +222,15 @@ export async function startOrigin(options: {
       cleanups.push(() => started.close());
       holdServices(started, panic, log);
     }
-    if (config.mode === "production" && !trial) backups.schedule(alerts);
+    if (config.mode === "production" && !trial) {
+      backups.schedule(alerts);
+      const { publicUrl } = config;
+      const readKeys = (): readonly string[] => readEdgeKeys(config.dataDir);
+      const signs = createSignsOfLife({ publicUrl, readKeys, outbound, panic, database: host, log, now });
+      cleanups.push(() => signs.close());
+    }
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, apps, alerts, close: stop };
+    return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;

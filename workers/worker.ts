@@ -1,4 +1,5 @@
 import type { Bindings } from "./env.ts";
+import { requireAccess } from "./gate/access.ts";
 import { capBody } from "./gate/body-cap.ts";
 import { dressReply } from "./gate/dress-reply.ts";
 import { fetchForOrigin } from "./gate/fetch-for-origin.ts";
@@ -7,6 +8,7 @@ import { forward } from "./gate/forward.ts";
 import { capHead } from "./gate/head-cap.ts";
 import { answerHealthAuth } from "./gate/health-auth.ts";
 import { requireKnownHost } from "./gate/known-host.ts";
+import { throttleLogin } from "./gate/login-throttle.ts";
 import { clampLongPoll } from "./gate/long-poll.ts";
 import { requirePlainTarget } from "./gate/method-and-path.ts";
 import { requireOpen } from "./gate/panic.ts";
@@ -43,7 +45,8 @@ export default {
 async function answer(visit: Visit): Promise<Response> {
   const shut = requireKnownHost(visit) ?? (await declareLost(visit)) ?? (await requireOpen(visit));
   const refusal = shut ?? requirePlainTarget(visit) ?? capBody(visit);
-  const early = refusal ?? (await fetchForOrigin(visit)) ?? (await takeHeartbeat(visit));
+  const order = refusal ?? (await fetchForOrigin(visit)) ?? (await takeHeartbeat(visit));
+  const early = order ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
   if (early !== undefined) return early;
 
   stripHeaders(visit);

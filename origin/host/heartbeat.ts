@@ -21,8 +21,7 @@ export const heartbeatFact = "heartbeat";
 
 /** Signs of life to the edge (E10), which alerts the owner when they stay away. */
 export interface SignsOfLife {
-  /** Sends one now. False where the edge did not take it. */
-  beat(): Promise<boolean>;
+  /** Ends them, after the one that is under way. */
   close(): Promise<void>;
 }
 
@@ -31,7 +30,7 @@ const tellAgainMs = 10_000;
 
 /**
  * Calls the edge by itself every five minutes, and at once when the panic level changes, so that the edge answers in
- * the origin's place without having asked it. With `schedule` false only when told to.
+ * the origin's place without having asked it.
  */
 export function createSignsOfLife(options: {
   publicUrl: string;
@@ -43,9 +42,8 @@ export function createSignsOfLife(options: {
   database: Database;
   log: Log;
   now: () => number;
-  schedule?: boolean;
 }): SignsOfLife {
-  const { outbound, panic, database, log, now, schedule = true } = options;
+  const { outbound, panic, database, log, now } = options;
   const url = new URL(HEARTBEAT_PATH, options.publicUrl).href;
   /** Edge's clock minus ours: the phone's may be wrong, and the edge judges by its own. */
   let ahead = 0;
@@ -91,7 +89,7 @@ export function createSignsOfLife(options: {
       // What it was has been logged where it went out.
       if (!(error instanceof OutboundError)) log.error("heartbeat.failed", { error });
     } finally {
-      if (schedule && !closed) {
+      if (!closed) {
         clearTimeout(timer);
         const isTold = heard === panic.level();
         timer = setTimeout(beatSoon, isTold ? HEARTBEAT_EVERY_MS : tellAgainMs).unref();
@@ -104,14 +102,9 @@ export function createSignsOfLife(options: {
     void line.run();
   }
 
-  const stopListening = schedule ? panic.onChange(beatSoon) : () => {};
-  if (schedule) beatSoon();
+  const stopListening = panic.onChange(beatSoon);
+  beatSoon();
   return {
-    async beat() {
-      heard = panic.level() === "none" ? "logins" : "none";
-      await line.run();
-      return heard === panic.level();
-    },
     close() {
       closed = true;
       stopListening();

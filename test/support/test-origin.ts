@@ -6,6 +6,7 @@ import { createSecrets, readEdgeKeys } from "../../origin/config/secrets.ts";
 import type { FileSystemCalls } from "../../origin/host/file-system.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { type Origin, startOrigin } from "../../origin/main.ts";
+import type { Kdf } from "../../origin/members/kdf.ts";
 import { formatHostTable } from "../../shared/hosts.ts";
 
 /** What a test needs to stand in front of an origin. */
@@ -35,6 +36,9 @@ export async function startTestOrigin(options: {
   write?: (line: string) => void;
   now?: () => number;
   fileSystem?: FileSystemCalls;
+  kdf?: Kdf;
+  /** Further lines of burrow.toml, where the folder is new. */
+  settings?: string;
   /** Runs what it names beside the origin. */
   servicesFile?: string;
 }): Promise<TestOrigin> {
@@ -43,7 +47,10 @@ export async function startTestOrigin(options: {
   if (!existsSync(configFile(dataDir))) {
     // Tests ask faster than any client may.
     const settings = 'mode = "development"\nserver_name = "burrow.localhost"\n';
-    writeFileSync(configFile(dataDir), `${settings}[matrix.rate_limits]\nenabled = false\n`);
+    writeFileSync(
+      configFile(dataDir),
+      `${settings}[matrix.rate_limits]\nenabled = false\n${options.settings ?? ""}`,
+    );
     createSecrets(dataDir);
   }
   const config = readConfig({
@@ -51,13 +58,14 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem, servicesFile } = options;
+  const { now = Date.now, fileSystem, kdf, servicesFile } = options;
   const log = createLog({ level: "warn", now, write });
   const origin = await startOrigin({
     config,
     log,
     now,
     ...(fileSystem && { fileSystem }),
+    ...(kdf && { kdf }),
     ...(servicesFile !== undefined && { servicesFile }),
   });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();

@@ -8,7 +8,7 @@ export function closeWayOut(
   panic: Pick<PanicLatch, "level">,
 ): Pick<Outbound, "fetch"> {
   return {
-    async fetch(purpose, url, init) {
+    fetch: async (purpose, url, init) => {
       if (panic.level() === "hard") throw new OutboundError("closed");
       return await outbound.fetch(purpose, url, init);
     },
