@@ -198,6 +198,10 @@ export async function startOrigin(options: {
       }),
       log,
     });
+    const listening = listener;
+    panic.onChange((level) => {
+      if (level === "soft" || level === "hard") listening.cutUpgrades();
+    });
     await checkListener(listener.address, log);
 
     const running = {

@@ -25,7 +25,7 @@ const CLOSED: Complaint = {
   code: "closed",
   errcode: "M_UNKNOWN",
   title: "Closed for now",
-  message: "This server is closed for now. Nothing is lost: try again later.",
+  message: "This server is closed for now. Try again later.",
 };
 
 // 503: Matrix clients take a 403 of a sign-in for a wrong password, and say so.

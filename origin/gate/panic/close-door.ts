@@ -67,6 +67,8 @@ export function closeDoor(options: {
       opened.add(open);
       outgoing.once("close", () => opened.delete(open));
       answer.then((response) => {
+        // Where it has left HTTP, the listener cuts the connection.
+        if (env.context.upgrade !== undefined) opened.delete(open);
         // Nobody reads it any more.
         if (cut) void response.body?.cancel();
         else resolve(response);

@@ -95,7 +95,7 @@ test("soft: what waits is answered, everybody is shut out, and a kill right afte
     { level: "soft", since: "", daemon: "in-force" },
   );
   const ended = await waiting.answer;
-  assert.ok(performance.now() - began < 5_000, "long before its thirty seconds");
+  assert.ok(performance.now() - began < 20_000, "long before its thirty seconds");
   assert.equal(ended.status, 503);
   assert.equal(ended.json()["errcode"], "M_UNKNOWN");
   assert.equal(ended.headers["access-control-allow-origin"], "*");
