@@ -20,6 +20,8 @@ const ALLOWED: Record<string, string> = {
     "asks a service of this machine at the loopback address that it has",
   "origin/host/ask-daemon.ts": "asks the own daemon, where it says that it listens, from the command line",
   "origin/cli/dev-port.ts": "looks for a free port on loopback",
+  "origin/cli/edge/cloudflare-api.ts":
+    "asks Cloudflare's API, from the command line, on any machine of the owner's",
   "origin/cli/doctor/service.ts": "asks the public URL as a client would, from the command line",
 };
 
