@@ -91,6 +91,12 @@ function readHash(text: string | undefined): string | undefined {
 function show(status: number, page: LostPage, headers: Record<string, string> = {}): Response {
   return new Response(renderLostPage(page), {
     status,
-    headers: { ...headers, "content-type": "text/html; charset=utf-8", "content-security-policy": CSP },
+    headers: {
+      ...headers,
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": CSP,
+      // With none at all the form would come without its origin.
+      "referrer-policy": "same-origin",
+    },
   });
 }
