@@ -8,7 +8,8 @@ export type LostPage =
 
 /** Nothing on it comes from the asker but a code that was found right. */
 export function renderLostPage(page: LostPage): string {
-  const { title, body } = contentOf(page);
+  const { heading, body } = contentOf(page);
+  const isRefused = page.step === "enter" && page.problem !== undefined;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -16,12 +17,12 @@ export function renderLostPage(page: LostPage): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<title>${title}</title>
+<title>${isRefused ? "Error: " : ""}${heading}</title>
 <link rel="stylesheet" href="${LOST_STYLE_PATH}">
 </head>
 <body>
 <main>
-<h1>${title}</h1>
+<h1>${heading}</h1>
 ${body}
 </main>
 </body>
@@ -29,11 +30,11 @@ ${body}
 `;
 }
 
-function contentOf(page: LostPage): { title: string; body: string } {
+function contentOf(page: LostPage): { heading: string; body: string } {
   switch (page.step) {
     case "enter":
       return {
-        title: page.problem === undefined ? "Is the device lost?" : "Error: Is the device lost?",
+        heading: "Is the device lost?",
         body: `<p>With the kill code that you have printed, this server is shut off at Cloudflare: nothing reaches the device any more,
 and nothing that it says is believed. Only the Cloudflare account opens it again.</p>
 <form method="post" action="${LOST_PATH}">
@@ -46,7 +47,7 @@ ${page.problem === undefined ? "" : `<p class="problem" role="alert" id="problem
       };
     case "confirm":
       return {
-        title: "Shut this server off?",
+        heading: "Shut this server off?",
         body: `<p>The code is right. Everybody is shut out at once, you as well: for messages, mail and files there is no way in until
 the server runs on another device, or this one is back and you have opened it from the Cloudflare account.</p>
 <form method="post" action="${LOST_PATH}">
@@ -57,7 +58,7 @@ the server runs on another device, or this one is back and you have opened it fr
       };
     case "done":
       return {
-        title: "The server is shut off",
+        heading: "The server is shut off",
         body: `<p>Nothing is forwarded to the device any more. Within 15 seconds that holds everywhere.</p>
 <p>Next, at a computer with the Burrow repository and your Cloudflare login: <code>bin/burrow edge lost</code>. It ends the
 tunnel, takes back the key of the backup bucket, and tells what else is to do.</p>`,

@@ -182,7 +182,7 @@ test("revoke-all: every session and invite ends, what waits as well, and nothing
   assert.match(url, /invite/);
   const waiting = await waitingSync(server, token);
   assert.deepEqual(await server.burrow("panic", "revoke-all"), {
-    ended: { devices: 1, keys: 0, invites: 1 },
+    ended: { devices: 1, browsers: 0, keys: 0, invites: 1 },
   });
   assert.equal((await waiting.answer).status, 401);
   const whoami = await server.client.request({
