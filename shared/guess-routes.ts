@@ -7,7 +7,7 @@ export type GuessKind =
   | "password"
   /** A code of a second factor: six digits, or one of the recovery codes. */
   | "second-factor"
-  /** An answer that a passkey has signed. */
+  /** The answer of a passkey: signed, so that nothing is guessed. */
   | "passkey"
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
@@ -44,8 +44,9 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
   signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
+  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
-  post(/^\/(?:password|confirm)$/, "password"),
+  post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
   { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
