@@ -179,7 +179,7 @@ export async function startOrigin(options: {
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
-      createIdApp(context, { handOffs }),
+      createIdApp(context, { handOffs, panic }),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       ...createProxyApps(context),
