@@ -6,6 +6,7 @@ import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import { createProxyApps } from "./apps/proxy/proxy.ts";
+import { createOidcApp } from "./apps/oidc/oidc.ts";
 import type { Config } from "./config/config.ts";
 import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
@@ -177,10 +178,16 @@ export async function startOrigin(options: {
       openDatabase,
     };
     let supervisor: Supervisor | undefined;
+    const matrix = createMatrixApp(context);
+    const oidc = createOidcApp(context, {
+      clientSecret: (clientId) => secrets.oidcClient(clientId),
+      openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
+    });
     const apps = [
       createHomeApp(context),
       createIdApp(context, { handOffs, panic }),
-      createMatrixApp(context),
+      matrix,
+      oidc,
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       ...createProxyApps(context),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),

@@ -11,6 +11,7 @@ import {
   readTeam,
 } from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
+import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
 
 export { SettingError };
@@ -51,6 +52,7 @@ export const settings = {
   "matrix.support_contact": setting("", readContact),
   "matrix.livekit_service_url": setting("", readPage),
   "matrix.openid_userinfo": setting<"closed" | "open">("closed", oneOf("closed", "open")),
+  "matrix.oauth": setting<"on" | "off">("on", oneOf("on", "off")),
   "matrix.notices_name": setting("Server notices", readText),
   "matrix.notices_avatar": setting("", readMediaAddress),
   "matrix.rate_limits.enabled": setting(true, readBoolean),
@@ -75,6 +77,7 @@ export const settings = {
   "mail.bucket_key_id": setting("", readText),
   "sessions.idle_days": setting(14, readSessionDays),
   "sessions.absolute_days": setting(90, readSessionDays),
+  oidc_client: setting<Config["oidcClients"]>([], readOidcClients),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),

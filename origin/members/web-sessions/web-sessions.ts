@@ -94,6 +94,9 @@ export function createWebSessions(options: {
     `UPDATE web_sessions SET epoch = (SELECT session_epoch FROM members WHERE id = web_sessions.member_id)
      WHERE id = ? OR parent_id = ?`,
   );
+  const selectEpoch = database.prepare<{ epoch: number }>(
+    "SELECT session_epoch AS epoch FROM members WHERE id = ?",
+  );
   const beingSeen = new Set<number>();
 
   function isLive({ createdAt, lastSeenAt }: Row): boolean {
@@ -187,6 +190,8 @@ export function createWebSessions(options: {
       const { id, parentId, authenticatedAt, lastSeenAt } = row;
       return { id, parentId, member, authenticatedAt, lastSeenAt };
     },
+    lives: (id) => live(selectById.get(id)) !== undefined,
+    epochOf: (memberId) => selectEpoch.get(memberId)?.epoch,
     touch({ id, parentId, lastSeenAt }, address) {
       if (Math.abs(now() - lastSeenAt) < touchInterval || beingSeen.has(id)) return;
       beingSeen.add(id);
