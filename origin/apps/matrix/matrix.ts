@@ -1,4 +1,5 @@
 import type { App, AppContext } from "../../app.ts";
+import type { DeviceRequest, Member, OpenedSession } from "../../members/members.ts";
 import { createRateLimits } from "../../members/rate-limits.ts";
 import { adminApiRoutes } from "./admin-api/admin-api.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
@@ -39,6 +40,7 @@ import { createRoomStore } from "./rooms/room-store.ts";
 import { createThreadStore } from "./rooms/thread-store.ts";
 import { startDelayedEvents } from "./rooms/send-delayed-events.ts";
 import { buildRoutes } from "./route.ts";
+import { openDevice } from "./sign-in.ts";
 import { createSearchIndex } from "./search/search-index.ts";
 import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
@@ -116,6 +118,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
         now,
       },
     ),
+    openDevice: (member, device) => openDevice(matrix, following, member, device),
     backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
@@ -135,6 +138,8 @@ export function createMatrixApp(context: AppContext): MatrixApp {
 export interface MatrixApp extends App {
   /** The domain behind the routes. */
   readonly matrix: MatrixContext;
+  /** Opens a session for a member who has signed in elsewhere on this server. */
+  openDevice(member: Member, device: DeviceRequest): Promise<OpenedSession>;
 }
 
 /** Builds every service, each from those above it. */
