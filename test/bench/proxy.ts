@@ -88,7 +88,11 @@ export async function benchProxy(options: {
   const proof = measureProof(folder);
   const each = median(rates.get(open)?.cpuMicroseconds ?? []);
   print("the proof's share", [
-    ["verifying a request and proving its reply", `${proof.toFixed(0)} µs`, `${((100 * proof) / each).toFixed(0)} % of a small request's CPU`],
+    [
+      "verifying a request and proving its reply",
+      `${proof.toFixed(0)} µs`,
+      `${((100 * proof) / each).toFixed(0)} % of a small request's CPU`,
+    ],
   ]);
 
   const slowest = Math.min(...ways.map((way) => median(rates.get(way)?.perSecond ?? [])));

@@ -108,7 +108,6 @@ export function createSignedClient(
   const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
   const { hostname, port } = new URL(options.origin);
 
-
   return {
     request(asked) {
       const { method, path, token, body, chunked = false, headers, signal } = asked;
