@@ -92,6 +92,7 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
   "invite-token": tokens,
   "refresh-token": tokens,
   "login-token": tokens,
+  "hand-off-code": tokens,
   "app-password": tokens,
   "api-key": tokens,
 };
