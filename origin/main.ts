@@ -2,12 +2,14 @@ import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
+import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import { createProxyApps } from "./apps/proxy/proxy.ts";
 import type { Config } from "./config/config.ts";
 import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
+import { hostNamed } from "./config/hosts.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
@@ -140,6 +142,7 @@ export async function startOrigin(options: {
       open: config.testing !== undefined,
       ...(options.kdf && { kdf: options.kdf }),
       signInsOpen: () => panic.level() === "none",
+      webSessions: config.sessions,
     });
     cleanups.push(() => members.close());
 
@@ -153,7 +156,13 @@ export async function startOrigin(options: {
       log,
     });
     cleanups.push(() => guesses.close());
-    const gate = createGate({ members, guesses, serverName: config.serverName });
+    const { serverName } = config;
+    const signInHost = hostNamed(config.hosts, "id");
+    const {
+      gate,
+      routes: gateRoutes,
+      handOffs,
+    } = createGate({ members, guesses, serverName, signInHost, now });
     const context: AppContext = {
       config,
       log,
@@ -169,6 +178,7 @@ export async function startOrigin(options: {
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
+      createIdApp(context, { handOffs }),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       ...createProxyApps(context),
@@ -191,7 +201,7 @@ export async function startOrigin(options: {
       trusted: trustedHeaders(config.apps),
       proof,
       dispatch: closeDoor({
-        dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+        dispatch: guardByAccess(createDispatch({ hosts, apps, gateRoutes, log }), access),
         panic,
         hosts,
       }),

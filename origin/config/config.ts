@@ -20,6 +20,7 @@ export interface Config {
   readonly matrix: MatrixConfig;
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;
+  readonly sessions: SessionsConfig;
   readonly edge: EdgeConfig;
   /** Undefined: nothing is behind Cloudflare Access. */
   readonly access: AccessConfig | undefined;
@@ -99,6 +100,12 @@ export interface MailConfig {
   readonly bucketUrl: string;
   readonly bucketRegion: string;
   readonly bucketKeyId: string;
+}
+
+/** How long a browser stays signed in, in ms: without being used, and at the most. */
+export interface SessionsConfig {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
 }
 
 export interface TunnelConfig {

@@ -88,6 +88,7 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
   passkey: tokens,
   "refresh-token": tokens,
   "login-token": tokens,
+  "hand-off-code": tokens,
   "app-password": tokens,
   "api-key": tokens,
 };
