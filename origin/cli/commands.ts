@@ -20,6 +20,7 @@ import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
 import { serviceCommands } from "./service.ts";
 import { testServer } from "./test-server.ts";
+import { throttleCommands } from "./throttle.ts";
 import { up } from "./up.ts";
 import { update } from "./update.ts";
 
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   ...configCommands,
   rotate,
   ...backupCommands,
+  ...throttleCommands,
   ...alertCommands,
   download,
   update,

@@ -3,7 +3,6 @@ import { html } from "hono/html";
 import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import { accountOf } from "../../gate/keys/key-credentials.ts";
 import { nextPath } from "../../gate/next-path.ts";
-import { readCookie } from "../../gate/web-sessions/cookies.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { type Member, MembersError } from "../../members/members.ts";
 import { answerForm, busyFor, refuseOtherMethods } from "../../pages/answer-form.ts";
