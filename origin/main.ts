@@ -140,9 +140,9 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      webSessions: config.sessions,
       ...(options.kdf && { kdf: options.kdf }),
       signInsOpen: () => panic.level() === "none",
-      webSessions: config.sessions,
     });
     cleanups.push(() => members.close());
 

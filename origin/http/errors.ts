@@ -41,6 +41,14 @@ export const complaints = {
     title: "Sign in first",
     message: "This is for members only. Sign in and try again.",
   },
+  notFresh: {
+    status: 401,
+    code: "sign_in_again",
+    errcode: "M_UNAUTHORIZED",
+    title: "Confirm that it is you",
+    message:
+      "Your sign-in is more than ten minutes old. Load this page again: it asks for your password or passkey.",
+  },
   // G4: a page of another origin has sent what the browser added our cookie to.
   foreignOrigin: {
     status: 403,

@@ -25,9 +25,9 @@ export interface MembersOptions {
   readonly kdf?: Kdf;
   /** A test server's: whoever asks gets an account, with any password. */
   readonly open?: boolean;
+  readonly webSessions?: WebSessionLifetimes;
   /** Whether anybody may sign in now: false while the panic latch says so. */
   readonly signInsOpen?: () => boolean;
-  readonly webSessions?: WebSessionLifetimes;
   /** Told of writes that nobody waits for and that failed. */
   readonly log?: { warn(event: string, fields?: { error: string }): void };
 }
@@ -58,7 +58,15 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const register = createOpenRegistration({ database, accounts, passwords });
   const factors = createSecondFactors({ database, accounts, serverName, now });
   const lifetimes = options.webSessions ?? { idleMs: 14 * day, absoluteMs: 90 * day };
-  const webSessions = createWebSessions({ database, accounts, changes, lifetimes, now, onError });
+  const webSessions = createWebSessions({
+    database,
+    accounts,
+    changes,
+    lifetimes,
+    now,
+    onError,
+    refuseClosed,
+  });
   const keys = createKeys({ database, accounts, now, onError });
   const tickets = createTickets(database, now);
 
@@ -117,8 +125,8 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
-    revokeAll: createRevokeAll({ database, accounts, sessions, now }),
     webSessions,
+    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, now }),
 
     passkeys: factors.passkeys,
     totp: factors.totp,

@@ -88,6 +88,7 @@ export interface Invite {
 /** What `revokeAll` has ended, by kind. */
 export interface Revoked {
   readonly devices: number;
+  readonly browsers: number;
   readonly invites: number;
 }
 

@@ -210,7 +210,7 @@ test(
     await look(page, "recovery-codes");
     assert.equal(await phone.passkeys(), 1);
     await page.getByText("I have them").click();
-    await page.getByText("My phone", { exact: true }).waitFor();
+    await page.getByRole("strong").getByText("My phone").waitFor();
     // The same device does not keep two.
     await page.getByRole("button", { name: "Add a passkey" }).click();
     await page.getByRole("alert").getByText("has a passkey for your account already").waitFor();

@@ -52,7 +52,7 @@ export interface BrowserFacts {
  * sign-in host's: it lives as long as that one at the most, and ends with it.
  */
 export interface WebSessions {
-  /** On the sign-in host, after a full sign-in. Beyond 100 of one member the one unseen for longest ends. Throws locked, unknown-member. */
+  /** On the sign-in host, after a full sign-in. Beyond 100 of one member the one unseen for longest ends. Throws locked, closed, unknown-member. */
   open(memberId: number, browser: BrowserFacts): Promise<OpenedWebSession>;
   /** On an app host; an earlier one of the same browser on that host ends. Undefined: the parent is not good any more. */
   openChild(parentId: number, browser: BrowserFacts): Promise<OpenedWebSession | undefined>;

@@ -41,6 +41,8 @@ export function createWebSessions(options: {
   now: () => number;
   /** For writes that nobody waits for. */
   onError: (error: unknown) => void;
+  /** Throws closed while nobody may sign in. */
+  refuseClosed: () => void;
 }): WebSessions & {
   /** Inside a write: ends a member's sessions, all or all but one, and counts up the epoch. How many browsers. */
   readonly endInside: (transaction: Transaction, member: Member, exceptId?: number) => number;
@@ -156,6 +158,7 @@ export function createWebSessions(options: {
     endInside,
     open: (memberId, browser) =>
       database.write((transaction) => {
+        options.refuseClosed();
         const member = accounts.require(memberId);
         if (member.lockedAt !== null) {
           throw new MembersError("locked", "This account is locked. Ask the owner of this server.");

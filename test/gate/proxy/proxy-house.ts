@@ -1,5 +1,5 @@
-import { Hono } from "hono";
 /** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
+import { Hono } from "hono";
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,6 +16,7 @@ import { createLog } from "../../../origin/host/log.ts";
 import { createDispatch } from "../../../origin/http/dispatch.ts";
 import { createEdgeProof } from "../../../origin/http/edge-proof.ts";
 import { complaintResponse, complaints } from "../../../origin/http/errors.ts";
+import type { HttpEnv } from "../../../origin/http/request-context.ts";
 import { startListener } from "../../../origin/http/listener.ts";
 import { openNonces } from "../../../origin/http/nonces.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -110,7 +111,7 @@ export async function openProxyHouse(
     proof: createEdgeProof({ keys: [key], now: () => now, nonces, panic: () => "none" }),
     hosts,
     trusted: trustedHeaders(apps),
-    dispatch: createDispatch({ hosts, apps: proxied, gateRoutes: new Hono(), log }),
+    dispatch: createDispatch({ hosts, gateRoutes: new Hono<HttpEnv>(), apps: proxied, log }),
     log,
   });
   t.after(async () => {
