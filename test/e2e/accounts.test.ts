@@ -157,21 +157,27 @@ async function takePhone(): Promise<Phone> {
 
 const at = (path: string): string => `http://id.burrow.localhost:${port}${path}`;
 
-/** In every width and colour that people have. */
+const pictures = process.env["BURROW_SCREENSHOTS"];
+
+/** On a phone by day and on a wide screen by night; with a folder for pictures also the other way round. */
 async function look(page: Page, name: string): Promise<void> {
-  for (const width of [360, 1280]) {
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.setViewportSize({ width, height: 740 });
-      await page.emulateMedia({ colorScheme });
-      await assertSound(page);
-      const folderOfPictures = process.env["BURROW_SCREENSHOTS"];
-      if (folderOfPictures) {
-        const path = join(folderOfPictures, `${name}-${width}-${colorScheme}.png`);
-        await page.screenshot({ path, fullPage: true });
-      }
-    }
+  const looks = [
+    { width: 1280, colorScheme: "dark" },
+    ...(pictures
+      ? ([
+          { width: 1280, colorScheme: "light" },
+          { width: 360, colorScheme: "dark" },
+        ] as const)
+      : []),
+    { width: 360, colorScheme: "light" },
+  ] as const;
+  for (const { width, colorScheme } of looks) {
+    await page.setViewportSize({ width, height: 740 });
+    await page.emulateMedia({ colorScheme });
+    await assertSound(page);
+    if (!pictures) continue;
+    await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
   }
-  await page.setViewportSize({ width: 360, height: 740 });
 }
 
 async function signOut(page: Page): Promise<void> {
