@@ -1,5 +1,7 @@
 import type { Hono } from "hono";
 import type { Config } from "./config/config.ts";
+import type { Gate } from "./gate/gate.ts";
+import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import type { Alerts } from "./host/alerts/alerts.ts";
 import type { Log } from "./host/log.ts";
 import type { Outbound } from "./host/outbound/outbound.ts";
@@ -13,6 +15,10 @@ export interface AppContext {
   readonly config: Config;
   readonly log: Log;
   readonly members: Members;
+  /** Who asks, and whether they may enter. */
+  readonly gate: Gate;
+  /** Every route on which a secret can be tried goes through this. */
+  readonly guesses: GuessLimits;
   /** Tells the owner. */
   readonly alerts: Pick<Alerts, "raise" | "clear">;
   /** Of the Matrix app alone: it deletes what no row of its own needs. Another app opens a store in another folder. */

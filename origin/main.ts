@@ -1,11 +1,23 @@
 import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHomeApp } from "./apps/home/home.ts";
+import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
+import { createProxyApps } from "./apps/proxy/proxy.ts";
 import type { Config } from "./config/config.ts";
+import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
+import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
+import { createGate } from "./gate/create-gate.ts";
+import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
+import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
+import { closeDoor } from "./gate/panic/close-door.ts";
+import { closeWayOut } from "./gate/panic/close-way-out.ts";
+import { openPanicDatabase } from "./gate/panic/panic-database.ts";
+import { createPanicLatch, type LatchLevel, type PanicLatch } from "./gate/panic/panic-latch.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -28,6 +40,7 @@ import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
 import { createOpenProof } from "./http/open-proof.ts";
 import { createMembers } from "./members/create-members.ts";
+import type { Kdf } from "./members/kdf.ts";
 import type { Members } from "./members/members.ts";
 import { membersMigrations } from "./members/migrations.ts";
 import { openBlobStore } from "./storage/blobs.ts";
@@ -39,6 +52,7 @@ export interface Origin {
   readonly config: Config;
   readonly address: BoundAddress;
   readonly members: Members;
+  readonly guesses: GuessLimits;
   readonly apps: readonly App[];
   readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
@@ -62,6 +76,8 @@ export async function startOrigin(options: {
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
+  /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
+  kdf?: Kdf;
 }): Promise<Origin> {
   const { config, log, now = Date.now, servicesFile, trial = false } = options;
   const cleanups: (() => unknown)[] = [];
@@ -82,6 +98,11 @@ export async function startOrigin(options: {
     checkFileSystem(config.dataDir, options.fileSystem);
     await settleUpdate(config.dataDir, log);
 
+    const panicDatabase = openPanicDatabase(config.dataDir);
+    cleanups.push(() => panicDatabase.close());
+    const panic = createPanicLatch(panicDatabase, now);
+    cleanups.push(() => panic.close());
+
     const secrets = openSecrets(config, log);
     const metrics = createMetrics({ dataDir: config.dataDir, now });
     cleanups.push(() => metrics.close());
@@ -91,7 +112,7 @@ export async function startOrigin(options: {
     const proof = metrics.countAnswers(
       config.testing
         ? createOpenProof({ listen: config.listen, now })
-        : createEdgeProof({ keys, now, nonces, panic: () => "none" }),
+        : createEdgeProof({ keys, now, nonces, panic: () => panic.level() }),
     );
 
     const databases = openDatabases(config.dataDir);
@@ -117,16 +138,40 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      ...(options.kdf && { kdf: options.kdf }),
+      signInsOpen: () => panic.level() === "none",
     });
     cleanups.push(() => members.close());
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const context: AppContext = { config, log, members, alerts, blobs, outbound, now, openDatabase };
+    const guesses = createGuessLimits({
+      database: openDatabase("throttle", throttleMigrations),
+      nameOf: (memberId) => members.get(memberId)?.name,
+      now,
+      limited: !config.testing,
+      log,
+    });
+    cleanups.push(() => guesses.close());
+    const gate = createGate({ members, guesses, serverName: config.serverName });
+    const context: AppContext = {
+      config,
+      log,
+      members,
+      gate,
+      guesses,
+      alerts,
+      blobs,
+      outbound: closeWayOut(outbound, panic),
+      now,
+      openDatabase,
+    };
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
       createMatrixApp(context),
+      ...(config.mail ? [createMailApp(context, config.mail)] : []),
+      ...createProxyApps(context),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];
@@ -139,11 +184,17 @@ export async function startOrigin(options: {
     cleanups.push(() => Promise.all([listener?.close(stopGraceMs), ...apps.map((app) => app.close?.())]));
 
     const { listen, hosts } = config;
+    const access = createAccessGate({ config, outbound, members, now, log });
     listener = await startListener({
       listen,
       hosts,
+      trusted: trustedHeaders(config.apps),
       proof,
-      dispatch: createDispatch({ hosts, apps, log }),
+      dispatch: closeDoor({
+        dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+        panic,
+        hosts,
+      }),
       log,
     });
     await checkListener(listener.address, log);
@@ -164,16 +215,30 @@ export async function startOrigin(options: {
     }
     if (servicesFile !== undefined && !trial) {
       const { address } = listener;
-      supervisor = await startSupervisor({ config, log, alerts, now, address, servicesFile });
-      cleanups.push(() => supervisor?.close());
+      const held = panic.level() === "hard";
+      const started = await startSupervisor({ config, log, alerts, now, address, servicesFile, held });
+      supervisor = started;
+      cleanups.push(() => started.close());
+      holdServices(started, panic, log);
     }
     if (config.mode === "production" && !trial) backups.schedule(alerts);
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, apps, alerts, close: stop };
+    return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Services are stopped while the level is `hard`, and started again after it. */
+function holdServices(supervisor: Supervisor, panic: PanicLatch, log: Log): void {
+  const follow = (level: LatchLevel): void => {
+    if (level !== "hard") return supervisor.release();
+    supervisor.hold().catch((error: unknown) => log.error("panic.hold-failed", { error }));
+  };
+  panic.onChange(follow);
+  // It may have changed while the supervisor started.
+  follow(panic.level());
 }
 
 /** Ctrl-C arrives twice (from the terminal and from npm): the second call waits for the first. */

@@ -10,6 +10,8 @@ export interface Complaint {
   errcode: string;
   title: string;
   message: string;
+  /** When the same request may come again, in milliseconds; it is told in the header Retry-After too. */
+  retryAfterMs?: number;
 }
 
 /** Client-server API, "Web Browser Clients": these on every answer that a Matrix client in a browser must read. */
@@ -32,12 +34,19 @@ export function dialectOf(path: string, accept: string | null): Dialect {
 
 /** Content type and body of a complaint in a dialect. */
 export function formatComplaint(complaint: Complaint, dialect: Dialect): { type: string; body: string } {
-  if (dialect === "matrix") return json({ errcode: complaint.errcode, error: complaint.message });
-  if (dialect === "json") return json({ error: complaint.code, message: complaint.message });
+  const { retryAfterMs } = complaint;
+  const wait = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
+  if (dialect === "matrix") return json({ errcode: complaint.errcode, error: complaint.message, ...wait });
+  if (dialect === "json") return json({ error: complaint.code, message: complaint.message, ...wait });
   return { type: "text/html; charset=utf-8", body: page(complaint.title, complaint.message) };
 }
 
-function json(value: Record<string, string>): { type: string; body: string } {
+/** The header that says when to try again, where the complaint does. Whole seconds, never too early (RFC 9110 §10.2.3). */
+export function retryAfterOf({ retryAfterMs }: Complaint): Record<string, string> {
+  return retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(retryAfterMs / 1000)) };
+}
+
+function json(value: Record<string, string | number>): { type: string; body: string } {
   return { type: "application/json", body: JSON.stringify(value) };
 }
 

@@ -1,14 +1,13 @@
+import { PANIC_LEVELS, type PanicLevel } from "./panic.ts";
+
 /** Header field with which the origin answers for each reply; the edge removes it. */
 export const REPLY_HEADER = "burrow-reply";
 
 const PROOFS = ["accepted", "stale", "refused"] as const;
-const PANICS = ["none", "soft", "hard", "logins", "revoke-all", "lost"] as const;
 const GUESSES = ["none", "ok", "failed"] as const;
 
 /** What the origin made of the request's proof: this, not the status, tells its refusal from an application's own 401. */
 export type ProofVerdict = (typeof PROOFS)[number];
-/** The panic level in force at the origin. */
-export type PanicLevel = (typeof PANICS)[number];
 /** Whether the request guessed at a secret, and how that ended. */
 export type GuessVerdict = (typeof GUESSES)[number];
 
@@ -17,7 +16,7 @@ export interface ReplyFacts {
   /** The origin's clock, unix milliseconds. */
   time: number;
   proof: ProofVerdict;
-  /** Meaningful only where `proof` is not `refused`: an unproved caller is told `none`. */
+  /** In force at the origin. Meaningful only where `proof` is not `refused`: an unproved caller is told `none`. */
   panic: PanicLevel;
   guess: GuessVerdict;
 }
@@ -40,7 +39,7 @@ export function formatReply(facts: ReplyFacts, mac: string): string {
 }
 
 const FIELD = new RegExp(
-  `^v=1, t=([1-9][0-9]{0,14}), proof=(${PROOFS.join("|")}), panic=(${PANICS.join("|")}), ` +
+  `^v=1, t=([1-9][0-9]{0,14}), proof=(${PROOFS.join("|")}), panic=(${PANIC_LEVELS.join("|")}), ` +
     `guess=(${GUESSES.join("|")}), mac=:([A-Za-z0-9+/]{43}=):$`,
 );
 

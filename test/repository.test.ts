@@ -28,6 +28,14 @@ const inFolder = (file: string, folder: string) => file.startsWith(`${folder}/`)
 /** `origin/apps/matrix` for a file of it. */
 const appOf = (file: string) => /^origin\/apps\/[^/]+/.exec(file)?.[0];
 
+/** The parts on which others stand, and what stands on them. */
+const ground = ["origin/storage", "origin/config", "origin/host", "origin/http", "origin/members"];
+const middle = ["origin/gate", "origin/pages"];
+const upper = ["origin/apps", "origin/cli"];
+
+/** One type without an import: the request context has a place for what the gate finds out. */
+const knownToAll = "origin/gate/identity.ts";
+
 /** What brings all parts together. */
 const tops = ["origin/main.ts", "origin/known-databases.ts"];
 
@@ -47,11 +55,13 @@ function fault(from: string, to: string): string | undefined {
   if (fromApp !== undefined && inFolder(to, "origin/cli")) return "an app is below the command line";
   if (tops.includes(to) && !inFolder(from, "origin/cli"))
     return "only the command line starts the origin, or restores it";
-  const lower = ["origin/storage", "origin/config", "origin/host", "origin/http", "origin/members"];
-  const upper = ["origin/apps", "origin/cli"];
-  if (lower.some((folder) => inFolder(from, folder)) && upper.some((folder) => inFolder(to, folder))) {
+  const isIn = (file: string, layer: string[]) => layer.some((folder) => inFolder(file, folder));
+  if (isIn(from, ground) && isIn(to, [...middle, ...upper]) && to !== knownToAll)
     return "the ground does not know what stands on it";
-  }
+  if (isIn(from, middle) && isIn(to, upper)) return "the gate and the pages serve any app, and know none";
+  const [fromMiddle, toMiddle] = [from, to].map((file) => middle.find((folder) => inFolder(file, folder)));
+  if (fromMiddle !== undefined && toMiddle !== undefined && fromMiddle !== toMiddle)
+    return "who may enter and how a page looks are two things";
   return undefined;
 }
 
@@ -69,7 +79,13 @@ test("the check of the arrows sees what it should", () => {
   assert.ok(fault("origin/members/names.ts", "origin/apps/home/home.ts"));
   assert.ok(fault("shared/hosts.ts", "origin/main.ts"));
   assert.ok(fault("workers/worker.ts", "origin/http/health.ts"));
+  assert.ok(fault("origin/members/names.ts", "origin/gate/gate.ts"));
+  assert.ok(fault("origin/http/errors.ts", "origin/pages/layout.ts"));
+  assert.ok(fault("origin/gate/gate.ts", "origin/apps/home/home.ts"));
+  assert.ok(fault("origin/gate/gate.ts", "origin/pages/layout.ts"));
+  assert.equal(importsOf(knownToAll).length, 0);
   assert.equal(fault("origin/apps/home/home.ts", "origin/members/members.ts"), undefined);
+  assert.equal(fault("origin/apps/home/home.ts", "origin/gate/gate.ts"), undefined);
 });
 
 /** What opens or makes an archive, or unpacks a compressed stream. */

@@ -37,6 +37,11 @@ export const rules: readonly Rule[] = [
   { name: "tunnel token", pattern: /\beyJhIjoi[\w+/=-]{60,}/g },
   { name: "JWT", pattern: /\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16,}/g },
   { name: "Burrow token", pattern: /\bb(?:at|rt)_[\w-]{43}\b|\bb[is]t_[\w.~-]{27}\b/g },
+  {
+    name: "Burrow key",
+    pattern:
+      /\bburrow_(?:key_[0-9a-hjkmnp-tv-z]{32}|app_(?:[0-9a-hjkmnp-tv-z]{4}-){6}[0-9a-hjkmnp-tv-z]{4})\b/g,
+  },
   { name: "edge key", pattern: /\bk[0-9a-f]{8}\.[A-Za-z0-9_-]{43}\b/g },
   { name: "AWS key", pattern: /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g, accept: ([text]) => /EXAMPLE/.test(text) },
   { name: "GitHub token", pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{60,})\b/g },

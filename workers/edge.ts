@@ -4,12 +4,16 @@ import { parseHostTable } from "../shared/hosts.ts";
 import type { HostTable } from "../shared/hosts.ts";
 import { hstsOfStage } from "../shared/security-headers.ts";
 import type { Env } from "./env.ts";
+import { openAccess } from "./gate/access.ts";
+import type { EdgeAccess } from "./gate/access.ts";
 
 /** What an isolate makes once of its bindings, and what it learns as it works. */
 export interface Edge {
   readonly hosts: HostTable;
   readonly hsts: string | undefined;
   readonly trustedHeaders: ReadonlySet<string>;
+  /** Undefined where nothing is behind Cloudflare Access. */
+  readonly access: EdgeAccess | undefined;
   readonly keyid: string;
   readonly requestKey: CryptoKey;
   readonly replyKey: CryptoKey;
@@ -18,6 +22,8 @@ export interface Edge {
   readonly fetchNonces: Map<string, number>;
   /** Origin's clock minus ours in milliseconds, as of its last proved reply; undefined before one. */
   clockOffset: number | undefined;
+  /** Until when the counter of wrong tries is not asked, unix ms: it has just failed. */
+  readonly counter: { leftAloneUntil: number };
   /** Failed proofs that the sentinel was not yet told of. */
   readonly untold: { failures: number; lastTold: number };
 }
@@ -37,10 +43,10 @@ let remembered: Remembered | undefined;
 /**
  * The isolate's edge, made at its first request.
  *
- * @throws EdgeSettingsError, HostTableError or HstsStageError when a setting cannot be used.
+ * @throws EdgeSettingsError, HostTableError, HstsStageError or AccessRulesError when a setting cannot be used.
  */
 export async function openEdge(env: Env): Promise<Edge> {
-  const settings = [env.HOSTS, env.HSTS_STAGE, env.TRUSTED_HEADERS, env.EDGE_KEY].join("\n");
+  const settings = [env.HOSTS, env.HSTS_STAGE, env.TRUSTED_HEADERS, env.EDGE_KEY, env.ACCESS].join("\n");
   if (remembered?.settings === settings) return remembered.edge;
   // Not the promise but the edge is remembered: workerd does not let one request wait for another's promise.
   const edge = await makeEdge(env);
@@ -59,12 +65,14 @@ async function makeEdge(env: Env): Promise<Edge> {
     hosts: parseHostTable(env.HOSTS ?? ""),
     hsts: hstsOfStage(env.HSTS_STAGE ?? ""),
     trustedHeaders: new Set((env.TRUSTED_HEADERS ?? "").split(/\s+/).filter(Boolean).map(foldHeaderName)),
+    access: openAccess(env.ACCESS),
     keyid: key.keyid,
     requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
     replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),
     fetchKey: await derive(secret, EDGE_KEY_DERIVATION.fetchInfo),
     fetchNonces: new Map(),
     clockOffset: undefined,
+    counter: { leftAloneUntil: 0 },
     untold: { failures: 0, lastTold: 0 },
   };
 }

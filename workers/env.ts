@@ -1,4 +1,5 @@
 import type { Sentinel } from "./state/sentinel.ts";
+import type { Throttle } from "./state/throttle.ts";
 
 /** What a deployment binds to the Worker. */
 export interface Env {
@@ -8,6 +9,8 @@ export interface Env {
   HSTS_STAGE: string;
   /** Names of headers that some app takes at their word, separated by spaces. */
   TRUSTED_HEADERS?: string;
+  /** What is behind Cloudflare Access, as shared/access-policy.ts reads it. */
+  ACCESS?: string;
   /** Secret: the key line that the origin holds too. */
   EDGE_KEY: string;
   /** The one way to the origin, whatever it is made of. */
@@ -15,6 +18,10 @@ export interface Env {
   /** The tunnel's hostname, where that is the way. */
   ORIGIN_HOST?: string;
   SENTINEL: DurableObjectNamespace<Sentinel>;
+  /** Counts wrong tries at secrets. */
+  THROTTLE: DurableObjectNamespace<Throttle>;
+  /** Counts requests that try secrets, at one location. */
+  LOGIN_RATE: RateLimit;
 }
 
 /** As Cloudflare hands them over: ORIGIN is a binding (Workers VPC), or what reach.ts makes of a tunnel's hostname. */

@@ -10,9 +10,11 @@ import { edgeConfig } from "./edge.ts";
 import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
+import { keyCommands } from "./key.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
+import { panicCommands } from "./panic.ts";
 import { reportCommands } from "./report.ts";
 import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
@@ -29,9 +31,11 @@ export const commands: readonly Command[] = [
   ownerCreate,
   ...inviteCommands,
   ...memberCommands,
+  ...keyCommands,
   ...roomCommands,
   ...reportCommands,
   noticeSend,
+  ...panicCommands,
   edgeConfig,
   ...serviceCommands,
   installBoot,

@@ -4,7 +4,9 @@ import { renderUnicodeCompact } from "uqr";
 import { formatHostTable } from "../../shared/hosts.ts";
 import type { Config } from "../config/config.ts";
 import { chooseDataFolder } from "../config/data-folder.ts";
+import { gateVariables } from "../config/gate-variables.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
+import { trustedHeaders } from "../config/proxied-app.ts";
 import { readEdgeKeys } from "../config/secrets.ts";
 import { checkDevelopment, checkPlatform } from "../host/dev-guard.ts";
 import { createStderrLog } from "../host/log.ts";
@@ -81,6 +83,8 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
       origin: origin.address.text,
       edgeKey: readEdgeKeys(dataDir)[0] ?? "",
       hosts: formatHostTable(config.hosts),
+      vars: gateVariables(config),
+      trustedHeaders: trustedHeaders(config.apps).join(" "),
       port,
       persistDir: join(dataDir, "edge"),
     });

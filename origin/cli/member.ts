@@ -173,6 +173,17 @@ export const memberCommands: readonly Command[] = [
     await members.unlock(member.id);
     return { said: `${member.name} may use the server again.` };
   }),
+  act(
+    "reset-factors",
+    "Takes a member's passkeys, authenticator app and recovery codes: the password alone signs in again.",
+    async (members, member) => {
+      const { passkeys, totp, recoveryCodes } = await members.resetFactors({ via: "device" }, member.id);
+      return {
+        said: `${member.name} signs in with the password alone now. Gone: ${passkeys} passkeys, ${totp ? "the authenticator app" : "no authenticator app"}, ${recoveryCodes} recovery codes. If they may be in somebody else's hands: burrow member sign-out ${member.name}`,
+        facts: { passkeys, totp, recovery_codes: recoveryCodes },
+      };
+    },
+  ),
   devices,
   kickDevice,
   act("sign-out", "Ends all sessions of a member.", async (members, member) => {

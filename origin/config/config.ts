@@ -1,4 +1,6 @@
+import type { AccessPolicy } from "../../shared/access-policy.ts";
 import type { RatesPerMinute } from "../members/rate-limits.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
@@ -13,8 +15,14 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
+  /** Other people's programs that are shown behind the gate. */
+  readonly apps: readonly ProxiedApp[];
   readonly matrix: MatrixConfig;
+  /** Undefined: there is no mail here. */
+  readonly mail: MailConfig | undefined;
   readonly edge: EdgeConfig;
+  /** Undefined: nothing is behind Cloudflare Access. */
+  readonly access: AccessConfig | undefined;
   readonly tunnel: TunnelConfig;
   readonly alerts: AlertsConfig;
   readonly outbound: OutboundConfig;
@@ -68,6 +76,29 @@ export interface MatrixConfig {
   readonly notices: { readonly name: string; readonly avatar: string };
   /** Undefined: there are none. */
   readonly rateLimits: RatesPerMinute | undefined;
+}
+
+/** What is behind Cloudflare Access, and who signs in by it. */
+export interface AccessConfig {
+  /** `example.cloudflareaccess.com`. */
+  readonly team: string;
+  /** Where the keys are had in development and tests; undefined: at the team. */
+  readonly certsUrl: string | undefined;
+  /** The owner's paths, then what burrow.toml names. */
+  readonly policies: readonly AccessPolicy[];
+  /** E-mail in lower case → name of the member who is signed in by it in one step. */
+  readonly mapEmail: ReadonlyMap<string, string>;
+}
+
+export interface MailConfig {
+  /** What stands behind the @ of members' addresses. */
+  readonly domain: string;
+  /** Bytes of raw messages that one member may have. */
+  readonly quota: number;
+  /** Where the edge puts what arrives: an R2 bucket by its S3 interface. Empty: nothing is fetched. */
+  readonly bucketUrl: string;
+  readonly bucketRegion: string;
+  readonly bucketKeyId: string;
 }
 
 export interface TunnelConfig {

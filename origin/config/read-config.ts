@@ -1,10 +1,14 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import { isAndroid } from "../host/supervisor/watch-processes.ts";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
-import type { Config, DownloadsConfig, ListenAddress, OwnPin } from "./config.ts";
+import { accessOf } from "./access-settings.ts";
+import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
+import { readApps, type Surroundings } from "./read-apps.ts";
 import { readFile } from "./read-file.ts";
 import {
   readTestServerName,
@@ -26,7 +30,9 @@ export class ConfigError extends Error {
 }
 
 /** What a command knows by itself, such as the port that `dev` has just chosen. */
-type Overrides = Partial<Pick<Config, "publicUrl" | "listen" | "testing">>;
+type Overrides = Partial<Pick<Config, "publicUrl" | "listen" | "testing">> & {
+  mailBucket?: Pick<MailConfig, "bucketUrl" | "bucketRegion" | "bucketKeyId">;
+};
 
 /** A Unix socket's path may have 107 bytes (sun_path without its NUL). */
 const longestSocketPath = 107;
@@ -45,6 +51,8 @@ export function readConfig(options: {
   overrides?: Overrides;
   /** Read in the place of burrow.toml: what is about to replace it. */
   file?: string;
+  /** What else this machine is taken for, in a test. */
+  android?: boolean;
 }): Config {
   const dataDir = resolve(options.dataDir);
   const path = options.file ?? configFile(dataDir);
@@ -53,7 +61,7 @@ export function readConfig(options: {
   const problems = [...(file.problem ? [file.problem] : []), ...environment.problems];
 
   for (const name of file.values.keys()) {
-    if (name in settings) continue;
+    if (name in settings || name === "app") continue;
     const known = nearest(name, Object.keys(settings));
     problems.push(`${path}: the key ${name} is not known${known ? `; is ${known} meant?` : "."}`);
   }
@@ -85,20 +93,43 @@ export function readConfig(options: {
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return complete(dataDir, values as SettingValues, options.overrides ?? {});
+  return complete(
+    dataDir,
+    values as SettingValues,
+    options.overrides ?? {},
+    appsOf(path, file.values.get("app"), {
+      serverName: values.server_name as string,
+      mode: values.mode as Config["mode"],
+      dataDir,
+      android: options.android ?? isAndroid(),
+    }),
+  );
 }
 
 function isOpenToOthers(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 }
 
-function complete(dataDir: string, values: SettingValues, overrides: Overrides): Config {
+function appsOf(path: string, value: unknown, surroundings: Surroundings): readonly ProxiedApp[] {
+  const { apps, problems } = readApps(value, surroundings);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `${path}: ${problem}`));
+  return apps;
+}
+
+function complete(
+  dataDir: string,
+  values: SettingValues,
+  overrides: Overrides,
+  apps: readonly ProxiedApp[],
+): Config {
   const listen = overrides.listen ?? placeSocket(dataDir, values.listen);
   if (listen.kind === "unix" && Buffer.byteLength(listen.path) > longestSocketPath) {
     throw new ConfigError([
       `listen: the socket's path ${listen.path} is longer than ${longestSocketPath} bytes. Choose a shorter one, or a shorter data folder.`,
     ]);
   }
+  const mail = mailOf(values, overrides);
+  const hosts = hostsOf(values.server_name, values.mode, { hasMail: mail !== undefined, apps });
   return Object.freeze({
     mode: values.mode,
     dataDir,
@@ -106,7 +137,8 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     serverName: values.server_name,
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
-    hosts: hostsOf(values.server_name, values.mode),
+    hosts,
+    apps,
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],
@@ -128,12 +160,14 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       rateLimits:
         values.mode !== "test" && values["matrix.rate_limits.enabled"] ? ratesOf(values) : undefined,
     }),
+    mail,
     edge: Object.freeze({
       worker: values["edge.worker"],
       vpcService: values["edge.vpc_service"],
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
+    access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],
@@ -161,6 +195,30 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       }),
     }),
     log: Object.freeze({ level: values["log.level"] }),
+  });
+}
+
+/** What only shows once all settings are known. */
+function together<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SettingError) throw new ConfigError([`${error.message}.`]);
+    throw error;
+  }
+}
+
+/** Off until it is turned on; a development folder shows it. */
+function mailOf(values: SettingValues, overrides: Overrides): MailConfig | undefined {
+  const isOn = values["mail.enabled"] === "" ? values.mode === "development" : values["mail.enabled"];
+  if (!isOn) return undefined;
+  return Object.freeze({
+    domain: values["mail.domain"] || values.server_name,
+    quota: values["mail.quota"],
+    bucketUrl: values["mail.bucket_url"],
+    bucketRegion: values["mail.bucket_region"],
+    bucketKeyId: values["mail.bucket_key_id"],
+    ...overrides.mailBucket,
   });
 }
 

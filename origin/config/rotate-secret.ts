@@ -12,6 +12,7 @@ const given: Partial<Record<SecretName, { pattern: RegExp; form: string }>> = {
   "tunnel-token": { pattern: /^eyJ[\w+/=-]{40,}$/, form: "the long text that begins with eyJ" },
   "alert-token": { pattern: /^[\x21-\x7e]{8,512}$/, form: "an access token of ntfy, tk_…" },
   "s3-secret": { pattern: /^[\x21-\x7e]{16,512}$/, form: "the secret access key of the bucket" },
+  "mail-bucket-secret": { pattern: /^[\x21-\x7e]{16,512}$/, form: "the secret access key of the bucket" },
 };
 
 /** Whether the new value comes from outside. */

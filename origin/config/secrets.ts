@@ -28,6 +28,7 @@ export const secretPurposes = {
   "alert-webhook-key": "signs what the alerts' webhook is sent",
   "backup-signing-key": "signs the backups' manifests",
   "s3-secret": "the secret access key of the backups' S3 or R2 bucket",
+  "mail-bucket-secret": "the secret access key of the bucket in which mail arrives",
 } as const;
 export type SecretName = keyof typeof secretPurposes;
 export const secretNames = Object.keys(secretPurposes) as SecretName[];

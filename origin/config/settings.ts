@@ -1,11 +1,19 @@
 import { isIP } from "node:net";
+import type { AccessPolicy } from "../../shared/access-policy.ts";
 import { HstsStageError, hstsOfStage } from "../../shared/security-headers.ts";
+import {
+  type EmailOfMember,
+  readAccessPolicies,
+  readAudiences,
+  readCertsUrl,
+  readEmailMap,
+  readServiceTokens,
+  readTeam,
+} from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
+import { SettingError } from "./setting-error.ts";
 
-/** A value that cannot be used: the message says what would be right. */
-export class SettingError extends Error {
-  override name = "SettingError";
-}
+export { SettingError };
 
 /** Reads one value; a text from the environment is already brought to the type that the default has. */
 interface Setting<T> {
@@ -59,10 +67,23 @@ export const settings = {
   "matrix.rate_limits.search": setting(120, readRate),
   "matrix.rate_limits.previews": setting(120, readRate),
   "matrix.rate_limits.writes": setting(1200, readRate),
+  "mail.enabled": setting<boolean | "">("", readBoolean),
+  "mail.domain": setting("", (value) => (value === "" ? "" : readHostName(value))),
+  "mail.quota": setting(2_000_000_000, readBytes),
+  "mail.bucket_url": setting("", readBucketUrl),
+  "mail.bucket_region": setting("auto", readText),
+  "mail.bucket_key_id": setting("", readText),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "edge.hsts_stage": setting("trial", readHstsStage),
+  "access.team": setting("", readTeam),
+  "access.admin": setting(true, readBoolean),
+  "access.admin_aud": setting<readonly string[]>([], readAudiences),
+  "access.admin_service_tokens": setting<readonly string[]>([], readServiceTokens),
+  "access.policy": setting<readonly AccessPolicy[]>([], readAccessPolicies),
+  "access.map_email": setting<readonly EmailOfMember[]>([], readEmailMap),
+  "access.certs_url": setting("", readCertsUrl),
   "tunnel.enabled": setting(false, readBoolean),
   "tunnel.metrics_port": setting(20_241, readPort),
   "alerts.ntfy_url": secretSetting("", readAlertUrl),
@@ -105,13 +126,13 @@ function oneOf<const T extends string>(...choices: T[]): (value: unknown) => T {
   };
 }
 
-function readText(value: unknown): string {
+export function readText(value: unknown): string {
   if (typeof value !== "string") throw new SettingError("must be a text in quotes");
   return value;
 }
 
 /** The environment has only texts. */
-function readBoolean(value: unknown): boolean {
+export function readBoolean(value: unknown): boolean {
   if (value === true || value === "true") return true;
   if (value === false || value === "false") return false;
   throw new SettingError("must be true or false");
@@ -135,7 +156,7 @@ function readBytes(value: unknown): number {
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const hostPattern = new RegExp(`^${label}(?:\\.${label})+$`);
 
-function readHostName(value: unknown): string {
+export function readHostName(value: unknown): string {
   const name = readText(value);
   // A public host behind the edge: a name, never an address or a port, and lower-case as DNS compares it.
   if (name.length > 230 || !hostPattern.test(name) || isIP(name) !== 0) {

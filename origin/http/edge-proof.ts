@@ -12,8 +12,9 @@ import {
   parseProof,
   proofBase,
 } from "../../shared/edge-proof.ts";
+import type { PanicLevel } from "../../shared/panic.ts";
 import { formatReply, NO_NONCE, replyBase } from "../../shared/reply-proof.ts";
-import type { GuessVerdict, PanicLevel, ProofVerdict } from "../../shared/reply-proof.ts";
+import type { GuessVerdict, ProofVerdict } from "../../shared/reply-proof.ts";
 import type { Nonces } from "./nonces.ts";
 
 /** Why a proof was not accepted; for logs and diagnosis, never for an answer. */

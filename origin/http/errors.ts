@@ -1,5 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type Complaint, dialectOf, formatComplaint, MATRIX_CORS } from "../../shared/answers.ts";
+import {
+  type Complaint,
+  dialectOf,
+  formatComplaint,
+  MATRIX_CORS,
+  retryAfterOf,
+} from "../../shared/answers.ts";
 import { DEFAULT_HEADERS } from "../../shared/security-headers.ts";
 import type { Log } from "../host/log.ts";
 
@@ -28,6 +34,13 @@ export const complaints = {
     title: "Ambiguous path",
     message: "The path holds an encoded dot segment or a backslash: send it resolved.",
   },
+  unauthenticated: {
+    status: 401,
+    code: "unauthenticated",
+    errcode: "M_MISSING_TOKEN",
+    title: "Sign in first",
+    message: "This is for members only. Sign in and try again.",
+  },
   badRequest: {
     status: 400,
     code: "bad_request",
@@ -51,7 +64,11 @@ export function writeComplaint(
 ): { headers: Record<string, string>; body: string } {
   const dialect = dialectOf(path, accept);
   const { type, body } = formatComplaint(complaint, dialect);
-  const headers: Record<string, string> = { "content-type": type, "cache-control": "no-store" };
+  const headers: Record<string, string> = {
+    "content-type": type,
+    "cache-control": "no-store",
+    ...retryAfterOf(complaint),
+  };
   if (dialect === "matrix") for (const [name, value] of MATRIX_CORS) headers[name] = value;
   if (dialect === "html") for (const [name, value] of DEFAULT_HEADERS) headers[name] = value;
   return { headers, body };

@@ -1,3 +1,8 @@
+import type { Authority } from "./authority.ts";
+import type { FactorsHeld, SecondFactors } from "./factors/second-factors.ts";
+import type { Keys } from "./keys/keys.ts";
+import type { KdfTurn } from "./kdf-queue.ts";
+
 /**
  * Accounts, passwords, invites and sessions: the domain, without HTTP. Every app signs people in and asks who
  * they are through this one door. Names are Matrix localparts (lower-case `a-z0-9._=/+-`), ids are integers.
@@ -72,6 +77,12 @@ export interface Invite {
   readonly revokedAt: number | null;
 }
 
+/** What `revokeAll` has ended, by kind. */
+export interface Revoked {
+  readonly devices: number;
+  readonly invites: number;
+}
+
 /** One fact that other parts must follow: kept on disk, so that none is missed over a restart. */
 export interface MemberChange {
   readonly seq: number;
@@ -111,7 +122,15 @@ export type MembersErrorCode =
   | "unknown-member"
   | "owner-protected"
   | "refresh-invalid"
+  | "key-invalid"
+  | "passkey-invalid"
+  | "totp-invalid"
+  | "label-invalid"
+  | "too-many"
+  | "not-allowed"
   | "locked"
+  /** The panic latch is set: nobody signs in. */
+  | "closed"
   | "busy";
 
 export interface Members {
@@ -151,8 +170,11 @@ export interface Members {
   find(name: string): Member | undefined;
   get(id: number): Member | undefined;
   list(): Member[];
-  /** One KDF call for known, unknown and empty names alike. Undefined: wrong, unknown, or deactivated. */
-  verifyPassword(name: string, password: string): Promise<Member | undefined>;
+  /**
+   * One KDF call for known, unknown and empty names alike. Undefined: wrong, unknown, or deactivated. `turn` says who
+   * asks, so that nobody can crowd others out of the queue.
+   */
+  verifyPassword(name: string, password: string, turn?: KdfTurn): Promise<Member | undefined>;
   /** Ends the sessions in the same transaction, and gives the number of those that ended. Throws password-weak. */
   changePassword(memberId: number, password: string, sessions: SessionsKept): Promise<number>;
   suspend(memberId: number): Promise<void>;
@@ -164,7 +186,7 @@ export interface Members {
   deactivate(memberId: number, options?: { erase?: boolean }): Promise<void>;
 
   // Sessions
-  /** Throws locked. A suspended member may, and the session is as suspended (specification §Account suspension). */
+  /** Throws locked, closed. A suspended member may, and the session is as suspended (specification §Account suspension). */
   openSession(memberId: number, request: DeviceRequest): Promise<OpenedSession>;
   /** Looked up at every request, so that a revocation holds on the next one. */
   authenticate(accessToken: string): Authentication;
@@ -179,6 +201,21 @@ export interface Members {
   endSession(memberId: number, deviceId: string): Promise<boolean>;
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  // Second factors (G10), and the keys of programs (G5)
+  readonly passkeys: SecondFactors["passkeys"];
+  readonly totp: SecondFactors["totp"];
+  readonly recoveryCodes: SecondFactors["recoveryCodes"];
+  /** What a member has beside the password, and whether one of them is asked for. */
+  secondFactors(memberId: number): FactorsHeld;
+  /** Back to the password alone; tells what there was. Sessions and keys stay. Throws not-allowed, unknown-member. */
+  resetFactors(authority: Authority, memberId: number): Promise<FactorsHeld>;
+  readonly keys: Omit<Keys, "revokeInside">;
+  /**
+   * Ends whatever lets anybody in without a password, at once and for every member: sessions, invites, set-up links and
+   * tickets. Passwords stay. Returns how many of each ended.
+   */
+  revokeAll(): Promise<Revoked>;
 
   // For the command line, beside a running daemon
   /** A token that stands for the owner at the daemon's own API, to whoever can write in the data folder; good for an hour. */

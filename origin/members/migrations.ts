@@ -1,3 +1,4 @@
+import { factorsMigrations } from "./factors/factors-migrations.ts";
 import type { Migration } from "../storage/database.ts";
 
 /** The schema of members.db, step by step. A step that has been released is never edited. */
@@ -89,4 +90,5 @@ export const membersMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  ...factorsMigrations,
 ];

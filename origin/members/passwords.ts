@@ -3,7 +3,7 @@ import type { Transaction } from "../storage/writer.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Kdf } from "./kdf.ts";
 import type { KdfQueue } from "./kdf-queue.ts";
-import { type Member, MembersError } from "./members.ts";
+import { type Member, type Members, MembersError } from "./members.ts";
 import { canonicalName } from "./names.ts";
 import { checkPassword, checkPasswordSize, longestInputBytes } from "./password-strength.ts";
 
@@ -15,7 +15,7 @@ export interface Passwords {
    * invite all but the first few then cost nothing.
    */
   readonly derive: (password: string, stillWanted?: () => void) => Promise<string>;
-  readonly verify: (name: string, password: string) => Promise<Member | undefined>;
+  readonly verify: Members["verifyPassword"];
   /** `alongside` runs in the same transaction. */
   readonly change: (
     memberId: number,
@@ -64,12 +64,12 @@ export function createPasswords(options: {
   return {
     check,
     derive,
-    async verify(name, password) {
+    async verify(name, password, turn) {
       const account = selectStored.get(canonicalName(name));
       const stored = account?.password ?? kdf.decoy();
       // Normalising megabytes would hold everybody up. The derivation is the same as for any wrong password.
       const tooLong = Buffer.byteLength(password) > longestInputBytes;
-      const right = await queue.run(() => kdf.verify(stored, tooLong ? "" : password));
+      const right = await queue.run(() => kdf.verify(stored, tooLong ? "" : password), turn);
       if (!right || !account || tooLong) return undefined;
       // Deactivated or changed meanwhile: what was proved is no longer the password.
       if (selectStored.get(canonicalName(name))?.password !== stored) return undefined;

@@ -74,6 +74,41 @@ test("a refused owner password says what to do and shows none of it", async (t) 
   assert.ok(!outcome.stderr.includes("short-one"));
 });
 
+test("API keys are made for a purpose and a time, listed without their secret, and revoked", async (t) => {
+  const burrow = await claimedFolder(t);
+  const create = ["key", "create", "--scope", "metrics,admin:read"];
+  const made = (await burrow(...create, "--expires", "90d", "--name", "Prometheus")).json();
+  assert.match(String(made["secret"]), /^burrow_key_/);
+  assert.deepEqual([made["member"], made["scopes"]], ["ada", ["metrics", "admin:read"]]);
+  const listed = await burrow("key", "list");
+  assert.ok(!listed.stdout.includes(String(made["secret"])));
+  const [row] = listed.json()["keys"] as Record<string, unknown>[];
+  assert.deepEqual([row?.["name"], row?.["state"], row?.["last_used_at"]], ["Prometheus", "good", null]);
+  for (const wrong of [
+    create,
+    [...create, "--expires", "soon"],
+    ["key", "create", "--expires", "1d"],
+    ["key", "create", "--scope", "*", "--expires", "1d"],
+  ]) {
+    assert.equal((await burrow(...wrong)).code, 2, wrong.join(" "));
+  }
+  assert.equal((await burrow(...create, "--expires", "400d")).code, 1);
+  assert.equal((await burrow(...create, "--expires", "1d", "--member", "ben")).code, 1);
+  assert.deepEqual((await burrow("key", "revoke", "1")).json(), { id: 1, revoked: true });
+  assert.equal((await burrow("key", "revoke", "1")).code, 1);
+  assert.equal(((await burrow("key", "list")).json()["keys"] as { state: string }[])[0]?.state, "revoked");
+});
+
+test("reset-factors tells what a member had", async (t) => {
+  const burrow = await claimedFolder(t);
+  const reset = (await burrow("member", "reset-factors", "ada")).json();
+  assert.deepEqual(
+    [reset["name"], reset["passkeys"], reset["totp"], reset["recovery_codes"]],
+    ["ada", 0, false, 0],
+  );
+  assert.equal((await burrow("member", "reset-factors", "ben")).code, 1);
+});
+
 test("invites are made, listed without their secret, and revoked", async (t) => {
   const burrow = await claimedFolder(t);
   const made = (await burrow("invite", "create", "--name", "Ben", "--uses", "2", "--expires", "12h")).json();

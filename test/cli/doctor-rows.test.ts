@@ -8,6 +8,7 @@ import { readAppChecks } from "../../origin/cli/doctor/apps.ts";
 import { checkBackups } from "../../origin/cli/doctor/backups.ts";
 import { checkSecrets } from "../../origin/cli/doctor/keys.ts";
 import { checkDatabases } from "../../origin/cli/doctor/data.ts";
+import { checkMemberKeys } from "../../origin/cli/doctor/member-keys.ts";
 import { checkModes } from "../../origin/cli/doctor/modes.ts";
 import { checkQuestions, factOf } from "../../origin/cli/doctor/questions.ts";
 import { checkSsh, sshConfigFile } from "../../origin/cli/doctor/ssh.ts";
@@ -19,6 +20,7 @@ import { noteFact } from "../../origin/host/facts.ts";
 import { openHostDatabase } from "../../origin/host/host-database.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { noteAppChecks } from "../../origin/host/note-app-checks.ts";
+import type { Key } from "../../origin/members/keys/keys.ts";
 import { openDatabases } from "../../origin/storage/databases.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -227,4 +229,35 @@ test("what the apps say of themselves in the daemon is in doctor's rows, without
     readAppChecks(database).map(({ name, status, detail }) => `${name} ${status}: ${detail}`),
     ["mail queue warning: 12 wait for [redacted]", "mail failed: It could not look after itself."],
   );
+});
+
+test("keys: those past their rotation age and those that nobody uses are named, ended ones are not", () => {
+  let id = 0;
+  const key = (kind: Key["kind"], ageDays: number, rest: Partial<Key> = {}): Key => ({
+    id: (id += 1),
+    kind,
+    memberId: 1,
+    name: "",
+    scopes: ["mail"],
+    createdAt: now - ageDays * day,
+    expiresAt: null,
+    lastUsedAt: now - day,
+    lastUsedAddress: null,
+    revokedAt: null,
+    ...rest,
+  });
+  const keys = [
+    key("api-key", 181),
+    key("app-password", 367),
+    key("api-key", 100, { lastUsedAt: null }),
+    key("api-key", 179),
+    key("app-password", 365),
+    key("api-key", 300, { revokedAt: now - day }),
+    key("api-key", 300, { expiresAt: now }),
+    key("app-password", 89, { lastUsedAt: null }),
+  ];
+  const check = checkMemberKeys(keys, now);
+  assert.deepEqual(states([check]), ["keys warning"]);
+  assert.match(check.detail, /^6 .*past their rotation age: 1, 2; unused for 90 days: 3\.$/);
+  assert.deepEqual(states([checkMemberKeys(keys.slice(3), now)]), ["keys ok"]);
 });

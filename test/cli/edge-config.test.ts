@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "smol-toml";
@@ -25,9 +25,18 @@ test("the deployment is the general configuration with its own hosts and ids", (
   const before = plain(parse(general));
   const made = plain(parse(deploymentOf(general, config)));
   assert.equal(made["name"], "front-door");
-  assert.deepEqual(made["routes"], [{ pattern: "example.org", custom_domain: true }]);
+  assert.deepEqual(
+    made["routes"],
+    ["example.org", "id.example.org"].map((pattern) => ({ pattern, custom_domain: true })),
+  );
   assert.equal(made["workers_dev"], false);
-  assert.deepEqual([...parseHostTable((made["vars"] as { HOSTS: string }).HOSTS)], [["example.org", "apex"]]);
+  assert.deepEqual(
+    [...parseHostTable((made["vars"] as { HOSTS: string }).HOSTS)],
+    [
+      ["example.org", "apex"],
+      ["id.example.org", "id"],
+    ],
+  );
   assert.deepEqual(made["vpc_services"], [
     { binding: "ORIGIN", service_id: "0198c0de-0000-7000-8000-000000000000" },
   ]);
@@ -53,7 +62,29 @@ test("by a tunnel's hostname the origin keeps its socket, and the Worker learns 
   const made = plain(parse(deploymentOf(general, readConfig({ dataDir: temporaryFolder(t), environment }))));
   assert.equal((made["vars"] as Record<string, string>)["ORIGIN_HOST"], "way-in.example.org");
   assert.equal(made["vpc_services"], undefined);
-  assert.deepEqual(made["routes"], [{ pattern: "example.org", custom_domain: true }]);
+  assert.deepEqual(
+    made["routes"],
+    ["example.org", "id.example.org"].map((pattern) => ({ pattern, custom_domain: true })),
+  );
+});
+
+test("the hosts of other people's apps are routed, and the headers that they trust are the edge's to drop", (t) => {
+  const dataDir = temporaryFolder(t);
+  writeFileSync(
+    join(dataDir, "burrow.toml"),
+    `server_name = "example.org"
+[edge]
+tunnel_host = "way-in.example.org"
+[[app]]
+name = "notes"
+upstream = "http://127.0.0.1:8100"
+headers = { user = "X-Webauth-User", groups = "", name = "", email = "" }
+`,
+  );
+  const made = plain(parse(deploymentOf(general, readConfig({ dataDir, environment: {} }))));
+  const vars = made["vars"] as Record<string, string>;
+  assert.equal(parseHostTable(vars["HOSTS"] ?? "").get("notes.example.org"), "app-notes");
+  assert.equal(vars["TRUSTED_HEADERS"], "x-webauth-user");
 });
 
 test("two ways to the origin, or the Worker's own host as one, are refused", (t) => {

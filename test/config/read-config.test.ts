@@ -29,7 +29,13 @@ test("a name is enough: the rest has safe defaults", (t) => {
   assert.equal(config.mode, "production");
   assert.equal(config.publicUrl, "https://example.org");
   assert.deepEqual({ ...config.listen }, { kind: "unix", path: join(config.dataDir, "origin.sock") });
-  assert.deepEqual([...config.hosts], [["example.org", "apex"]]);
+  assert.deepEqual(
+    [...config.hosts],
+    [
+      ["example.org", "apex"],
+      ["id.example.org", "id"],
+    ],
+  );
   assert.equal(config.matrix.defaultRoomVersion, "11");
 });
 
@@ -161,7 +167,18 @@ test("a socket path that the kernel would cut off is refused", (t) => {
 
 test("development answers to loopback names as the apex", (t) => {
   const { hosts } = read(t, 'mode = "development"\nserver_name = "burrow.localhost"\n');
-  assert.deepEqual([...hosts.keys()], ["burrow.localhost", "127.0.0.1", "localhost"]);
+  const apps = ["id.burrow.localhost", "mail.burrow.localhost"];
+  assert.deepEqual([...hosts.keys()], ["burrow.localhost", ...apps, "127.0.0.1", "localhost"]);
+});
+
+test("mail is off until it is turned on, but for development", (t) => {
+  const at = (toml: string) => read(t, `server_name = "example.org"\n${toml}`);
+  assert.equal(at("").mail, undefined);
+  assert.equal(at("").hosts.has("mail.example.org"), false);
+  const on = at('[mail]\nenabled = true\ndomain = "example.net"\n');
+  assert.equal(on.mail?.domain, "example.net");
+  assert.equal(on.hosts.get("mail.example.org"), "mail");
+  assert.equal(at('mode = "development"\n[mail]\nenabled = false\n').mail, undefined);
 });
 
 test("what opens a server to everybody is there in test mode only, and never under a name that can be owned", (t) => {

@@ -16,6 +16,7 @@ const client = "/_matrix/client/v3";
 
 /** Writing operations that no limit holds, and why not. */
 const free: Readonly<Record<string, string>> = {
+  [`POST ${client}/login`]: "without a password nothing is tried; a try takes from the limit",
   [`POST ${client}/logout`]: "an end is always possible",
   [`POST ${client}/logout/all`]: "an end is always possible",
   "POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync": "waits; how many may is bounded",

@@ -39,6 +39,8 @@ describe("a secret that nobody registered does not get into a line", () => {
     "our access token": `found bat_${token} in the table`,
     "our refresh token": `brt_${token}`,
     "our invite": `bit_${token}`,
+    "our API key": `found burrow_key_${token}`,
+    "our app password": `burrow_app_${token}`,
     "Matrix token": `syt_YWRh_${token}_1a2b3c`,
     "api key": `X-Api-Key: ${token}`,
     PEM: `-----BEGIN PRIVATE KEY-----\n${token}\n-----END PRIVATE KEY-----`,

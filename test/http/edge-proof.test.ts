@@ -10,7 +10,7 @@ import type { TestContext } from "node:test";
 import { createEdgeProof, EdgeKeyError } from "../../origin/http/edge-proof.ts";
 import type { EdgeProof, EdgeVerdict } from "../../origin/http/edge-proof.ts";
 import { openNonces } from "../../origin/http/nonces.ts";
-import type { PanicLevel } from "../../shared/reply-proof.ts";
+import type { PanicLevel } from "../../shared/panic.ts";
 import { ADA, incoming, makeEdgeKey, readReply, signedHeaders } from "./signed-request.ts";
 
 const START = 1_800_000_000;

@@ -128,7 +128,7 @@ test("a password is moved to the higher cost at the next sign-in, also from scry
 });
 
 test("two derivations run at a time, a few wait, more are refused at once", async () => {
-  const queue = createKdfQueue({ concurrency: 2, longest: 3 });
+  const queue = createKdfQueue({ concurrency: 2, longest: 3, perSource: 3 });
   const gates = Array.from({ length: 7 }, () => Promise.withResolvers<void>());
   let running = 0;
   let most = 0;
@@ -152,6 +152,40 @@ test("two derivations run at a time, a few wait, more are refused at once", asyn
   const failing = queue.run(() => Promise.reject(new Error("broken")));
   await assert.rejects(failing, /broken/);
   assert.equal(await queue.run(() => Promise.resolve(7)), 7);
+});
+
+test("turns go round by source, and who is known makes strangers give way", async () => {
+  const queue = createKdfQueue({ concurrency: 1, longest: 6, perSource: 4 });
+  const gate = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const refused: string[] = [];
+  const enter = async (source: string, known = false): Promise<void> => {
+    try {
+      await queue.run(() => Promise.resolve(order.push(source)), { source, known });
+    } catch {
+      refused.push(source);
+    }
+  };
+  const first = queue.run(() => gate.promise);
+  const flood = Array.from({ length: 20 }, () => enter("flood"));
+  const others = [enter("one"), enter("two"), enter("three"), enter("home", true)];
+  gate.resolve();
+  await Promise.all([first, ...flood, ...others]);
+  assert.deepEqual(order, ["home", "flood", "one", "two", "three", "flood"]);
+  assert.deepEqual([...new Set(refused)], ["flood"]);
+  assert.equal(refused.length, 18, "sixteen too many, and two that gave way");
+
+  const full = Promise.withResolvers<void>();
+  const holding = queue.run(() => full.promise);
+  const strangers = Array.from({ length: 6 }, (_, n) => enter(`stranger ${n}`));
+  const late = [enter("late"), enter("known", true)];
+  full.resolve();
+  await Promise.all([holding, ...strangers, ...late]);
+  assert.ok(
+    refused.includes("late"),
+    "a queue of as many sources as it has places takes no further stranger",
+  );
+  assert.ok(order.includes("known"));
 });
 
 test("weak passwords are refused with what to change", () => {

@@ -174,7 +174,7 @@ test("an edge key line is read back, and one byte short is none", () => {
 });
 
 test("the reply proof is read in the form that is written, and its base tells every value apart", () => {
-  const facts: ReplyFacts = { time: 1618884473123, proof: "accepted", panic: "revoke-all", guess: "failed" };
+  const facts: ReplyFacts = { time: 1618884473123, proof: "accepted", panic: "logins", guess: "failed" };
   assert.deepEqual(parseReply(formatReply(facts, MAC)), { facts, mac: MAC });
   const base = replyBase(NONCE, 200, facts);
   const others = [

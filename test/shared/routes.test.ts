@@ -62,6 +62,9 @@ test("each way to guess a secret is named", () => {
     ["DELETE", `${client}/v3/devices/%23a%2Fb`, "password"],
     ["POST", `${client}/unstable/keys/device_signing/upload`, "password"],
     ["POST", `${client}/v3/refresh`, "refresh-token"],
+    ["GET", "/_burrow/metrics", "api-key"],
+    ["GET", "/_burrow/admin/v1/members", "api-key"],
+    ["PUT", "/_burrow/admin/v1/members/ben/locked", "api-key"],
   ];
   for (const [method, path, kind] of rows)
     assert.equal(classifyGuess(method, path), kind, `${method} ${path}`);

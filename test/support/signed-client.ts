@@ -15,7 +15,12 @@ export interface SignedRequest {
   /** Sends the body without telling its length before. */
   chunked?: boolean;
   headers?: Record<string, string>;
+  /** What Access said of the visitor, covered by the signature. */
+  accessJwt?: string | undefined;
   signal?: AbortSignal;
+  /** Who asks, and which host, where it is not the client's own. */
+  address?: string;
+  host?: string;
 }
 
 export interface Answer {
@@ -60,13 +65,13 @@ export function createSignedClient(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
   const { hostname, port } = new URL(options.origin);
 
-  function proof(method: string, path: string): Record<string, string> {
+  function proof({ method, path, accessJwt, ...asked }: SignedRequest): Record<string, string> {
     const time = Math.floor((options.now ?? Date.now)() / 1000);
-    const addr = options.address ?? "192.0.2.1";
-    const client = formatEdgeClient({ host: options.host, scheme: "https", addr, time }) ?? "";
+    const addr = asked.address ?? options.address ?? "192.0.2.1";
+    const client = formatEdgeClient({ host: asked.host ?? options.host, scheme: "https", addr, time }) ?? "";
     const parameters = proofParameters(
       { created: time, keyid: key!.keyid, nonce: randomBytes(16).toString("base64url") },
-      false,
+      accessJwt !== undefined,
     );
     const mark = path.indexOf("?");
     const base = proofBase(
@@ -75,6 +80,7 @@ export function createSignedClient(options: {
         path: mark < 0 ? path : path.slice(0, mark),
         query: mark < 0 ? "" : path.slice(mark + 1),
         client,
+        ...(accessJwt !== undefined && { accessJwt }),
       },
       parameters,
     );
@@ -82,11 +88,17 @@ export function createSignedClient(options: {
       parameters,
       createHmac("sha256", secret).update(base, "latin1").digest("base64"),
     );
-    return { "burrow-client": client, "signature-input": signatureInput, signature };
+    return {
+      "burrow-client": client,
+      "signature-input": signatureInput,
+      signature,
+      ...(accessJwt !== undefined && { "burrow-access-jwt": accessJwt }),
+    };
   }
 
   return {
-    request({ method, path, token, body, chunked = false, headers, signal }) {
+    request(asked) {
+      const { method, path, token, body, chunked = false, headers, signal } = asked;
       const isReady = body === undefined || typeof body === "string" || body instanceof Uint8Array;
       const text = isReady ? body : JSON.stringify(body);
       return new Promise((resolve, reject) => {
@@ -99,7 +111,7 @@ export function createSignedClient(options: {
             path,
             ...(signal && { signal }),
             headers: {
-              ...proof(method, path),
+              ...proof(asked),
               ...(token !== undefined && { authorization: `Bearer ${token}` }),
               ...(text !== undefined && {
                 "content-type": "application/json",

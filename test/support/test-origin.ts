@@ -6,6 +6,7 @@ import { createSecrets, readEdgeKeys } from "../../origin/config/secrets.ts";
 import type { FileSystemCalls } from "../../origin/host/file-system.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { type Origin, startOrigin } from "../../origin/main.ts";
+import type { Kdf } from "../../origin/members/kdf.ts";
 import { formatHostTable } from "../../shared/hosts.ts";
 
 /** What a test needs to stand in front of an origin. */
@@ -35,13 +36,21 @@ export async function startTestOrigin(options: {
   write?: (line: string) => void;
   now?: () => number;
   fileSystem?: FileSystemCalls;
+  kdf?: Kdf;
+  /** Further lines of burrow.toml, where the folder is new. */
+  settings?: string;
+  /** Runs what it names beside the origin. */
+  servicesFile?: string;
 }): Promise<TestOrigin> {
   const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
   if (!existsSync(configFile(dataDir))) {
     // Tests ask faster than any client may.
     const settings = 'mode = "development"\nserver_name = "burrow.localhost"\n';
-    writeFileSync(configFile(dataDir), `${settings}[matrix.rate_limits]\nenabled = false\n`);
+    writeFileSync(
+      configFile(dataDir),
+      `${settings}[matrix.rate_limits]\nenabled = false\n${options.settings ?? ""}`,
+    );
     createSecrets(dataDir);
   }
   const config = readConfig({
@@ -49,9 +58,16 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem } = options;
+  const { now = Date.now, fileSystem, kdf, servicesFile } = options;
   const log = createLog({ level: "warn", now, write });
-  const origin = await startOrigin({ config, log, now, ...(fileSystem && { fileSystem }) });
+  const origin = await startOrigin({
+    config,
+    log,
+    now,
+    ...(fileSystem && { fileSystem }),
+    ...(kdf && { kdf }),
+    ...(servicesFile !== undefined && { servicesFile }),
+  });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
   return {
     origin,

@@ -1,10 +1,15 @@
 import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { GuessKind } from "../../../shared/guess-routes.ts";
+import type { GuessLimits } from "../../gate/guess-limits/guess-limits.ts";
+import { tryToken } from "../../gate/guess-limits/try-token.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { type Member, MembersError, type MembersErrorCode } from "../../members/members.ts";
-import { FormRefusal, readForm, statusOf } from "./form-post.ts";
-import type { Layout, Markup, Page } from "./layout.ts";
+import { FormRefusal, readForm, statusOf } from "../../pages/form-post.ts";
+import type { Layout, Markup, Page } from "../../pages/layout.ts";
+import { plainPage } from "../../pages/plain-page.ts";
+import { passwordInput } from "../../pages/password-input.ts";
 
 /** What is typed into the form, as it is shown again after an error: never the password. */
 interface Typed {
@@ -23,9 +28,11 @@ export interface AccountForm {
   readonly submit: string;
   readonly shortestPassword: number;
   readonly serverName: string;
-  readonly publicUrl: string;
-  /** What refuses a token: the verdict that the edge's throttle counts. */
-  readonly wrongToken: MembersErrorCode;
+  /** The address of the form's own script. */
+  readonly script: string;
+  /** What kind of token it takes, and what refuses a wrong one. */
+  readonly wrongToken: { readonly kind: GuessKind; readonly refusal: MembersErrorCode };
+  readonly guesses: GuessLimits;
   /** A page to show in place of the form, when it is of no use now. */
   readonly instead: () => Page | undefined;
   readonly submitted: (typed: Typed) => Promise<Member>;
@@ -53,7 +60,7 @@ export function mountAccountForm(routes: Hono<HttpEnv>, layout: Layout, form: Ac
 async function answerPost(c: Context<HttpEnv>, form: AccountForm): Promise<Page> {
   let fields: URLSearchParams;
   try {
-    fields = await readForm(c, form.publicUrl);
+    fields = await readForm(c);
   } catch (error) {
     if (!(error instanceof FormRefusal)) throw error;
     return { ...plainPage("This form was not accepted", error.message), status: error.status };
@@ -61,25 +68,16 @@ async function answerPost(c: Context<HttpEnv>, form: AccountForm): Promise<Page>
   const field = (name: string): string => fields.get(name) ?? "";
   const typed = { token: field("token").trim(), name: field("name"), password: field("password") };
   try {
-    const member = await form.submitted(typed);
-    c.env.context.guess = "ok";
+    const attempt = { ...form.wrongToken, credential: typed.token };
+    const member = await tryToken(form.guesses, c.env.context, attempt, () => form.submitted(typed));
     return { ...form.done(member), status: 201 };
   } catch (error) {
     if (!(error instanceof MembersError)) throw error;
     const status = statusOf[error.code];
     const instead = form.instead();
     if (instead) return { ...instead, status };
-    // Any other refusal comes after the token was found good.
-    c.env.context.guess = error.code === form.wrongToken ? "failed" : "ok";
     return formPage(form, typed, { code: error.code, message: error.message }, status);
   }
-}
-
-export function plainPage(title: string, text: string): Page {
-  return {
-    title,
-    body: html`<div class="card"><h1>${title}</h1><p>${text}</p><p><a href="/">To the first page</a></p></div>`,
-  };
 }
 
 function formPage(
@@ -92,6 +90,7 @@ function formPage(
   const busy = problem?.code === "busy";
   return {
     title: problem ? `Error: ${form.title}` : form.title,
+    scripts: [form.script],
     status,
     ...(busy ? { headers: { "retry-after": "5" } } : {}),
     body: html`<div class="card">
@@ -108,12 +107,11 @@ ${tokenField(form, typed.token, wrong, problem)}
 </div>
 <div class="field">
 <label for="password">Password</label>
-<div class="joined">
-<input id="password" name="password" type="password" required minlength="${form.shortestPassword}"
- autocomplete="new-password" passwordrules="minlength: ${form.shortestPassword}; maxlength: 128;"
- ${marks("password", wrong)}>
-<button type="button" class="quiet" id="reveal" aria-pressed="false" aria-controls="password" hidden>Show<span class="unseen"> password</span></button>
-</div>
+${passwordInput(
+  "password",
+  html`minlength="${form.shortestPassword}" autocomplete="new-password"
+ passwordrules="minlength: ${form.shortestPassword}; maxlength: 128;" ${marks("password", wrong)}`,
+)}
 <p class="hint" id="password-hint">At least ${form.shortestPassword} characters. Four or five unrelated words are
 easy to remember; a password manager is easier still. <span id="password-live" aria-live="polite"></span></p>
 </div>

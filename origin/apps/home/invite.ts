@@ -3,12 +3,18 @@ import { html } from "hono/html";
 import type { AppContext } from "../../app.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { shortestPassword } from "../../members/password-strength.ts";
-import { mountAccountForm, plainPage } from "./account-form.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "../../pages/layout.ts";
+import { plainPage } from "../../pages/plain-page.ts";
+import { mountAccountForm } from "./account-form.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Opening an invite (M2): for clients that cannot register by token themselves, and for people. */
-export function mountInvite(routes: Hono<HttpEnv>, { config, members }: AppContext, layout: Layout): void {
+export function mountInvite(
+  routes: Hono<HttpEnv>,
+  { config, members, guesses }: AppContext,
+  layout: Layout,
+  script: string,
+): void {
   mountAccountForm(routes, layout, {
     path: "/invite",
     title: "You are invited",
@@ -19,8 +25,9 @@ password you can change later.</p>`,
     submit: "Accept the invite",
     shortestPassword: shortestPassword.member,
     serverName: config.serverName,
-    publicUrl: config.publicUrl,
-    wrongToken: "invite-invalid",
+    script,
+    wrongToken: { kind: "invite-token", refusal: "invite-invalid" },
+    guesses,
     instead: () =>
       members.claimed()
         ? undefined

@@ -3,12 +3,18 @@ import { html } from "hono/html";
 import type { AppContext } from "../../app.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { shortestPassword } from "../../members/password-strength.ts";
-import { mountAccountForm, plainPage } from "./account-form.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "../../pages/layout.ts";
+import { plainPage } from "../../pages/plain-page.ts";
+import { mountAccountForm } from "./account-form.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Claiming the server (G1): once, with the token that the device has printed. */
-export function mountSetup(routes: Hono<HttpEnv>, { config, members }: AppContext, layout: Layout): void {
+export function mountSetup(
+  routes: Hono<HttpEnv>,
+  { config, members, guesses }: AppContext,
+  layout: Layout,
+  script: string,
+): void {
   mountAccountForm(routes, layout, {
     path: "/setup",
     title: "Make this server yours",
@@ -19,8 +25,9 @@ nobody else can claim the server after you.</p>`,
     submit: "Claim this server",
     shortestPassword: shortestPassword.owner,
     serverName: config.serverName,
-    publicUrl: config.publicUrl,
-    wrongToken: "setup-invalid",
+    script,
+    wrongToken: { kind: "setup-token", refusal: "setup-invalid" },
+    guesses,
     instead: () =>
       members.claimed()
         ? plainPage(

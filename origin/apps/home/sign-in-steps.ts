@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { Config } from "../../config/config.ts";
-import type { Markup } from "./layout.ts";
+import type { Markup } from "../../pages/layout.ts";
 
 interface Client {
   readonly name: string;

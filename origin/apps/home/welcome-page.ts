@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { Config } from "../../config/config.ts";
-import type { Page } from "./layout.ts";
+import type { Page } from "../../pages/layout.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** The first page. It tells strangers no more than that this is a private server. */

@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config.ts";
+import type { GuessLimits } from "../../gate/guess-limits/guess-limits.ts";
 import type { Log } from "../../host/log.ts";
 import type { Members } from "../../members/members.ts";
 import type { Database } from "../../storage/database.ts";
@@ -49,6 +50,7 @@ export interface MatrixContext {
   readonly log: Log;
   readonly now: () => number;
   readonly members: Members;
+  readonly guesses: GuessLimits;
   readonly database: Database;
   readonly stream: Stream;
   readonly waiters: Waiters;

@@ -110,6 +110,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
       {
         serverName: config.serverName,
         members,
+        gate: context.gate,
         limits: createRateLimits(config.matrix.rateLimits),
         log,
         now,
@@ -138,7 +139,7 @@ export interface MatrixApp extends App {
 
 /** Builds every service, each from those above it. */
 function createMatrixContext(context: AppContext): MatrixContext {
-  const { config, log, members, now } = context;
+  const { config, log, members, guesses, now } = context;
   const { serverName } = config;
   const database = context.openDatabase("matrix", matrixMigrations);
   const stream = createStream(database);
@@ -252,6 +253,7 @@ function createMatrixContext(context: AppContext): MatrixContext {
     log,
     now,
     members,
+    guesses,
     database,
     stream,
     waiters,

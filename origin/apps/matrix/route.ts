@@ -1,9 +1,14 @@
 import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { throttled } from "../../../shared/throttled.ts";
+import type { Gate } from "../../gate/gate.ts";
+import { mayUse } from "../../gate/keys/identify-by-key.ts";
 import { readBody } from "../../http/read-body.ts";
 import { createRefusedWrites, type RefusedWrite } from "../../http/refused-write.ts";
 import type { HttpEnv, RequestContext } from "../../http/request-context.ts";
+import { ThrottledError } from "../../http/throttled-error.ts";
 import type { Log } from "../../host/log.ts";
+import type { KeyScope } from "../../members/keys/key-scopes.ts";
 import type { Members, Session } from "../../members/members.ts";
 import { MembersError } from "../../members/members.ts";
 import type { LimitName, Payer, RateLimits } from "../../members/rate-limits.ts";
@@ -54,6 +59,8 @@ export interface Route {
    * the method. `leaving`: a locked one too (logout). `owner`: an owner of this server alone.
    */
   readonly access: "public" | "member" | "reading" | "leaving" | "owner";
+  /** Of `owner`: the scopes of which an owner's API key needs one; without any, no key opens it. */
+  readonly keyScopes?: readonly KeyScope[];
   /** Of which of the rate limits a request takes one. */
   readonly limit?: LimitName;
   readonly handle: (call: Call) => Promise<Answer> | Answer;
@@ -85,6 +92,7 @@ interface ServingParts extends RoutingParts {
 export interface RoutingParts {
   readonly serverName: string;
   readonly members: Members;
+  readonly gate: Gate;
   readonly limits: RateLimits;
   readonly log: Log;
   readonly now: () => number;
@@ -143,7 +151,8 @@ async function serve(route: Route, parts: ServingParts, incoming: Incoming): Pro
   const open = isOpenToBrowsers(route.path);
   const headers = open ? jsonHeaders : closedHeaders;
   try {
-    const answer = await route.handle(new IncomingCall(route, parts, incoming));
+    const byKey = route.access === "owner" ? await ownersKey(route, parts, incoming) : undefined;
+    const answer = await route.handle(new IncomingCall(route, parts, incoming, byKey));
     if (answer instanceof Response) return open ? withCors(answer) : answer;
     return new Response(JSON.stringify(answer), { status: 200, headers });
   } catch (error) {
@@ -153,8 +162,16 @@ async function serve(route: Route, parts: ServingParts, incoming: Incoming): Pro
 
 function describeError(error: unknown, route: Route, parts: ServingParts): MatrixError {
   if (error instanceof MatrixError) return error;
+  if (error instanceof ThrottledError) {
+    const { status, errcode, message, retryAfterMs } = throttled(error.retryAfterMs);
+    return new MatrixError(status as ContentfulStatusCode, errcode, message, {
+      retry_after_ms: retryAfterMs,
+    });
+  }
   if (error instanceof MembersError && error.code === "busy") return tooBusy(error.message);
   if (error instanceof MembersError && error.code === "locked") return lockedOut();
+  if (error instanceof MembersError && error.code === "closed")
+    return new MatrixError(503, "M_UNKNOWN", error.message);
   const refused = parts.refusedWrite(error);
   if (refused) return refusedWriteError(refused, route, parts);
   parts.log.error("matrix.request.failed", { route: route.path, method: route.method, error });
@@ -186,13 +203,13 @@ class IncomingCall implements Call {
   readonly #url: string;
   #query: URLSearchParams | undefined;
 
-  constructor(route: Route, parts: RoutingParts, incoming: Incoming) {
+  constructor(route: Route, parts: RoutingParts, incoming: Incoming, byKey: Requester | undefined) {
     this.method = route.method;
     this.params = incoming.params;
     this.request = incoming.request;
     this.context = incoming.context;
     this.#url = incoming.url;
-    this.#requester = route.access === "public" ? undefined : authenticate(this, route, parts);
+    this.#requester = route.access === "public" ? undefined : (byKey ?? authenticate(this, route, parts));
     this.#limits = parts.limits;
     this.#payer = this.#requester ?? { address: incoming.context.client.address };
     if (route.limit) this.spend(route.limit, 1);
@@ -296,7 +313,7 @@ function authenticate(call: Call, route: Route, parts: RoutingParts): Requester 
   const { members, serverName } = parts;
   if (route.access === "owner") {
     const owner = ticketHolder(call, members);
-    if (owner) return { ...owner, userId: `@${owner.name}:${serverName}`, deviceId: "", tokenId: 0 };
+    if (owner) return withoutDevice(owner, serverName);
   }
   const { session, suspended } = admit(members, call.request, allowedOn(route));
   const { name, deviceId, memberId, tokenId, role } = session;
@@ -313,13 +330,42 @@ function authenticate(call: Call, route: Route, parts: RoutingParts): Requester 
   };
 }
 
+/** Whoever asks with an API key; undefined where it is none. Throws where it is one that may not do this. */
+async function ownersKey(
+  route: Route,
+  parts: RoutingParts,
+  incoming: Incoming,
+): Promise<Requester | undefined> {
+  const identity = await parts.gate.identify(incoming.context, incoming.request, { bearer: true });
+  if (identity?.via !== "api-key") return undefined;
+  if (identity.role !== "owner") throw forbidden("This is for the owner of this server.");
+  const { keyScopes = [] } = route;
+  if (!keyScopes.some((scope) => mayUse(identity, scope))) {
+    throw forbidden(
+      keyScopes.length === 0
+        ? "No API key can do this. Use the command line, or sign in."
+        : `This API key cannot do this: it needs the scope ${keyScopes.join(" or ")}.`,
+    );
+  }
+  return withoutDevice(identity, parts.serverName);
+}
+
+/** An owner who asks with something else than a device of theirs. */
+function withoutDevice(
+  { memberId, name }: { memberId: number; name: string },
+  serverName: string,
+): Requester {
+  const userId = `@${name}:${serverName}`;
+  return { memberId, name, userId, owner: true, suspended: false, deviceId: "", tokenId: 0 };
+}
+
 /** The command line, with a ticket that it wrote into the data folder: it speaks for the owner, and has no device. */
 function ticketHolder(call: Call, members: Members) {
   const token = bearerToken(call.request);
   if (token === undefined || !members.ticketValid(token)) return undefined;
   const owner = members.list().find((member) => member.role === "owner");
   if (!owner) throw forbidden("Nobody owns this server yet. Run: burrow owner create NAME --password-stdin");
-  return { memberId: owner.id, name: owner.name, owner: true, suspended: false };
+  return { memberId: owner.id, name: owner.name };
 }
 
 function allowedOn({ access, method }: Route): Allowed {

@@ -12,7 +12,7 @@ export interface UiaStage {
   readonly type: "m.login.password" | "m.login.registration_token" | "m.login.dummy";
   /** Whose operation it is: the user id, or empty where there is no account yet. */
   readonly userId: string;
-  /** Tries what the client shows. Undefined: passed; otherwise what to tell the person. */
+  /** Tries what the client shows, through the guess limits. Undefined: passed; otherwise what to tell the person. */
   attempt(auth: JsonObject): Promise<{ readonly errcode: string; readonly error: string } | undefined>;
 }
 
@@ -71,7 +71,6 @@ export function createUia(now: () => number, key: Buffer = randomBytes(32)): Uia
       return refuse({ errcode: "M_FORBIDDEN", error: `This needs ${stage.type}, nothing else.` }, session);
     }
     const failure = await stage.attempt(auth);
-    call.context.guess = failure ? "failed" : "ok";
     return failure && refuse(failure, session);
   };
 }
@@ -89,7 +88,12 @@ export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
       if (named && matrix.members.find(readName(auth, matrix.config.serverName))?.id !== memberId) {
         throw forbidden("This takes your own password, not somebody else's.");
       }
-      if (await matrix.members.verifyPassword(name, password)) return undefined;
+      const member = await matrix.guesses.attempt(
+        call.context,
+        { kind: "password", account: name, credential: password },
+        (turn) => matrix.members.verifyPassword(name, password, turn),
+      );
+      if (member) return undefined;
       return { errcode: "M_FORBIDDEN", error: "The password is wrong." };
     },
   };

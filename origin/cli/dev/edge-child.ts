@@ -29,6 +29,10 @@ async function start(options: EdgeOptions): Promise<void> {
         ORIGIN: { type: "fetcher", fetcher: { external: { address: options.origin, http: {} } } },
         EDGE_KEY: { type: "secret_text", value: options.edgeKey },
         HOSTS: { type: "plain_text", value: options.hosts },
+        ...Object.fromEntries(
+          Object.entries(options.vars ?? {}).map(([name, value]) => [name, { type: "plain_text", value }]),
+        ),
+        TRUSTED_HEADERS: { type: "plain_text", value: options.trustedHeaders ?? "" },
         ...(options.mailS3 === undefined
           ? {}
           : {

@@ -8,6 +8,7 @@ import { membersMigrations } from "../../members/migrations.ts";
 import { databaseFolder, openDatabases } from "../../storage/databases.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
 import { failed, failedBy, messageOf, ok, warning } from "./check.ts";
+import { checkMemberKeys } from "./member-keys.ts";
 
 export function checkFolder(dataDir: string): Check {
   try {
@@ -81,6 +82,7 @@ export async function checkAccounts(config: Config): Promise<Check[]> {
               mend: "burrow invite list, then burrow invite revoke ID for each that is not needed",
             })
           : ok("invites", `${open.length} open.`),
+        checkMemberKeys(members.keys.list(), now),
       ];
     } finally {
       members.close();

@@ -12,7 +12,10 @@ export interface BackupArea {
  * What is in every data folder, whichever apps there are. The members come after the apps that follow their changes: a
  * copy must never know of a change that the restored members have not made.
  */
-export const coreArea: BackupArea = { databases: ["members", "host"], blobs: ["blobs"] };
+export const coreArea: BackupArea = {
+  databases: ["members", "host", "throttle"],
+  blobs: ["blobs", "mail-blobs"],
+};
 
 export interface DatabaseFile {
   readonly name: string;

@@ -1,3 +1,4 @@
+import { CERTS_MAX_BYTES, certsUrlOf } from "../../../shared/access-jwt.ts";
 import type { Config } from "../../config/config.ts";
 
 /** One row of the table: who may cause such a request, where it may go, and how much it may cost. */
@@ -23,6 +24,17 @@ const ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 
 /** Every request that the daemon sends out (S2). What is not in this table does not leave. */
 export const outboundPurposes = {
+  access: {
+    causedBy: "requests to what is behind Cloudflare Access, once an hour and where a key is unknown",
+    goesTo: "the team's own domain, access.team, for its public keys",
+    users: ["origin/gate/access/access-gate.ts"],
+    destinations: ({ access }) =>
+      access === undefined ? [] : originsOf([access.certsUrl ?? certsUrlOf(access.team)]),
+    methods: ["GET"],
+    mostRedirects: 0,
+    timeMs: { usual: 5_000, most: 15_000 },
+    bytes: { usual: CERTS_MAX_BYTES, most: CERTS_MAX_BYTES },
+  },
   alert: {
     causedBy: "the host, when something is wrong with it",
     goesTo: "the owner's ntfy topic and webhook, alerts.*",

@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { createHomeApp } from "../../../origin/apps/home/home.ts";
 import type { AppContext } from "../../../origin/app.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
+import { openGuesses } from "../../gate/guess-limits/open-guesses.ts";
 import { memberPassword, openHousehold, ownerPassword } from "../../members/open-members.ts";
 
 interface Answer {
@@ -16,13 +17,23 @@ const origin = "https://example.org";
 
 /** The app over real members, and a browser's way of asking it. */
 async function openHome(t: TestContext, publicUrl = origin) {
+  const { protocol, port } = new URL(publicUrl);
   const household = await openHousehold(t);
   const config = { serverName: "example.org", publicUrl } as AppContext["config"];
-  const { routes } = createHomeApp({ config, members: household.members } as unknown as AppContext);
+  const { members, clock } = household;
+  const guesses = openGuesses(household.folder, () => clock.now);
+  t.after(() => guesses.close());
+  const { routes } = createHomeApp({ config, members, guesses } as unknown as AppContext);
 
   async function ask(path: string, init: RequestInit = {}, host = "example.org"): Promise<Answer> {
-    const scheme = publicUrl.startsWith("https") ? "https" : "http";
-    const client = { host, scheme, address: "192.0.2.1", ray: "", country: "" } as const;
+    const client = {
+      host,
+      ...(port !== "" && { port: Number(port) }),
+      scheme: protocol === "https:" ? "https" : "http",
+      address: "192.0.2.1",
+      ray: "",
+      country: "",
+    } as const;
     const context: RequestContext = { client, guess: "none" };
     const response = await routes.request(path, init, { context });
     return {
@@ -139,13 +150,14 @@ test("a form that another site sent changes nothing", async (t) => {
   assert.equal((await post("/setup", fields, { "sec-fetch-site": "same-origin" })).status, 201);
 });
 
-test("in development the port of the public URL belongs to the origin, on each of its hosts", async (t) => {
+test("in development the port belongs to the origin, on each of its hosts", async (t) => {
   const { members, ask } = await openHome(t, "http://127.0.0.1:8787");
   const body = new URLSearchParams({ ...ada, token: await members.createSetupToken() });
   const send = (from: string, host: string) =>
     ask("/setup", { method: "POST", body, headers: { origin: from } }, host);
   assert.equal((await send("http://127.0.0.1:9999", "127.0.0.1")).status, 403);
   assert.equal((await send("http://localhost:8787", "127.0.0.1")).status, 403);
+  assert.equal((await send("http://localhost", "localhost")).status, 403);
   assert.equal((await send("http://localhost:8787", "localhost")).status, 201);
 });
 
@@ -220,8 +232,8 @@ test("pages are strict, light, private and not stored; files are kept by their c
   assert.ok(bytes < 30_000, `${bytes} bytes`);
   assert.match((await ask(files[0] ?? "")).headers.get("cache-control") ?? "", /immutable/);
   for (const path of [
-    "/assets/home/home.css",
-    "/assets/home/home.000000000000.css",
+    "/assets/pages/pages.css",
+    "/assets/pages/pages.000000000000.css",
     "/assets/home/..%2Fhome.ts",
   ]) {
     assert.equal((await ask(path)).status, 404, path);

@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createGate } from "../../../origin/gate/create-gate.ts";
 import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { type MatrixContext, userIdOf } from "../../../origin/apps/matrix/matrix-context.ts";
 import type { Config } from "../../../origin/config/config.ts";
 import { readConfig } from "../../../origin/config/read-config.ts";
 import type { Alert } from "../../../origin/host/alerts/alert.ts";
+import { createGuessLimits } from "../../../origin/gate/guess-limits/create-guess-limits.ts";
+import { throttleMigrations } from "../../../origin/gate/guess-limits/migrations.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import type { Outbound } from "../../../origin/host/outbound/outbound.ts";
 import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
@@ -220,10 +223,20 @@ function startServer(parts: {
     // A password's strength is not what these tests are about: the cheapest that works.
     kdf: createKdf({ memory: 8, passes: 1 }),
   });
+  const log = createLog({ level: "warn", now, write: (line) => void lines.push(line) });
+  const guesses = createGuessLimits({
+    database: open("throttle", throttleMigrations),
+    nameOf: (memberId) => members.get(memberId)?.name,
+    now,
+    limited: true,
+    log,
+  });
   const app = createMatrixApp({
     config,
-    log: createLog({ level: "warn", now, write: (line) => void lines.push(line) }),
+    log,
     members,
+    gate: createGate({ members, guesses, serverName: config.serverName }),
+    guesses,
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),
@@ -238,6 +251,7 @@ function startServer(parts: {
     app,
     async stop() {
       await app.close?.();
+      await guesses.close();
       members.close();
       for (const database of databases.toReversed()) await database.close();
     },

@@ -11,7 +11,7 @@ import { startTestOrigin, type TestOrigin } from "../../support/test-origin.ts";
 const dataDir = temporaryFolder({ after });
 let origin: TestOrigin;
 let edge: SignedClient;
-const token = { owner: "", member: "" };
+const token = { owner: "", member: "", key: "", otherKey: "" };
 
 before(async () => {
   origin = await startTestOrigin({ dataDir });
@@ -22,6 +22,9 @@ before(async () => {
   const owner = await members.createOwner({ name: "ada", password });
   const invite = await members.createInvite({ name: "", uses: 1, expiresInMs: 60_000, createdBy: null });
   const member = await members.register({ name: "ben", password, inviteToken: invite.token });
+  const key = { memberId: owner.id, kind: "api-key", name: "", expiresInMs: 60_000 } as const;
+  token.key = (await members.keys.create({ via: "device" }, { ...key, scopes: ["metrics"] })).secret;
+  token.otherKey = (await members.keys.create({ via: "device" }, { ...key, scopes: ["admin:write"] })).secret;
   token.owner = (await members.openSession(owner.id, { address: "192.0.2.1" })).accessToken;
   token.member = (await members.openSession(member.id, { address: "192.0.2.1" })).accessToken;
 });
@@ -49,6 +52,9 @@ for (const path of ["/_burrow/metrics", "/_burrow/samples"]) {
     }
     const answer = await get({ authorization: `Bearer ${token.owner}` });
     assert.equal(answer.status, 200);
+    assert.equal((await get({ authorization: `Bearer ${token.key}` })).status, 200);
+    const other = await get({ authorization: `Bearer ${token.otherKey}` });
+    assert.deepEqual([other.status, other.text], [404, nothing.text]);
     assert.equal(answer.headers["cache-control"], "no-store");
   });
 }

@@ -1,6 +1,7 @@
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError } from "../matrix-error.ts";
+import type { KeyScope } from "../../../members/keys/key-scopes.ts";
 import { MembersError } from "../../../members/members.ts";
 import type { Route } from "../route.ts";
 import { inviteRoutes } from "./invites.ts";
@@ -12,9 +13,13 @@ import { reportRoutes } from "./reports.ts";
 import { roomRoutes } from "./rooms.ts";
 import { statisticsRoutes } from "./statistics.ts";
 
+/** Of an API key of the owner: each opens the operation. */
+const scopesFor = (method: Route["method"]): readonly KeyScope[] =>
+  method === "GET" ? ["admin:read", "admin:write"] : ["admin:write"];
+
 /**
- * The owner's API (docs/admin-api.md): JSON, for an owner's access token or a ticket of the command line, and closed
- * to pages of other origins. What takes long is a job.
+ * The owner's API (docs/admin-api.md): JSON, for an owner's access token or API key, or a ticket of the command line,
+ * and closed to pages of other origins. What takes long is a job.
  */
 export function adminApiRoutes(matrix: MatrixContext, following: FollowMembers): Route[] {
   const operations: readonly OwnersOperation[] = [
@@ -26,10 +31,11 @@ export function adminApiRoutes(matrix: MatrixContext, following: FollowMembers):
     ...jobRoutes(matrix),
     ...statisticsRoutes(matrix),
   ];
-  return operations.map(({ method, path, handle }) => ({
+  return operations.map(({ method, path, noKey, handle }) => ({
     method,
     path: `/_burrow/admin/v1${path}`,
     access: "owner",
+    keyScopes: noKey ? [] : scopesFor(method),
     handle: async (call) => {
       try {
         return await handle(call);

@@ -139,7 +139,7 @@ export function memberRoutes(matrix: MatrixContext, following: FollowMembers): O
     { method: "GET", path: "/members", handle: list },
     { method: "POST", path: "/members", handle: create },
     { method: "GET", path: one, handle: (call) => describeOne(memberOf(call)) },
-    { method: "POST", path: `${one}/password`, handle: resetPassword },
+    { method: "POST", path: `${one}/password`, noKey: true, handle: resetPassword },
     {
       method: "PUT",
       path: `${one}/suspended`,

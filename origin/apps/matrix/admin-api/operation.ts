@@ -5,6 +5,8 @@ import type { Answer, Call, Route } from "../route.ts";
 export interface OwnersOperation {
   readonly method: Route["method"];
   readonly path: string;
+  /** Whatever its scopes, no API key may do it (G5). */
+  readonly noKey?: true;
   readonly handle: (call: Call) => Promise<Answer> | Answer;
 }
 

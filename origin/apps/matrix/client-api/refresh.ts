@@ -1,3 +1,4 @@
+import { tryToken } from "../../../gate/guess-limits/try-token.ts";
 import { MembersError, type OpenedSession } from "../../../members/members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError } from "../matrix-error.ts";
@@ -17,12 +18,16 @@ export function refreshRoutes(matrix: MatrixContext): Route[] {
 
   async function exchange(call: Call, refreshToken: string): Promise<OpenedSession> {
     try {
-      const opened = await matrix.members.refresh(refreshToken);
-      call.context.guess = "ok";
-      return opened;
+      const attempt = {
+        kind: "refresh-token",
+        credential: refreshToken,
+        refusal: "refresh-invalid",
+      } as const;
+      return await tryToken(matrix.guesses, call.context, attempt, () =>
+        matrix.members.refresh(refreshToken),
+      );
     } catch (error) {
       if (!(error instanceof MembersError && error.code === "refresh-invalid")) throw error;
-      call.context.guess = "failed";
       // Not soft: there is nothing left to come back to, the device is gone.
       throw new MatrixError(401, "M_UNKNOWN_TOKEN", error.message, { soft_logout: false });
     }

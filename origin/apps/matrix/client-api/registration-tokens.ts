@@ -8,13 +8,16 @@ import { isMember } from "./registration.ts";
  * to register, where the truth comes out, and counts as a guess (M3).
  */
 export function registrationTokensRoutes(matrix: MatrixContext): Route[] {
-  function validity(call: Call): Answer {
+  async function validity(call: Call): Promise<Answer> {
     const token = call.query.get("token");
     if (token === null) throw missingParam("token is missing.");
     if (!isMember(matrix, call)) return { valid: true };
-    const valid = matrix.members.inviteValid(token);
-    call.context.guess = valid ? "ok" : "failed";
-    return { valid };
+    const valid = await matrix.guesses.attempt(
+      call.context,
+      { kind: "invite-token", credential: token },
+      () => matrix.members.inviteValid(token) || undefined,
+    );
+    return { valid: valid ?? false };
   }
 
   return [

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type Member, type Members, MembersError } from "../../../members/members.ts";
+import { tryToken } from "../../../gate/guess-limits/try-token.ts";
+import { type Member, MembersError } from "../../../members/members.ts";
 import { parseName } from "../../../members/names.ts";
 import type { JsonObject } from "../events/event.ts";
 import type { FollowMembers } from "../follow-members.ts";
@@ -16,7 +17,7 @@ import { optionalBoolean, optionalString, requireString } from "./read-body.ts";
  * like is no secret, and is told at once.
  */
 export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: FollowMembers): Route[] {
-  const stage = stageOf(matrix.members);
+  const stage = stageOf(matrix);
 
   async function register(call: Call): Promise<Answer> {
     if ((call.query.get("kind") ?? "user") !== "user") {
@@ -36,7 +37,7 @@ export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: F
       async attempt(auth) {
         if (password === undefined) throw missingParam("password is missing.");
         try {
-          member = await stage.register(auth, { name: name ?? makeName(), password });
+          member = await stage.register(call, auth, { name: name ?? makeName(), password });
           return undefined;
         } catch (error) {
           if (!(error instanceof MembersError)) throw error;
@@ -78,21 +79,25 @@ export function registrationRoutes(matrix: MatrixContext, uia: Uia, following: F
 /** What lets somebody in, and the account that it makes. */
 interface RegistrationStage {
   readonly type: UiaStage["type"];
-  register(auth: JsonObject, wished: { name: string; password: string }): Promise<Member>;
+  register(call: Call, auth: JsonObject, wished: { name: string; password: string }): Promise<Member>;
 }
 
-function stageOf(members: Members): RegistrationStage {
+function stageOf({ members, guesses }: MatrixContext): RegistrationStage {
   if (members.registerOpenly) {
     const { registerOpenly } = members;
     return {
       type: "m.login.dummy",
-      register: (_auth, wished) => registerOpenly({ ...wished, role: "member" }),
+      register: (_call, _auth, wished) => registerOpenly({ ...wished, role: "member" }),
     };
   }
   return {
     type: "m.login.registration_token",
     // The token is taken in the same transaction that makes the account: never one without the other.
-    register: (auth, wished) => members.register({ ...wished, inviteToken: requireString(auth, "token") }),
+    register(call, auth, wished) {
+      const inviteToken = requireString(auth, "token");
+      const attempt = { kind: "invite-token", credential: inviteToken, refusal: "invite-invalid" } as const;
+      return tryToken(guesses, call.context, attempt, () => members.register({ ...wished, inviteToken }));
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import type { BlobStore } from "../../../storage/blobs.ts";
 import type { Database } from "../../../storage/database.ts";
 import { MatrixError, notFound } from "../matrix-error.ts";
 import { createArrivals } from "./arrivals.ts";
-import { createKeptBlobs, type KeptBlobs } from "./kept-blobs.ts";
+import { createKeptBlobs, type KeptBlobs } from "../../../storage/kept-blobs.ts";
 import { createMediaStore, type MediaRow } from "./media-store.ts";
 import { openResumableUploads, type ResumableUploads } from "./resumable.ts";
 import { removeOldMedia } from "./retention.ts";
@@ -59,7 +59,14 @@ export function createMedia(options: {
 }): Media {
   const { config, database, outbound, hasAccount, log, now } = options;
   const store = createMediaStore(database, now);
-  const blobs = createKeptBlobs(database, options.blobs, log);
+  const forgetThumbnails = database.prepare("DELETE FROM media_thumbnails WHERE source = ?");
+  const blobs = createKeptBlobs({
+    database,
+    blobs: options.blobs,
+    tables: { blobs: "media_blobs", search: "media_search" },
+    forgetAlso: (hash) => void forgetThumbnails.run(hash),
+    onError: (error) => log.error("matrix.media.collect-failed", { error }),
+  });
   const arrivals = createArrivals();
   const uploads = createUploads({ config: config.matrix, database, store, blobs, arrivals, hasAccount, now });
   const resumable = openResumableUploads({

@@ -9,7 +9,7 @@ import type { Database } from "../../../storage/database.ts";
 import { MatrixError, notFound, tooLarge } from "../matrix-error.ts";
 import { appendBody } from "./append-body.ts";
 import { judgeContent } from "./judge-content.ts";
-import type { KeptBlobs } from "./kept-blobs.ts";
+import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
 import { type MediaStore, newMediaId } from "./media-store.ts";
 import { createResumableStore, type ResumableRow } from "./resumable-store.ts";
 import { tailBytes } from "./upload-body.ts";

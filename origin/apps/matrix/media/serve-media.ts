@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { notFound } from "../matrix-error.ts";
 import { readRange } from "./byte-range.ts";
 import { contentDisposition } from "./content-disposition.ts";
-import type { KeptBlobs } from "./kept-blobs.ts";
+import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
 
 export interface ServedMedia {
   readonly hash: string;

@@ -3,7 +3,7 @@ import type { Database } from "../../../storage/database.ts";
 import { MatrixError, tooLarge } from "../matrix-error.ts";
 import { tooBusy } from "../route.ts";
 import { imageHeadBytes, type ImageSize, readImageSize } from "./image-size.ts";
-import type { KeptBlobs } from "./kept-blobs.ts";
+import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
 import type { PresentMedia } from "./media.ts";
 import type { ServedMedia } from "./serve-media.ts";
 import { ThumbnailError, type ThumbnailMaker } from "./thumbnail-maker.ts";

@@ -5,7 +5,7 @@ import type { Database } from "../../../storage/database.ts";
 import { forbidden, MatrixError, notFound, tooLarge } from "../matrix-error.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { type JudgedContent, judgeContent, readContentType, readFileName } from "./judge-content.ts";
-import type { KeptBlobs } from "./kept-blobs.ts";
+import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
 import { type MediaStore, newMediaId } from "./media-store.ts";
 import { readUpload, UploadBrokenError, watchEnds } from "./upload-body.ts";
 

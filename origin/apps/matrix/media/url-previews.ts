@@ -8,7 +8,7 @@ import { tooBusy } from "../route.ts";
 import { decodePage } from "./decode-page.ts";
 import { imageHeadBytes, readImageSize } from "./image-size.ts";
 import { judgeContent } from "./judge-content.ts";
-import type { KeptBlobs } from "./kept-blobs.ts";
+import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
 import { type MediaStore, newMediaId } from "./media-store.ts";
 import { readPage } from "./read-page.ts";
 import { watchEnds } from "./upload-body.ts";

@@ -41,6 +41,46 @@ test("nobody but an owner gets anything, and pages of other origins are told not
   refused(await keeper.ask("PATCH", "/members", {}), 405, "M_UNRECOGNIZED");
 });
 
+test("an API key of the owner does what its scopes say, and never changes a password", async () => {
+  const { fixture } = house;
+  const { members } = fixture;
+  const owners = members.find(keeper.user.name);
+  const bens = members.find("ada");
+  const keyOf = async (memberId: number | undefined, scopes: string[]) => {
+    const request = {
+      memberId: memberId ?? 0,
+      kind: "api-key",
+      name: "",
+      scopes,
+      expiresInMs: 60_000,
+    } as const;
+    return (await members.keys.create({ via: "device" }, request)).secret;
+  };
+  const reading = await keyOf(owners?.id, ["admin:read"]);
+  const writing = await keyOf(owners?.id, ["admin:write"]);
+  const others = [await keyOf(owners?.id, ["metrics"]), await keyOf(bens?.id, ["apps"])];
+  for (const { method, path: pattern } of ofOwners()) {
+    const path = pattern.replaceAll(/:\w+/g, "x");
+    const ask = (token: string) =>
+      fixture.request(method, path, { token, ...(method !== "GET" && { body: {} }) });
+    const never = pattern.endsWith("/password");
+    for (const [token, allowed] of [
+      [reading, method === "GET"],
+      [writing, !never],
+      ...others.map((other) => [other, false] as const),
+    ] as const) {
+      const { status, body, guess } = await ask(token);
+      const forbidden = status === 403 && /API key|owner of this server/.test(body.error);
+      assert.equal(!forbidden, allowed, `${method} ${path}: ${status}`);
+      assert.equal(guess, "ok");
+    }
+  }
+  const wrong = await fixture.request("GET", "/_burrow/admin/v1/members", { token: "burrow_key_guess" });
+  refused(wrong, 401, "M_UNKNOWN_TOKEN");
+  assert.equal(wrong.guess, "failed");
+  refused(await fixture.request("GET", "/v3/account/whoami", { token: writing }), 401, "M_UNKNOWN_TOKEN");
+});
+
 test("members: made, found, listed in pages, given another password", async () => {
   const { fixture } = house;
   const made = await keeper.ask("POST", "/members", { name: "Dora" });

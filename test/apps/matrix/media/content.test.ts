@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
-import type { KeptBlobs } from "../../../../origin/apps/matrix/media/kept-blobs.ts";
+import type { KeptBlobs } from "../../../../origin/storage/kept-blobs.ts";
 import { serveMedia } from "../../../../origin/apps/matrix/media/serve-media.ts";
 import { makeZip } from "../../../host/archive/hostile.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";

@@ -1,0 +1,15 @@
+/** `Re:`, `Fwd:` and their like in the languages whose programs write them, with counts (`Re[2]:`). */
+const prefix = /^(?:(?:re|r|fwd?|fw|aw|wg|antw|sv|vs|tr|rif|enc|odp|ynt|回复|转发)(?:\[\d+\])?\s*[:：]\s*)/iu;
+/** `[list]` before the words. */
+const tag = /^\[[^\][]{1,64}\]\s*(?=\S)/;
+const suffix = /\s*\(fwd\)$/i;
+
+/** A subject without what replies and lists put before it, folded: by it threads are told apart and mail is sorted (RFC 5256 §2.1). */
+export function baseSubject(subject: string): string {
+  let rest = subject.replaceAll(/\s+/g, " ").trim();
+  for (;;) {
+    const shorter = rest.replace(suffix, "").replace(prefix, "").replace(tag, "");
+    if (shorter === rest) return rest.normalize("NFKC").toLowerCase();
+    rest = shorter;
+  }
+}

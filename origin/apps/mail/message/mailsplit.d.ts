@@ -1,0 +1,35 @@
+/** The parts of mailsplit (no types of its own) that are used here. */
+declare module "mailsplit" {
+  import type { Duplex, Transform } from "node:stream";
+
+  export interface HeaderLines {
+    /** Octets as Latin-1, name and all, folded as it came. */
+    getList(): { key: string; line: string }[];
+    getFirst(key: string): string;
+  }
+
+  export interface MimeNode {
+    readonly type: "node";
+    readonly parentNode: MimeNode | false;
+    readonly headers: HeaderLines;
+    readonly contentType: string | false;
+    readonly charset: string | false;
+    readonly disposition: string | false;
+    readonly filename: string | false;
+    readonly multipart: string | false;
+    getDecoder(): Duplex;
+  }
+
+  export type SplitPiece = MimeNode | { type: "body" | "data"; node: MimeNode; value?: Buffer };
+
+  export class Splitter extends Transform {
+    constructor(options?: { ignoreEmbedded?: boolean; maxHeadSize?: number; maxChildNodes?: number });
+  }
+}
+
+declare module "libmime" {
+  const libmime: {
+    decodeWords(text: string): string;
+  };
+  export default libmime;
+}

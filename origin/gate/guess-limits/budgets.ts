@@ -1,0 +1,130 @@
+import {
+  type Allowance,
+  failuresAt,
+  nothingSpent,
+  type Spent,
+  spendOne,
+  waitOf,
+} from "../../../shared/guess-budget.ts";
+
+/** What has been used up by one source, account, browser or network: in memory, and told to the store as it changes. */
+export interface Budgets {
+  open(key: string, allowance: Allowance): Budget;
+  /** Forgets those that the key matches. */
+  clear(matches: (key: string) => boolean): void;
+}
+
+export interface Budget {
+  /** The wrong tries that count now, those under way among them. */
+  failures(now: number): number;
+  /** In how many ms the next try may come. */
+  wait(now: number): number;
+  /** Whether this very wrong secret was tried before: trying it again is no new guess. */
+  knows(digest: string): boolean;
+  /** Takes one of the few repetitions, or says in how many ms there will be one. */
+  repeat(now: number): number;
+  /** A try begins. `end` is called once. */
+  begin(): { end(wrong: string | undefined, now: number): void };
+  reset(): void;
+}
+
+interface Entry {
+  spent: Spent;
+  pending: number;
+  /** Digests of the last wrong secrets. */
+  readonly wrong: string[];
+  repeats: { level: number; at: number };
+}
+
+/** Entries; some 300 bytes each. Beyond it those go first that have used up least. */
+const mostEntries = 20_000;
+/** A household has a few stale clients, an attacker no use for more. */
+const wrongKept = 16;
+/** A stale client that asks every half minute goes unnoticed; a thousand repetitions must not cost a KDF call each. */
+const repeatsAtOnce = 5;
+const repeatEvery = 30_000;
+/** How long a try that comes beside others of the last allowed one is put off, ms. */
+const besideOthers = 1_000;
+
+export function createBudgets(options: {
+  load: Iterable<readonly [key: string, spent: Spent]>;
+  changed: (key: string, spent: Spent | undefined) => void;
+}): Budgets {
+  const { changed } = options;
+  const entries = new Map<string, Entry>();
+  for (const [key, spent] of options.load) entries.set(key, emptyEntry(spent));
+
+  function find(key: string): Entry {
+    const known = entries.get(key);
+    if (known) return known;
+    if (entries.size >= mostEntries) makeRoom();
+    const entry = emptyEntry(nothingSpent);
+    entries.set(key, entry);
+    return entry;
+  }
+
+  function makeRoom(): void {
+    const least = [...entries]
+      .filter(([, entry]) => entry.pending === 0)
+      .toSorted(([, a], [, b]) => a.spent.failures - b.spent.failures || a.spent.at - b.spent.at);
+    for (const [key] of least.slice(0, mostEntries / 2)) drop(key);
+  }
+
+  function drop(key: string): void {
+    entries.delete(key);
+    changed(key, undefined);
+  }
+
+  return {
+    open(key, allowance) {
+      // Looked up again at each use: it may have been forgotten in between.
+      const peek = (): Entry => entries.get(key) ?? emptyEntry(nothingSpent);
+      return {
+        failures: (now) => failuresAt(peek().spent, allowance, now) + peek().pending,
+        wait(now) {
+          const { spent, pending } = peek();
+          const wait = waitOf(spent, allowance, now);
+          if (wait > 0 || pending === 0) return wait;
+          return failuresAt(spent, allowance, now) + pending < allowance.free ? 0 : besideOthers;
+        },
+        knows: (digest) => peek().wrong.includes(digest),
+        repeat(now) {
+          const entry = find(key);
+          const { level, at } = entry.repeats;
+          const refilled = Math.min(repeatsAtOnce, level + Math.max(0, now - at) / repeatEvery);
+          if (refilled < 1) return Math.ceil((1 - refilled) * repeatEvery);
+          entry.repeats = { level: refilled - 1, at: now };
+          return 0;
+        },
+        begin() {
+          const entry = find(key);
+          entry.pending += 1;
+          return {
+            end(wrong, now) {
+              entry.pending -= 1;
+              if (wrong === undefined || entry.wrong.includes(wrong)) return;
+              entry.spent = spendOne(entry.spent, allowance, now);
+              entry.wrong.push(wrong);
+              if (entry.wrong.length > wrongKept) entry.wrong.shift();
+              if (entries.get(key) === entry) changed(key, entry.spent);
+            },
+          };
+        },
+        reset() {
+          const entry = entries.get(key);
+          if (!entry || entry.spent === nothingSpent) return;
+          // Not dropped: others may be trying beside it.
+          entry.spent = nothingSpent;
+          changed(key, undefined);
+        },
+      };
+    },
+    clear(matches) {
+      for (const key of entries.keys()) if (matches(key)) drop(key);
+    },
+  };
+}
+
+function emptyEntry(spent: Spent): Entry {
+  return { spent, pending: 0, wrong: [], repeats: { level: repeatsAtOnce, at: 0 } };
+}
