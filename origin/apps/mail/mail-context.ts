@@ -2,12 +2,18 @@ import type { AppContext } from "../../app.ts";
 import type { MailConfig } from "../../config/config.ts";
 import type { Database } from "../../storage/database.ts";
 import type { KeptBlobs } from "../../storage/kept-blobs.ts";
+import type { Streams } from "./jmap/streams.ts";
+import type { Addresses } from "./mailbox/addresses.ts";
 import type { Changes } from "./mailbox/changes.ts";
 import type { EmailStore } from "./mailbox/email-store.ts";
 import type { MailboxStore } from "./mailbox/mailbox-store.ts";
 import type { ThreadStore } from "./mailbox/thread-store.ts";
 import type { UploadStore } from "./mailbox/upload-store.ts";
 import type { MessageReader } from "./message/message-reader.ts";
+import type { IdentityStore } from "./sending/identity-store.ts";
+import type { SubscriptionStore } from "./sending/push-subscription-store.ts";
+import type { SubmissionStore } from "./sending/submission-store.ts";
+import type { VacationStore } from "./sending/vacation-store.ts";
 
 /** What every part of the mail app is given. Built once, by mail.ts. An account's number is its member's. */
 export interface MailContext
@@ -22,4 +28,17 @@ export interface MailContext
   readonly threads: ThreadStore;
   readonly emails: EmailStore;
   readonly uploads: UploadStore;
+  readonly addresses: Addresses;
+  readonly identities: IdentityStore;
+  readonly submissions: SubmissionStore;
+  readonly vacations: VacationStore;
+  readonly subscriptions: SubscriptionStore;
+  readonly streams: Streams;
+  /** What is sent by and by. */
+  readonly outbox: { wake(): void };
+  /** Bytes of a message that is sent, and seconds for which one may be held. */
+  readonly largestSent: number;
+  readonly longestDelayS: number;
+  /** Deletes, some time soon, the blobs that nothing needs any more. */
+  collectSoon(): void;
 }

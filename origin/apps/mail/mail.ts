@@ -5,19 +5,31 @@ import type { MailConfig } from "../../config/config.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
+import { mountJmap } from "./jmap/mount-jmap.ts";
+import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
+import { createAddresses } from "./mailbox/addresses.ts";
 import { createChanges } from "./mailbox/changes.ts";
 import { createEmailStore } from "./mailbox/email-store.ts";
 import { createMailboxStore } from "./mailbox/mailbox-store.ts";
 import { createThreadStore } from "./mailbox/thread-store.ts";
 import { createUploadStore } from "./mailbox/upload-store.ts";
 import { createMessageReader } from "./message/message-reader.ts";
+import { createIdentityStore } from "./sending/identity-store.ts";
+import { createSubscriptionStore } from "./sending/push-subscription-store.ts";
+import { createSubmissionStore } from "./sending/submission-store.ts";
+import { createVacationStore } from "./sending/vacation-store.ts";
 import { mailMigrations } from "./store/migrations.ts";
+
+/** What relays take, commonly. */
+const largestSent = 25_000_000;
+const longestDelayS = 30 * 24 * 60 * 60;
 
 /** Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. */
 export function createMailApp(context: AppContext, config: MailConfig): App {
   const mail = createMailContext(context, config);
   const routes = new Hono<HttpEnv>();
+  mountJmap(routes, mail);
 
   return {
     name: "mail",
@@ -25,6 +37,7 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
     async close() {
+      mail.streams.closeAll();
       await mail.reader.close();
       await mail.blobs.close();
     },
@@ -42,6 +55,7 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
   });
   const changes = createChanges(database);
   const threads = createThreadStore(database, changes);
+  const addresses = createAddresses({ database, members, domain: config.domain, now });
   return {
     log,
     members,
@@ -60,5 +74,15 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
     threads,
     emails: createEmailStore(database, changes, threads),
     uploads: createUploadStore(database, blobs, now),
+    addresses,
+    identities: createIdentityStore(database, changes, addresses),
+    submissions: createSubmissionStore(database, changes),
+    vacations: createVacationStore(database, changes),
+    subscriptions: createSubscriptionStore(database, now),
+    streams: createStreams(members),
+    outbox: { wake() {} },
+    largestSent,
+    longestDelayS,
+    collectSoon: () => void blobs.collect().catch((error) => log.error("mail.collect-failed", { error })),
   };
 }

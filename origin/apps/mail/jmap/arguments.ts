@@ -9,6 +9,11 @@ export class Arguments {
     this.#values = values;
   }
 
+  /** All of them, as they came. */
+  all(): object {
+    return this.#values;
+  }
+
   /** As it came; absent and null are one. */
   get(name: string): unknown {
     this.#read.add(name);

@@ -69,6 +69,8 @@ export interface EmailStore {
   count(query: EmailQuery, column: "id" | "thread"): number;
   /** What was read of the raw bytes of an email. */
   bodyOf(hash: string): Pick<Message, "root" | "texts">;
+  /** Bytes of the raw messages of an account. */
+  bytesOf(account: number): number;
   /** Bytes of a message's raw form. */
   sizeOf(hash: string): number;
   /** An email of this account with these raw bytes. */
@@ -121,6 +123,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
   const selectHashes = database.prepare<{ id: number; hash: string }>(
     "SELECT id, hash FROM emails WHERE account = ? ORDER BY received_at DESC, id DESC",
   );
+  const selectBytes = database.prepare<{ bytes: number }>("SELECT bytes FROM accounts WHERE id = ?");
   const selectSize = database.prepare<{ size: number }>("SELECT size FROM mail_blobs WHERE hash = ?");
   const selectIn = database.prepare<{ email: number }>(
     "SELECT email FROM email_mailboxes WHERE mailbox = ? ORDER BY received_at, email",
@@ -210,6 +213,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
       const { root } = JSON.parse(row.body) as Pick<Message, "root">;
       return { root, texts: JSON.parse(row.texts) as Message["texts"] };
     },
+    bytesOf: (account) => selectBytes.get(account)?.bytes ?? 0,
     sizeOf: (hash) => selectSize.get(hash)?.size ?? 0,
     byBlob: (account, hash) => selectByBlob.get(hash, account)?.id,
   };
