@@ -47,8 +47,8 @@ function signIn(route: GuessRoute): GuessRoute {
 const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
-  signIn(post(/^\/sign-in\/second-step$/, "second-factor")),
-  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
+  signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
+  signIn(post(/^\/sign-in\/passkey(?:\/.*)?$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
   post(/^\/(?:password|confirm)$/, "password"),
   post(/^\/confirm\/passkey$/, "passkey"),

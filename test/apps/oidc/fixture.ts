@@ -259,7 +259,11 @@ function startServer(folder: string, lines: string[]) {
     members,
     dispatch: createDispatch({
       hosts: config.hosts,
-      apps: [createIdApp(context, built), matrix, oidc],
+      apps: [
+        createIdApp(context, { handOffs: built.handOffs, panic: { clear: () => Promise.resolve() } }),
+        matrix,
+        oidc,
+      ],
       gateRoutes: built.routes,
       log,
     }),
