@@ -126,7 +126,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     endSession: sessions.end,
     endSessions: sessions.endAll,
     webSessions,
-    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, now }),
+    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, keys, now }),
 
     passkeys: factors.passkeys,
     totp: factors.totp,

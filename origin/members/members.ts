@@ -89,6 +89,7 @@ export interface Invite {
 export interface Revoked {
   readonly devices: number;
   readonly browsers: number;
+  readonly keys: number;
   readonly invites: number;
 }
 

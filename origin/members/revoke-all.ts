@@ -1,5 +1,6 @@
 import type { Database } from "../storage/database.ts";
 import type { Accounts } from "./accounts.ts";
+import type { Keys } from "./keys/keys.ts";
 import type { Transaction } from "../storage/writer.ts";
 import type { Member, Members } from "./members.ts";
 import type { Sessions } from "./sessions.ts";
@@ -10,9 +11,10 @@ export function createRevokeAll(options: {
   accounts: Pick<Accounts, "list">;
   sessions: Pick<Sessions, "endInside">;
   webSessions: { readonly endInside: (transaction: Transaction, member: Member) => number };
+  keys: Pick<Keys, "revokeInside">;
   now: () => number;
 }): Members["revokeAll"] {
-  const { database, accounts, sessions, webSessions, now } = options;
+  const { database, accounts, sessions, webSessions, keys, now } = options;
   const revokeInvites = database.prepare(
     `UPDATE invites SET revoked_at = ?1
      WHERE revoked_at IS NULL AND uses < uses_allowed AND expires_at > ?1`,
@@ -23,12 +25,15 @@ export function createRevokeAll(options: {
     database.write((transaction) => {
       let devices = 0;
       let browsers = 0;
+      let revokedKeys = 0;
       for (const member of accounts.list()) {
         devices += sessions.endInside(transaction, member);
         browsers += webSessions.endInside(transaction, member);
+        revokedKeys += keys.revokeInside(member.id);
       }
       deleteSetupTokens.run();
       deleteTickets.run();
-      return { devices, browsers, invites: revokeInvites.run(now()).changes };
+      const invites = revokeInvites.run(now()).changes;
+      return { devices, browsers, keys: revokedKeys, invites };
     });
 }

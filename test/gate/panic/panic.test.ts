@@ -180,11 +180,17 @@ test("revoke-all: every session and invite ends, what waits as well, and nothing
   const { token, refresh } = await ada(server);
   const { url = "" } = (await server.burrow("invite", "create")) as { url?: string };
   assert.match(url, /invite/);
+  const key = String(
+    (await server.burrow("key", "create", "--scope", "metrics", "--expires", "1d"))["secret"],
+  );
+  const figures = () => server.client.request({ method: "GET", path: "/_burrow/metrics", token: key });
+  assert.equal((await figures()).status, 200);
   const waiting = await waitingSync(server, token);
   assert.deepEqual(await server.burrow("panic", "revoke-all"), {
-    ended: { devices: 1, browsers: 0, invites: 1 },
+    ended: { devices: 1, browsers: 0, keys: 1, invites: 1 },
   });
   assert.equal((await waiting.answer).status, 401);
+  assert.equal((await figures()).status, 404);
   const whoami = await server.client.request({
     method: "GET",
     path: "/_matrix/client/v3/account/whoami",

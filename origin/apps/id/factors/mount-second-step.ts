@@ -18,8 +18,10 @@ export interface SignInParts {
   readonly script: string;
   /** Whose right password this browser has given, and who has yet to show a second factor. */
   readonly pending: (c: Context<HttpEnv>) => Member | undefined;
-  /** Signs the browser in and leads to where the member wanted. `next` is what a form said, to be checked there. */
-  readonly complete: (c: Context<HttpEnv>, member: Member, next: string) => Promise<Response>;
+  /** Signs in whoever is pending in this browser, once, and leads to where they wanted. */
+  readonly completePending: (c: Context<HttpEnv>, member: Member) => Promise<Response>;
+  /** Signs in whoever has both factors in one; `next` is what a form said, and is judged there. */
+  readonly complete: (c: Context<HttpEnv>, member: Member, next: string | null) => Promise<Response>;
   /** The value of the cookie by which the limits know this browser. */
   readonly deviceCookie: (c: Context<HttpEnv>) => string | undefined;
 }
@@ -67,7 +69,7 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
         deviceCookie: parts.deviceCookie(c),
       };
       const right = await guesses.attempt(c.env.context, attempt, () => check(c, member, way, credential));
-      if (right) return parts.complete(c, member, "");
+      if (right) return parts.completePending(c, member);
       const held = members.secondFactors(member.id);
       const problem = { way, message: wrong[way] };
       return parts.layout(c, { ...secondStepPage({ held, script: parts.script, problem }), status: 403 });
@@ -104,7 +106,7 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
       const member = await guesses.attempt(c.env.context, attempt, () =>
         members.passkeys.authenticate({ answer, origin }),
       );
-      if (member) return parts.complete(c, member, fields.get("next") ?? "");
+      if (member) return parts.complete(c, member, fields.get("next"));
       return parts.layout(c, { ...plainPage("Not signed in", wrong.passkey), status: 403 });
     }),
   );
