@@ -1,7 +1,7 @@
 import type { Database } from "../storage/database.ts";
+import type { Transaction } from "../storage/writer.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Keys } from "./keys/keys.ts";
-import type { Transaction } from "../storage/writer.ts";
 import type { Member, Members } from "./members.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -23,17 +23,15 @@ export function createRevokeAll(options: {
   const deleteTickets = database.prepare("DELETE FROM tickets");
   return () =>
     database.write((transaction) => {
-      let devices = 0;
-      let browsers = 0;
-      let revokedKeys = 0;
+      let [devices, browsers, revoked] = [0, 0, 0];
       for (const member of accounts.list()) {
         devices += sessions.endInside(transaction, member);
+        // Counts up the epoch too, which ends what else hangs on it.
         browsers += webSessions.endInside(transaction, member);
-        revokedKeys += keys.revokeInside(member.id);
+        revoked += keys.revokeInside(member.id);
       }
       deleteSetupTokens.run();
       deleteTickets.run();
-      const invites = revokeInvites.run(now()).changes;
-      return { devices, browsers, keys: revokedKeys, invites };
+      return { devices, browsers, keys: revoked, invites: revokeInvites.run(now()).changes };
     });
 }

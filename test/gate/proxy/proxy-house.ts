@@ -1,10 +1,11 @@
 /** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
-import { Hono } from "hono";
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+
+import { Hono } from "hono";
 
 import type { AppContext } from "../../../origin/app.ts";
 import { createProxyApps } from "../../../origin/apps/proxy/proxy.ts";
@@ -13,10 +14,10 @@ import { trustedHeaders } from "../../../origin/config/proxied-app.ts";
 import type { Gate } from "../../../origin/gate/gate.ts";
 import type { Identity } from "../../../origin/gate/identity.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import type { HttpEnv } from "../../../origin/http/request-context.ts";
 import { createDispatch } from "../../../origin/http/dispatch.ts";
 import { createEdgeProof } from "../../../origin/http/edge-proof.ts";
 import { complaintResponse, complaints } from "../../../origin/http/errors.ts";
-import type { HttpEnv } from "../../../origin/http/request-context.ts";
 import { startListener } from "../../../origin/http/listener.ts";
 import { openNonces } from "../../../origin/http/nonces.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
