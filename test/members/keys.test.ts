@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { membersAfterRestore } from "../../origin/members/after-restore.ts";
 import type { Authority } from "../../origin/members/authority.ts";
 import type { Members } from "../../origin/members/members.ts";
+import { chooseDriver } from "../../origin/storage/open-driver.ts";
 import { memberPassword, openHousehold, refusedAs, settle } from "./open-members.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -180,4 +183,16 @@ test("a member has 50 live keys at most; ended ones count no more, and are forgo
   clock.now += 121 * day;
   await apiKey(members, benId, ["mail"]);
   assert.equal(members.keys.list(benId).length, 1);
+});
+
+test("after a restore no key of that time opens anything; the second factors of that time do", async (t) => {
+  const { members, folder, benId } = await household(t);
+  const { secret } = await apiKey(members, benId, ["mail"]);
+  const [code = ""] = await members.recoveryCodes.regenerate(device, benId);
+  const driver = chooseDriver()(join(folder, "members.db"));
+  driver.exec(membersAfterRestore);
+  driver.close();
+  assert.equal(members.keys.verify("api-key", secret, address), undefined);
+  assert.equal(typeof members.keys.list(benId)[0]?.revokedAt, "number");
+  assert.equal(await members.recoveryCodes.use(benId, code), true);
 });
