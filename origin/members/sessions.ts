@@ -13,7 +13,8 @@ import {
 } from "./members.ts";
 import { hashToken, makeToken } from "./tokens.ts";
 
-export interface Sessions extends Devices {
+export interface Sessions extends Omit<Devices, "rename"> {
+  readonly rename: Members["renameDevice"];
   readonly open: Members["openSession"];
   readonly authenticate: (accessToken: string) => Authentication;
   readonly refresh: (refreshToken: string) => Promise<OpenedSession>;
@@ -114,6 +115,13 @@ export function createSessions(options: {
   return {
     ...devices,
     endInside,
+    rename: (memberId, deviceId, displayName) =>
+      database.write((transaction) => {
+        const member = accounts.get(memberId);
+        if (!member || !devices.rename(memberId, deviceId, displayName)) return false;
+        changes.record(transaction, { memberId, name: member.name, kind: "device-renamed", deviceId });
+        return true;
+      }),
     open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, address }) =>
       database.write(() => {
         refuseClosed();

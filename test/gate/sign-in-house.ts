@@ -51,7 +51,7 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
   const serverName = "example.org";
   const built = createGate({ members, guesses, serverName, signInHost: idHost, now });
   const { gate, handOffs } = built;
-  const config = { serverName, hosts, publicUrl: "https://example.org" };
+  const config = { serverName, hosts, publicUrl: "https://example.org", apps: [] };
   const context = { config, members, guesses, gate, now } as unknown as AppContext;
 
   const memberApp = (name: string): App => {
