@@ -68,6 +68,7 @@ ${renameForm({ action: `${path}/name`, id: `device-${place}`, name: displayName 
 ${confirmedForm({
   action: `${path}/end`,
   verb: "Sign out",
+  button: "Sign it out",
   what: title,
   consequence:
     "It reads and writes nothing from now on. Encrypted messages whose keys are only there can then be read nowhere: check that another device or your key backup has them.",

@@ -37,7 +37,8 @@ ${sessions.length > 1 ? html`<form method="post" action="${path}/end-others"><bu
 ${confirmedForm({
   action: `${path}/end-all`,
   verb: "Sign out everywhere",
-  what: "",
+  what: "of all browsers",
+  button: "Sign out everywhere",
   consequence:
     "Every browser is signed out, this one too. Chat apps stay signed in: they are on the page of chat devices.",
 })}
