@@ -24,8 +24,8 @@ const executable = [
 const options = executable === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
 
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
-/** Where somebody wants to look at the pages, in all four looks: BURROW_TEST_SHOTS=/tmp/shots. */
-const shots = process.env["BURROW_TEST_SHOTS"];
+/** Where somebody wants to look at the pages, in all four looks: BURROW_SCREENSHOTS=/tmp/shots. */
+const shots = process.env["BURROW_SCREENSHOTS"];
 const looks = [360, 1280].flatMap((width) =>
   (["light", "dark"] as const)
     .map((colorScheme) => ({ width, colorScheme }))
