@@ -98,6 +98,8 @@ async function open(work: () => Promise<OpenedSession>): Promise<OpenedSession |
     if (error instanceof MembersError && (error.code === "locked" || error.code === "unknown-member")) {
       return oauthError(400, "invalid_grant", "the account is locked or gone");
     }
+    if (error instanceof MembersError && error.code === "closed")
+      return oauthError(503, "temporarily_unavailable", error.message);
     throw error;
   }
 }
