@@ -48,9 +48,10 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
   signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
-  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
+  signIn(post(/^\/sign-in\/passkey(?:\/.*)?$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
-  post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
+  post(/^\/(?:password|confirm)$/, "password"),
+  post(/^\/confirm\/passkey$/, "passkey"),
   { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
@@ -69,7 +70,6 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
   signIn(post(/^\/oidc\/device$/, "user-code")),
   signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
-  post(/^\/oidc\/account(?:\/.*)?$/, "password"),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {

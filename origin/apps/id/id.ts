@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import type { App, AppContext } from "../../app.ts";
 import { readDeviceCookie } from "../../../shared/device-cookie.ts";
+import type { App, AppContext } from "../../app.ts";
 import { nextPath } from "../../gate/next-path.ts";
 import type { PanicLatch } from "../../gate/panic/panic-latch.ts";
 import type { HandOffs } from "../../gate/web-sessions/hand-offs.ts";
@@ -75,6 +75,6 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       const taken = pending.take(c);
       return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },
-    deviceCookie: (c) => readDeviceCookie(c.req.raw.headers.get("cookie")),
+    deviceCookie: (c) => readDeviceCookie(c.req.header("cookie")),
   });
 }

@@ -47,7 +47,7 @@ async function start(t: TestContext, app: string, build: (routes: Hono<HttpEnv>)
     proof: createEdgeProof({ keys: [key], now, nonces, panic: () => panic.level() }),
     hosts,
     dispatch: closeDoor({
-      dispatch: createDispatch({ hosts, apps: [small], gateRoutes: new Hono(), log }),
+      dispatch: createDispatch({ hosts, gateRoutes: new Hono<HttpEnv>(), apps: [small], log }),
       panic,
       hosts,
     }),
