@@ -259,7 +259,14 @@ function startServer(folder: string, lines: string[]) {
     members,
     dispatch: createDispatch({
       hosts: config.hosts,
-      apps: [createIdApp(context, built), matrix, oidc],
+      apps: [
+        createIdApp(context, {
+          ...built,
+          panic: { clear: () => Promise.reject(new Error("no panic here")) },
+        }),
+        matrix,
+        oidc,
+      ],
       gateRoutes: built.routes,
       log,
     }),
