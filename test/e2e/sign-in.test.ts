@@ -1,7 +1,7 @@
 /** Signing in with a browser: from an app to the sign-in host and back, through the real Worker, and at the origin. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,7 +14,6 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import { memberPassword, ownerPassword } from "../members/open-members.ts";
 import { freePort } from "../support/origin-process.ts";
-import { createSignedClient } from "../support/signed-client.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
 const executable = [
