@@ -199,8 +199,6 @@ for (const look of [
       await page.getByRole("button", { name: "Make the account" }).click();
       await page.getByRole("heading", { name: "Sign in to Chat?" }).waitFor();
       await assertSound(page);
-      if (process.env["SHOTS"])
-        await page.screenshot({ path: `${process.env["SHOTS"]}/consent-${width}.png`, fullPage: true });
       await page.getByRole("button", { name: "Sign in", exact: true }).click();
       await page.getByRole("heading", { name: "Back in the app" }).waitFor();
       const code = new URL(page.url()).searchParams.get("code") ?? "";
@@ -223,18 +221,14 @@ for (const look of [
       await page.getByRole("button", { name: "Continue" }).click();
       await page.getByRole("heading", { name: "Sign in this device?" }).waitFor();
       await assertSound(page);
-      if (process.env["SHOTS"])
-        await page.screenshot({ path: `${process.env["SHOTS"]}/device-${width}.png`, fullPage: true });
       await page.getByRole("button", { name: "Sign it in" }).click();
       await page.getByRole("heading", { name: "Signed in" }).waitFor();
       const tokens = await oauth.waitForDeviceAuthorizationGrant(device);
       assert.match("access_token" in tokens ? tokens.access_token : "", /^bat_/);
-      await page.goto(
-        `http://id.burrow.localhost:${port}/oidc/account?action=org.matrix.cross_signing_reset`,
-      );
-      await assertSound(page);
-      if (process.env["SHOTS"])
-        await page.screenshot({ path: `${process.env["SHOTS"]}/reset-${width}.png`, fullPage: true });
+      for (const action of ["devices_list", "account_deactivate", "cross_signing_reset"]) {
+        await page.goto(`http://id.burrow.localhost:${port}/oidc/account?action=org.matrix.${action}`);
+        await assertSound(page);
+      }
     });
   });
 }
