@@ -70,6 +70,7 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
   signIn(post(/^\/oidc\/device$/, "user-code")),
   signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
+  post(/^\/oidc\/account\/deactivate$/, "password"),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {
