@@ -48,9 +48,10 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
   signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
-  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
+  signIn(post(/^\/sign-in\/passkey(?:\/.*)?$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
-  post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
+  post(/^\/(?:password|confirm)$/, "password"),
+  post(/^\/confirm\/passkey$/, "passkey"),
   { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
@@ -67,9 +68,8 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   matrix("keys/device_signing/upload", "password"),
   // The OAuth 2.0 server, on the sign-in host.
   post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
-  post(/^\/oidc\/device$/, "user-code"),
-  post(/^\/oidc\/interaction\/[^/]+$/, "invite-token"),
-  post(/^\/oidc\/account(?:\/.*)?$/, "password"),
+  signIn(post(/^\/oidc\/device$/, "user-code")),
+  signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {

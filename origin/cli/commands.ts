@@ -7,6 +7,9 @@ import { diagnostics } from "./diagnostics.ts";
 import { doctor } from "./doctor.ts";
 import { download } from "./download.ts";
 import { edgeConfig } from "./edge.ts";
+import { edgeKillCode } from "./edge/kill-code.ts";
+import { edgeLost } from "./edge/lost.ts";
+import { edgeRecover } from "./edge/recover.ts";
 import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
@@ -38,6 +41,9 @@ export const commands: readonly Command[] = [
   noticeSend,
   ...panicCommands,
   edgeConfig,
+  edgeKillCode,
+  edgeLost,
+  edgeRecover,
   ...serviceCommands,
   installBoot,
   ...configCommands,

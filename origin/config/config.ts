@@ -164,4 +164,8 @@ export interface EdgeConfig {
   readonly tunnelHost: string;
   /** As shared/security-headers.ts reads it: `trial`, `day`, `long includeSubDomains` … */
   readonly hstsStage: string;
+  /** Cloudflare's id of the account: its requests are counted, where a token for it is set. */
+  readonly accountId: string;
+  /** Where the edge mails its alerts; an address that Email Routing has verified. Empty: none is mailed. */
+  readonly alertMailTo: string;
 }

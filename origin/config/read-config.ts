@@ -175,6 +175,8 @@ function complete(
       vpcService: values["edge.vpc_service"],
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
+      accountId: values["edge.account_id"],
+      alertMailTo: values["edge.alert_mail_to"],
     }),
     access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
     tunnel: Object.freeze({

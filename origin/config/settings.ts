@@ -82,6 +82,8 @@ export const settings = {
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "edge.hsts_stage": setting("trial", readHstsStage),
+  "edge.account_id": setting("", readAccountId),
+  "edge.alert_mail_to": setting("", readText),
   "access.team": setting("", readTeam),
   "access.admin": setting(true, readBoolean),
   "access.admin_aud": setting<readonly string[]>([], readAudiences),
@@ -160,6 +162,15 @@ function readBytes(value: unknown): number {
 
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const hostPattern = new RegExp(`^${label}(?:\\.${label})+$`);
+
+function readAccountId(value: unknown): string {
+  const id = readText(value);
+  if (!/^(?:[0-9a-f]{32})?$/.test(id))
+    throw new SettingError(
+      "must be the account's id: 32 letters and digits, as the dashboard's address has it",
+    );
+  return id;
+}
 
 export function readHostName(value: unknown): string {
   const name = readText(value);

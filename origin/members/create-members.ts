@@ -129,8 +129,8 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
+    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, keys, now }),
     webSessions,
-    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, now }),
 
     passkeys: factors.passkeys,
     totp: factors.totp,

@@ -95,6 +95,8 @@ export interface Invite {
 export interface Revoked {
   readonly devices: number;
   readonly browsers: number;
+  /** API keys and app passwords. */
+  readonly keys: number;
   readonly invites: number;
 }
 
@@ -228,6 +230,12 @@ export interface Members {
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
 
+  /**
+   * Ends whatever lets anybody in without a password, at once and for every member: sessions, keys, invites,
+   * set-up links and tickets. Passwords and second factors stay. Returns how many of each ended.
+   */
+  revokeAll(): Promise<Revoked>;
+
   // Browsers (G3)
   readonly webSessions: WebSessions;
 
@@ -240,11 +248,7 @@ export interface Members {
   /** Back to the password alone; tells what there was. Sessions and keys stay. Throws not-allowed, unknown-member. */
   resetFactors(authority: Authority, memberId: number): Promise<FactorsHeld>;
   readonly keys: Omit<Keys, "revokeInside">;
-  /**
-   * Ends whatever lets anybody in without a password, at once and for every member: sessions, invites, set-up links and
-   * tickets. Passwords stay. Returns how many of each ended.
-   */
-  revokeAll(): Promise<Revoked>;
+
   // What a member approves for a client of theirs
   approve(memberId: number, act: ApprovedAct, forMs: number): Promise<void>;
   approved(memberId: number, act: ApprovedAct): boolean;

@@ -92,12 +92,19 @@ async function open(work: () => Promise<OpenedSession>): Promise<OpenedSession |
   try {
     return await work();
   } catch (error) {
-    if (error instanceof MembersError && error.code === "refresh-invalid") {
-      return oauthError(400, "invalid_grant", "the refresh token is not valid any more");
+    if (!(error instanceof MembersError)) throw error;
+    switch (error.code) {
+      case "refresh-invalid":
+        return oauthError(400, "invalid_grant", "the refresh token is not valid any more");
+      case "locked":
+      case "unknown-member":
+        return oauthError(400, "invalid_grant", "the account is locked or gone");
+      case "not-allowed":
+        return oauthError(400, "invalid_scope", error.message);
+      case "closed":
+        return oauthError(503, "temporarily_unavailable", error.message);
+      default:
+        throw error;
     }
-    if (error instanceof MembersError && (error.code === "locked" || error.code === "unknown-member")) {
-      return oauthError(400, "invalid_grant", "the account is locked or gone");
-    }
-    throw error;
   }
 }

@@ -8,7 +8,7 @@ import type { Entries } from "./store/entries.ts";
 import type { OpenedDevices } from "./store/opened-devices.ts";
 import type { Subjects } from "./store/subjects.ts";
 
-/** A Matrix session for a client, opened as the password opens one. Throws MembersError, or an error that says why not. */
+/** A Matrix session for a client, opened as the password opens one. Throws MembersError: not-allowed for a device id that is taken. */
 export type OpenMatrixSession = (
   member: Member,
   device: { deviceId: string; displayName?: string; oauthClient: string; address: string },

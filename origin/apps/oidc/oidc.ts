@@ -211,13 +211,13 @@ async function showCodeForm(c: Context<HttpEnv>, oidc: OidcContext, served: Serv
 }
 
 async function takeCode(c: Context<HttpEnv>, oidc: OidcContext, served: Served): Promise<Response> {
-  const here = await requireHere(oidc, c);
-  if (here instanceof Response) return here;
   const body = await readSmallBody(c.req.raw);
   if (!body || !isSameOrigin(c.env.context.client, c.req.raw.headers)) {
     const page = plainPage("This form was not accepted", "Open the page again and send it from there.");
     return await oidc.pages.layout(c, { ...page, status: 403 });
   }
+  const here = await requireHere(oidc, c);
+  if (here instanceof Response) return here;
   const credential = new URLSearchParams(new TextDecoder().decode(body)).get("user_code") ?? "";
   let answer: Response | undefined;
   await oidc.guesses.attempt(c.env.context, { kind: "user-code", credential }, async () => {

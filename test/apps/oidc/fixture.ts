@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { AppContext } from "../../../origin/app.ts";
+import { createIdApp } from "../../../origin/apps/id/id.ts";
 import { createMatrixApp } from "../../../origin/apps/matrix/matrix.ts";
 import { createOidcApp } from "../../../origin/apps/oidc/oidc.ts";
 import { configFile, readConfig } from "../../../origin/config/read-config.ts";
 import { createSecrets, openSecrets, writeClientSecret } from "../../../origin/config/secrets.ts";
-import type { Gate } from "../../../origin/gate/gate.ts";
+import { createGate } from "../../../origin/gate/create-gate.ts";
 import { createGuessLimits } from "../../../origin/gate/guess-limits/create-guess-limits.ts";
 import { throttleMigrations } from "../../../origin/gate/guess-limits/migrations.ts";
-import type { Identity } from "../../../origin/gate/identity.ts";
 import { createLog } from "../../../origin/host/log.ts";
 import { OutboundError } from "../../../origin/host/outbound/outbound-error.ts";
 import { createDispatch } from "../../../origin/http/dispatch.ts";
@@ -56,7 +56,7 @@ export interface OidcFixture {
   readonly folder: string;
   /** What an app or a Matrix client sends, without cookies. */
   readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
-  /** Somebody's browser with its own cookies; `signIn` is all that there is of a sign-in here. */
+  /** Somebody's browser with its own cookies. */
   browser(): Browser;
   invite(): Promise<string>;
   /** The lines of the log. */
@@ -68,8 +68,8 @@ export interface OidcFixture {
 }
 
 export interface Browser {
-  signIn(name: string): void;
-  signOut(): void;
+  signIn(name: string): Promise<void>;
+  signOut(): Promise<void>;
   open(url: string, init?: { form?: Record<string, string>; origin?: string }): Promise<Visit>;
   /** Opens, and follows redirects on our own hosts until there is a page, or one to elsewhere. */
   follow(url: string, init?: { form?: Record<string, string> }): Promise<Visit>;
@@ -108,7 +108,6 @@ export async function createOidcFixture(): Promise<OidcFixture> {
 
   function browser(): Browser {
     const jar = new Map<string, Map<string, { value: string; path: string }>>();
-    let signedIn: { memberId: number; sessionId: number } | undefined;
 
     function cookiesFor(url: URL): string {
       const all = [...(jar.get(url.hostname) ?? new Map<string, { value: string; path: string }>())];
@@ -116,8 +115,6 @@ export async function createOidcFixture(): Promise<OidcFixture> {
         ([, { path }]) => url.pathname === path || url.pathname.startsWith(path === "/" ? "/" : `${path}/`),
       );
       const pairs = own.map(([name, { value }]) => `${name}=${value}`);
-      if (signedIn && url.hostname === "id.example.org")
-        pairs.push(`stand-in=${signedIn.memberId}.${signedIn.sessionId}`);
       return pairs.join("; ");
     }
 
@@ -162,14 +159,13 @@ export async function createOidcFixture(): Promise<OidcFixture> {
 
     return {
       open,
-      signIn(name) {
-        const member = server.members.find(name);
-        if (!member) throw new Error(`There is no ${name}.`);
-        signedIn = { memberId: member.id, sessionId: server.begin(member.id) };
+      async signIn(name) {
+        const reply = await open("/sign-in", { form: { name, password, next: "/" } });
+        if (reply.status !== 303) throw new Error(`${reply.status} ${reply.text}`);
       },
-      signOut() {
-        if (signedIn) server.end(signedIn.sessionId);
-        signedIn = undefined;
+      async signOut() {
+        const reply = await open("/sign-out", { form: {} });
+        if (reply.status >= 400) throw new Error(`${reply.status} ${reply.text}`);
       },
       async follow(address, init) {
         let visit = await open(address, init);
@@ -240,12 +236,13 @@ function startServer(folder: string, lines: string[]) {
     limited: true,
     log,
   });
-  const sessions = new Map<number, { memberId: number; at: number }>();
+  const signInHost = "id.example.org";
+  const built = createGate({ members, guesses, serverName: config.serverName, signInHost, now });
   const context: AppContext = {
     config,
     log,
     members,
-    gate: standInGate(members, sessions),
+    gate: built.gate,
     guesses,
     alerts: { raise() {}, clear() {} },
     blobs: openBlobStore(join(folder, "blobs")),
@@ -260,13 +257,16 @@ function startServer(folder: string, lines: string[]) {
   });
   return {
     members,
-    dispatch: createDispatch({ hosts: config.hosts, apps: [matrix, oidc], log }),
-    begin(memberId: number): number {
-      const id = sessions.size + 1;
-      sessions.set(id, { memberId, at: now() });
-      return id;
-    },
-    end: (sessionId: number) => void sessions.delete(sessionId),
+    dispatch: createDispatch({
+      hosts: config.hosts,
+      apps: [
+        createIdApp(context, { handOffs: built.handOffs, panic: { clear: () => Promise.resolve() } }),
+        matrix,
+        oidc,
+      ],
+      gateRoutes: built.routes,
+      log,
+    }),
     async stop() {
       await oidc.close?.();
       await matrix.close?.();
@@ -274,36 +274,5 @@ function startServer(folder: string, lines: string[]) {
       members.close();
       for (const database of databases.toReversed()) await database.close();
     },
-  };
-}
-
-/** Until the sign-in host has sessions of its own: a cookie that says who it is. */
-function standInGate(members: Members, sessions: Map<number, { memberId: number; at: number }>): Gate {
-  const identify: Gate["identify"] = (_context, request) => {
-    const [, id] = /stand-in=\d+\.(\d+)/.exec(request.headers.get("cookie") ?? "") ?? [];
-    const session = sessions.get(Number(id));
-    const member = session && members.get(session.memberId);
-    if (!session || !member || member.state === "deactivated") return Promise.resolve(undefined);
-    const { name, role, id: memberId } = member;
-    const via = "session" as const;
-    const identity: Identity = {
-      memberId,
-      name,
-      role,
-      via,
-      scopes: "all",
-      sessionId: Number(id),
-      authenticatedAt: session.at,
-    };
-    return Promise.resolve(identity);
-  };
-  return {
-    identify,
-    requireSession: async (context, request) =>
-      (await identify(context, request)) ??
-      new Response(null, {
-        status: 303,
-        headers: { location: `/sign-in?next=${encodeURIComponent(new URL(request.url).pathname)}` },
-      }),
   };
 }

@@ -8,6 +8,7 @@ import {
   createOidcFixture,
   issuer,
   type OidcFixture,
+  password,
   redirectUri,
   settle,
 } from "./fixture.ts";
@@ -66,7 +67,7 @@ test("an app signs a member in, and learns who it is and which groups it is in",
   const { url, verifier } = await begin();
   const first = await browser.follow(url.href);
   assert.match(first.headers.get("location") ?? "", /^\/sign-in\?next=%2Foidc%2Finteraction%2F/);
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const { elsewhere } = await browser.follow(
     decodeURIComponent(first.headers.get("location")?.split("next=")[1] ?? ""),
   );
@@ -96,7 +97,7 @@ test("nothing is asked twice of who is signed in, and prompt=none says so of who
   const browser = fixture.browser();
   const { url } = await begin({ prompt: "none" });
   assert.equal((await browser.follow(url.href)).elsewhere?.searchParams.get("error"), "login_required");
-  browser.signIn("ada");
+  await browser.signIn("ada");
   await signIn(browser);
   const silent = await browser.open((await begin({ prompt: "none" })).url.href);
   assert.ok(silent.elsewhere?.searchParams.get("code"));
@@ -104,7 +105,7 @@ test("nothing is asked twice of who is signed in, and prompt=none says so of who
 
 test("a request without PKCE, or with the plain kind, is refused", async () => {
   const browser = fixture.browser();
-  browser.signIn("ada");
+  await browser.signIn("ada");
   const { url } = await begin();
   url.searchParams.delete("code_challenge");
   url.searchParams.delete("code_challenge_method");
@@ -115,7 +116,7 @@ test("a request without PKCE, or with the plain kind, is refused", async () => {
 
 test("a redirect address that differs in anything is refused on a page, and leads nowhere", async () => {
   const browser = fixture.browser();
-  browser.signIn("ada");
+  await browser.signIn("ada");
   for (const uri of [
     `${redirectUri}/`,
     `${redirectUri}?x=1`,
@@ -139,7 +140,7 @@ test("a redirect address that differs in anything is refused on a page, and lead
 
 test("a code is good once: sent again it takes back what it gave", async () => {
   const browser = fixture.browser();
-  browser.signIn("ada");
+  await browser.signIn("ada");
   const { tokens, elsewhere, checks } = await signIn(browser);
   const sub = String(tokens.claims()?.sub);
   await client.fetchUserInfo(photos, tokens.access_token, sub);
@@ -150,7 +151,7 @@ test("a code is good once: sent again it takes back what it gave", async () => {
 
 test("a wrong verifier, a wrong secret and a code that is too old get nothing", async (t) => {
   const browser = fixture.browser();
-  browser.signIn("ada");
+  await browser.signIn("ada");
   const code = async (): Promise<Request & { elsewhere: URL }> => {
     const request = await begin();
     return { ...request, elsewhere: (await browser.follow(request.url.href)).elsewhere as URL };
@@ -177,7 +178,7 @@ test("a wrong verifier, a wrong secret and a code that is too old get nothing", 
 
 test("a refresh token is exchanged at each use, and what was stolen ends with it", async () => {
   const browser = fixture.browser();
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const { tokens } = await signIn(browser, { scope: "openid offline_access", prompt: "consent" });
   const first = tokens.refresh_token as string;
   assert.ok(first);
@@ -191,7 +192,7 @@ test("a refresh token is exchanged at each use, and what was stolen ends with it
 
 test("an app gives its tokens back", async () => {
   const browser = fixture.browser();
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const { tokens } = await signIn(browser, { scope: "openid offline_access", prompt: "consent" });
   await client.tokenRevocation(photos, tokens.refresh_token as string);
   await assert.rejects(client.refreshTokenGrant(photos, tokens.refresh_token as string));
@@ -202,7 +203,7 @@ test("who may not use an app is told so on a page, and the app hears of a refusa
   const notes = await discover("notes", client.None());
   const uri = "https://notes.example.org/";
   const browser = fixture.browser();
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const { url } = await begin({ redirect_uri: uri }, notes);
   const page = await browser.follow(url.href);
   assert.equal(page.status, 403);
@@ -212,7 +213,7 @@ test("who may not use an app is told so on a page, and the app hears of a refusa
   const back = await browser.follow(page.url, { form: { act: "refuse" } });
   assert.equal(back.elsewhere?.searchParams.get("error"), "access_denied");
 
-  browser.signIn("ada");
+  await browser.signIn("ada");
   const allowed = await browser.follow((await begin({ redirect_uri: uri }, notes)).url.href);
   assert.ok(allowed.elsewhere?.searchParams.get("code"));
 });
@@ -220,7 +221,7 @@ test("who may not use an app is told so on a page, and the app hears of a refusa
 test("a form that another site sends decides nothing", async () => {
   const notes = await discover("notes", client.None());
   const browser = fixture.browser();
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const page = await browser.follow(
     (await begin({ redirect_uri: "https://notes.example.org/" }, notes)).url.href,
   );
@@ -238,7 +239,7 @@ test("an app's tokens end with the account's right to it", async () => {
     password: "violet anchor ninety canoes",
     inviteToken: await fixture.invite(),
   });
-  browser.signIn("cat");
+  await browser.signIn("cat");
   const { tokens } = await signIn(browser, { scope: "openid offline_access profile", prompt: "consent" });
   const cat = fixture.members.find("cat");
   assert.ok(cat);
@@ -253,9 +254,52 @@ test("an app's tokens end with the account's right to it", async () => {
   await assert.rejects(client.fetchUserInfo(photos, tokens.access_token, client.skipSubjectCheck));
 });
 
+test("the member's sign-out is the provider's too, and whoever comes next in the browser is somebody else", async () => {
+  const browser = fixture.browser();
+  await browser.signIn("ada");
+  const { tokens } = await signIn(browser);
+  const ada = String(tokens.claims()?.sub);
+  await client.fetchUserInfo(photos, tokens.access_token, ada);
+  await browser.signOut();
+  await assert.rejects(client.fetchUserInfo(photos, tokens.access_token, ada));
+  const silent = await browser.follow((await begin({ prompt: "none" })).url.href);
+  assert.equal(silent.elsewhere?.searchParams.get("error"), "login_required");
+  await browser.signIn("ben");
+  assert.notEqual((await signIn(browser)).tokens.claims()?.sub, ada);
+});
+
+test("what outlasts a closed browser ends when its member signs out everywhere", async () => {
+  const browser = fixture.browser();
+  await browser.signIn("ben");
+  const { tokens } = await signIn(browser, { scope: "openid offline_access", prompt: "consent" });
+  await browser.signOut();
+  const kept = await client.refreshTokenGrant(photos, tokens.refresh_token as string);
+  await fixture.members.webSessions.endAll(fixture.members.find("ben")?.id ?? 0);
+  await assert.rejects(client.refreshTokenGrant(photos, kept.refresh_token as string), {
+    error: "invalid_grant",
+  });
+  await assert.rejects(client.fetchUserInfo(photos, kept.access_token, client.skipSubjectCheck));
+});
+
+test("an app that wants a fresh sign-in gets one", async (t) => {
+  const browser = fixture.browser();
+  await browser.signIn("ben");
+  const { url, verifier } = await begin({ prompt: "login" });
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 5_000 });
+  const asked = await browser.follow(url.href);
+  assert.match(asked.text, /Confirm that it is you/);
+  const next = new URL(asked.url).searchParams.get("next") ?? "";
+  const wrong = await browser.open("/confirm", { form: { next, password: "not the password" } });
+  assert.equal(wrong.status, 403);
+  t.mock.timers.setTime(Date.now() + 2_000);
+  const { elsewhere } = await browser.follow("/confirm", { form: { next, password } });
+  const checks = { pkceCodeVerifier: verifier, expectedState: "s1", expectedNonce: "n1", maxAge: 60 };
+  assert.ok(await client.authorizationCodeGrant(photos, elsewhere as URL, checks));
+});
+
 test("what is kept on disk opens nothing", async () => {
   const browser = fixture.browser();
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const { tokens } = await signIn(browser, { scope: "openid offline_access", prompt: "consent" });
   const { readFile } = await import("node:fs/promises");
   const files = await Promise.all(["", "-wal"].map((end) => readFile(`${fixture.folder}/oidc.db${end}`)));
@@ -295,7 +339,7 @@ test("whatever the metadata names is there, and signs as it says", async () => {
 
 test("an exchange of the signing keys keeps the earlier ones for a while", async () => {
   const browser = fixture.browser();
-  browser.signIn("ben");
+  await browser.signIn("ben");
   const { tokens } = await signIn(browser);
   const before = await keyIds();
   const { newOidcKeys } = await import("../../../origin/config/oidc-keys.ts");
