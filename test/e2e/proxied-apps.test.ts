@@ -48,12 +48,14 @@ function isInstalled(): boolean {
 async function startLive(): Promise<number> {
   const server = createServer((incoming, outgoing) => {
     outgoing.writeHead(200, { "content-type": "text/event-stream" });
-    outgoing.write(`data: ${incoming.headers["x-remote-user"]}\n\n`);
+    outgoing.write(`data: ${String(incoming.headers["x-remote-user"])}\n\n`);
     outgoing.on("close", () => left.emit("left"));
   });
   const sockets = new WebSocketServer({ server });
   sockets.on("connection", (socket, incoming) => {
-    socket.on("message", (data) => socket.send(`${incoming.headers["x-remote-user"]}: ${String(data)}`));
+    socket.on("message", (data: Buffer) => {
+      socket.send(`${String(incoming.headers["x-remote-user"])}: ${data.toString()}`);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -327,8 +329,8 @@ test("an event stream and a WebSocket pass the edge, and end within a second of 
   const outgoing = request({ hostname, port, path: "/events", agent: false, headers }).end();
   const [stream] = (await once(outgoing, "response")) as [IncomingMessage];
   stream.on("error", () => {});
-  const [event] = (await once(stream, "data")) as [Buffer];
-  assert.equal(String(event), "data: cleo\n\n");
+  const [told] = (await once(stream, "data")) as [Buffer];
+  assert.equal(String(told), "data: cleo\n\n");
 
   const ends = [
     new Promise((resolve) => void socket.on("close", resolve)),
