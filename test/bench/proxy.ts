@@ -143,7 +143,9 @@ export async function benchProxy(options: {
   if (!caddy) console.log("\nno Caddy beside it: apt-get install caddy");
 }
 
-/** Twice the same app: open to everybody, and to members, one of whom comes with an app password. */
+const membersHost = "members.bench.localhost";
+
+/** Twice the same app: open to everybody, and to members, one of whom comes by browser and by app password. */
 async function startOurs(
   { folder, root, start }: { folder: string; root: string; start: (child: ChildProcess) => void },
   upstream: string,
@@ -169,6 +171,9 @@ async function startOurs(
   const { id } = await members.createOwner({ name: "dora", password: "a long password for benchmarks" });
   const request = { memberId: id, kind: "app-password", name: "bench", scopes: ["apps"] } as const;
   const { secret } = await members.keys.create({ via: "device" }, request);
+  const browser = { host: "id.bench.localhost", address: "192.0.2.1", userAgent: "bench" };
+  const signedIn = await members.webSessions.open(id, browser);
+  const session = await members.webSessions.openChild(signedIn.id, { ...browser, host: membersHost });
   members.close();
   await database.close();
 
@@ -197,7 +202,8 @@ async function startOurs(
   const authorization = `Basic ${Buffer.from(`dora:${secret}`).toString("base64")}`;
   return [
     way("ours, open to everyone", "open.bench.localhost", {}),
-    way("ours, a member's app password", "members.bench.localhost", { authorization }),
+    way("ours, a member's browser", membersHost, { cookie: `__Host-burrow-session=${session?.token}` }),
+    way("ours, a member's app password", membersHost, { authorization }),
   ];
 }
 
