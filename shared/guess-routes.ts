@@ -7,11 +7,19 @@ export type GuessKind =
   | "password"
   /** A code of a second factor: six digits, or one of the recovery codes. */
   | "second-factor"
+  /** The answer of a passkey: signed, so that nothing is guessed. */
+  | "passkey"
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
   | "login-token"
+  /** From the sign-in host to an app host, in one browser. */
+  | "hand-off-code"
   | "app-password"
-  | "api-key";
+  | "api-key"
+  /** Of an app, and the codes and refresh tokens that it shows beside it (RFC 6749 §3.2). */
+  | "client-secret"
+  /** What a device shows for its person to type (RFC 8628). */
+  | "user-code";
 
 interface GuessRoute {
   methods: readonly string[];
@@ -39,7 +47,12 @@ function signIn(route: GuessRoute): GuessRoute {
 const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
+  signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
+  signIn(post(/^\/sign-in\/passkey(?:\/.*)?$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
+  post(/^\/(?:password|confirm)$/, "password"),
+  post(/^\/confirm\/passkey$/, "passkey"),
+  { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
   // Answers whether a token is good to whoever asks, so the reading methods guess here too.
@@ -53,6 +66,10 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   matrix("delete_devices", "password"),
   matrix("devices/[^/]+", "password", ["DELETE"]),
   matrix("keys/device_signing/upload", "password"),
+  // The OAuth 2.0 server, on the sign-in host.
+  post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
+  signIn(post(/^\/oidc\/device$/, "user-code")),
+  signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {

@@ -7,6 +7,9 @@ import { diagnostics } from "./diagnostics.ts";
 import { doctor } from "./doctor.ts";
 import { download } from "./download.ts";
 import { edgeConfig } from "./edge.ts";
+import { edgeKillCode } from "./edge/kill-code.ts";
+import { edgeLost } from "./edge/lost.ts";
+import { edgeRecover } from "./edge/recover.ts";
 import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
@@ -20,6 +23,7 @@ import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
 import { serviceCommands } from "./service.ts";
 import { testServer } from "./test-server.ts";
+import { throttleCommands } from "./throttle.ts";
 import { up } from "./up.ts";
 import { update } from "./update.ts";
 
@@ -37,11 +41,15 @@ export const commands: readonly Command[] = [
   noticeSend,
   ...panicCommands,
   edgeConfig,
+  edgeKillCode,
+  edgeLost,
+  edgeRecover,
   ...serviceCommands,
   installBoot,
   ...configCommands,
   rotate,
   ...backupCommands,
+  ...throttleCommands,
   ...alertCommands,
   download,
   update,

@@ -7,8 +7,11 @@
  */
 export const membersAfterRestore = `
   UPDATE tokens SET expires_at = 0, refresh_hash = NULL;
+  DELETE FROM web_sessions;
+  UPDATE members SET session_epoch = session_epoch + 1;
   DELETE FROM setup_tokens;
   DELETE FROM tickets;
+  DELETE FROM approvals;
   UPDATE invites SET revoked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
     WHERE revoked_at IS NULL AND uses < uses_allowed;
   UPDATE keys SET revoked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE revoked_at IS NULL;

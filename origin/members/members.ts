@@ -2,6 +2,7 @@ import type { Authority } from "./authority.ts";
 import type { FactorsHeld, SecondFactors } from "./factors/second-factors.ts";
 import type { Keys } from "./keys/keys.ts";
 import type { KdfTurn } from "./kdf-queue.ts";
+import type { WebSessions } from "./web-sessions/web-session.ts";
 
 /**
  * Accounts, passwords, invites and sessions: the domain, without HTTP. Every app signs people in and asks who
@@ -28,6 +29,8 @@ export interface Session {
   readonly deviceId: string;
   /** Identifies the access token itself (not a secret): Matrix ties pushers to it. */
   readonly tokenId: number;
+  /** The OAuth client that opened it; null: opened by password. */
+  readonly oauthClient: string | null;
 }
 
 export type Authentication =
@@ -60,11 +63,22 @@ export interface DeviceRequest {
   readonly deviceId?: string | undefined;
   readonly displayName?: string | undefined;
   readonly refreshable?: boolean | undefined;
+  /** The OAuth client that it is opened for: no other one can refresh it. */
+  readonly oauthClient?: string | undefined;
   readonly address: string;
 }
 
-/** Which of the sessions that the old password opened outlast it. */
-export type SessionsKept = "all" | "none" | { readonly onlyDevice: string };
+/**
+ * Which of the sessions that the old password opened outlast it. Of browsers it is never more than the one that asks:
+ * `all` and `none` are about devices.
+ */
+export type SessionsKept =
+  | "all"
+  | "none"
+  | { readonly onlyDevice: string }
+  | { readonly onlyWebSession: number; readonly devices: "all" | "none" };
+/** What a member lets a client do in a moment that it cannot do by itself. */
+export type ApprovedAct = "cross-signing-reset";
 
 export interface Invite {
   readonly id: number;
@@ -80,6 +94,9 @@ export interface Invite {
 /** What `revokeAll` has ended, by kind. */
 export interface Revoked {
   readonly devices: number;
+  readonly browsers: number;
+  /** API keys and app passwords. */
+  readonly keys: number;
   readonly invites: number;
 }
 
@@ -90,6 +107,8 @@ export interface MemberChange {
   readonly name: string;
   readonly kind:
     | "session-ended"
+    /** A browser's, at one host. */
+    | "web-session-ended"
     | "suspended"
     | "unsuspended"
     | "locked"
@@ -99,6 +118,8 @@ export interface MemberChange {
     | "erased";
   /** Of `session-ended`. */
   readonly deviceId: string | null;
+  /** Of `web-session-ended`. */
+  readonly webSessionId: number | null;
 }
 
 /** Refusals of this domain. `code` is stable; the message is for people and says what to do. */
@@ -175,7 +196,7 @@ export interface Members {
    * asks, so that nobody can crowd others out of the queue.
    */
   verifyPassword(name: string, password: string, turn?: KdfTurn): Promise<Member | undefined>;
-  /** Ends the sessions in the same transaction, and gives the number of those that ended. Throws password-weak. */
+  /** Ends the sessions in the same transaction, and gives the number of devices and browsers that ended. Throws password-weak. */
   changePassword(memberId: number, password: string, sessions: SessionsKept): Promise<number>;
   suspend(memberId: number): Promise<void>;
   unsuspend(memberId: number): Promise<void>;
@@ -192,8 +213,15 @@ export interface Members {
   authenticate(accessToken: string): Authentication;
   /** Notes the device as seen; writes at most once a minute a device. */
   touch(session: Session, address: string): void;
-  /** The old pair stays good until the new one is first used (a lost answer costs nothing). Throws refresh-invalid, locked. */
-  refresh(refreshToken: string): Promise<OpenedSession>;
+  /**
+   * The old pair stays good until the new one is first used (a lost answer costs nothing). Throws refresh-invalid, also
+   * where another client asks than the session was opened for, and locked.
+   */
+  refresh(refreshToken: string, oauthClient?: string): Promise<OpenedSession>;
+  /** The session that an access or a refresh token belongs to, also when it has expired. */
+  ownerOfToken(token: string): Pick<Session, "memberId" | "deviceId" | "oauthClient"> | undefined;
+  /** Ids of the OAuth clients that have a session here. */
+  oauthClients(): ReadonlySet<string>;
   devices(memberId: number): Device[];
   /** Of every member who is signed in anywhere, by id. */
   presences(): ReadonlyMap<number, { readonly devices: number; readonly lastSeenAt: number | null }>;
@@ -201,6 +229,15 @@ export interface Members {
   endSession(memberId: number, deviceId: string): Promise<boolean>;
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  /**
+   * Ends whatever lets anybody in without a password, at once and for every member: sessions, keys, invites,
+   * set-up links and tickets. Passwords and second factors stay. Returns how many of each ended.
+   */
+  revokeAll(): Promise<Revoked>;
+
+  // Browsers (G3)
+  readonly webSessions: WebSessions;
 
   // Second factors (G10), and the keys of programs (G5)
   readonly passkeys: SecondFactors["passkeys"];
@@ -211,11 +248,11 @@ export interface Members {
   /** Back to the password alone; tells what there was. Sessions and keys stay. Throws not-allowed, unknown-member. */
   resetFactors(authority: Authority, memberId: number): Promise<FactorsHeld>;
   readonly keys: Omit<Keys, "revokeInside">;
-  /**
-   * Ends whatever lets anybody in without a password, at once and for every member: sessions, invites, set-up links and
-   * tickets. Passwords stay. Returns how many of each ended.
-   */
-  revokeAll(): Promise<Revoked>;
+
+  // What a member approves for a client of theirs
+  approve(memberId: number, act: ApprovedAct, forMs: number): Promise<void>;
+  approved(memberId: number, act: ApprovedAct): boolean;
+  endApproval(memberId: number, act: ApprovedAct): Promise<void>;
 
   // For the command line, beside a running daemon
   /** A token that stands for the owner at the daemon's own API, to whoever can write in the data folder; good for an hour. */

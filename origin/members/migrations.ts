@@ -1,4 +1,5 @@
 import { factorsMigrations } from "./factors/factors-migrations.ts";
+import { webSessionMigrations } from "./web-sessions/migrations.ts";
 import type { Migration } from "../storage/database.ts";
 
 /** The schema of members.db, step by step. A step that has been released is never edited. */
@@ -91,4 +92,19 @@ export const membersMigrations: readonly Migration[] = [
     `,
   },
   ...factorsMigrations,
+  ...webSessionMigrations,
+  {
+    name: "sessions by OAuth, approvals",
+    sql: `
+      -- Of a session that an OAuth client was given: its id. Such a session is refreshed by that client alone.
+      ALTER TABLE tokens ADD COLUMN oauth_client TEXT;
+
+      CREATE TABLE approvals (
+        member_id INTEGER NOT NULL REFERENCES members (id),
+        act TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (member_id, act)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

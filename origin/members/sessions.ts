@@ -17,7 +17,9 @@ import { hashToken, makeToken } from "./tokens.ts";
 export interface Sessions extends Devices {
   readonly open: Members["openSession"];
   readonly authenticate: (accessToken: string) => Authentication;
-  readonly refresh: (refreshToken: string) => Promise<OpenedSession>;
+  readonly refresh: Members["refresh"];
+  readonly ownerOfToken: Members["ownerOfToken"];
+  readonly oauthClients: Members["oauthClients"];
   readonly end: (memberId: number, deviceId: string) => Promise<boolean>;
   readonly endAll: (memberId: number, exceptDeviceId?: string) => Promise<number>;
   /** Inside a write: ends a member's sessions, all or all but one. */
@@ -31,6 +33,7 @@ interface TokenRow {
   expiresAt: number | null;
   memberId: number;
   deviceId: string;
+  oauthClient: string | null;
 }
 
 const accessLifetime = 60 * 60 * 1000;
@@ -50,13 +53,17 @@ export function createSessions(options: {
   const { database, accounts, changes, now, refuseClosed } = options;
   const devices = createDevices(options);
   const insertToken = database.prepare(
-    `INSERT INTO tokens (access_hash, refresh_hash, member_id, device_id, sign_in, replaces, expires_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO tokens
+     (access_hash, refresh_hash, member_id, device_id, sign_in, replaces, expires_at, oauth_client)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const columns = `id, coalesce(sign_in, id) AS signIn, replaces, expires_at AS expiresAt,
-    member_id AS memberId, device_id AS deviceId`;
+    member_id AS memberId, device_id AS deviceId, oauth_client AS oauthClient`;
   const selectAccess = database.prepare<TokenRow>(`SELECT ${columns} FROM tokens WHERE access_hash = ?`);
   const selectRefresh = database.prepare<TokenRow>(`SELECT ${columns} FROM tokens WHERE refresh_hash = ?`);
+  const selectClients = database.prepare<{ client: string }>(
+    "SELECT DISTINCT oauth_client AS client FROM tokens WHERE oauth_client IS NOT NULL",
+  );
   const deleteTokensOf = database.prepare("DELETE FROM tokens WHERE member_id = ? AND device_id = ?");
   const markUsed = database.prepare(
     "UPDATE tokens SET replaces = NULL WHERE id = ? AND replaces IS NOT NULL",
@@ -76,7 +83,11 @@ export function createSessions(options: {
     return row && member && { row, member };
   }
 
-  function makePair(refreshable: boolean, device: { memberId: number; deviceId: string }, old?: TokenRef) {
+  function makePair(
+    refreshable: boolean,
+    device: { memberId: number; deviceId: string; oauthClient: string | null },
+    old?: TokenRef,
+  ) {
     const accessToken = makeToken("access");
     const refreshToken = refreshable ? makeToken("refresh") : undefined;
     insertToken.run(
@@ -87,6 +98,7 @@ export function createSessions(options: {
       old?.signIn ?? null,
       old?.id ?? null,
       refreshable ? now() + accessLifetime : null,
+      device.oauthClient,
     );
     const opened: OpenedSession = { deviceId: device.deviceId, accessToken };
     return refreshToken === undefined ? opened : { ...opened, refreshToken, expiresInMs: accessLifetime };
@@ -123,14 +135,14 @@ export function createSessions(options: {
   return {
     ...devices,
     endInside,
-    open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, address }) =>
+    open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, oauthClient, address }) =>
       database.write(() => {
         refuseClosed();
         if (accounts.require(memberId).lockedAt !== null) throw lockedAccount();
         // Signing in again on a known device: its old tokens end, its keys (which hang on the device) stay.
         deleteTokensOf.run(memberId, deviceId);
         devices.add(memberId, deviceId, displayName ?? null, address);
-        return makePair(refreshable, { memberId, deviceId });
+        return makePair(refreshable, { memberId, deviceId, oauthClient: oauthClient ?? null });
       }),
     authenticate(accessToken) {
       const hash = hashToken(accessToken);
@@ -140,15 +152,22 @@ export function createSessions(options: {
       if (row.expiresAt !== null && row.expiresAt <= now()) return { kind: "expired" };
       if (row.replaces !== null) retireSoon(row.id, row.replaces);
       const { name, role } = member;
-      const session = { memberId: row.memberId, name, role, deviceId: row.deviceId, tokenId: row.signIn };
+      const { memberId, deviceId, signIn: tokenId, oauthClient } = row;
+      const session = { memberId, name, role, deviceId, tokenId, oauthClient };
       if (member.lockedAt !== null) return { kind: "locked", session };
       return { kind: member.state === "suspended" ? "suspended" : "ok", session };
     },
-    refresh(refreshToken) {
+    ownerOfToken(token) {
+      const hash = hashToken(token);
+      return selectAccess.get(hash) ?? selectRefresh.get(hash);
+    },
+    oauthClients: () => new Set(selectClients.all().map(({ client }) => client)),
+    refresh(refreshToken, oauthClient) {
       const hash = hashToken(refreshToken);
       return database.write(() => {
         const row = selectRefresh.get(hash);
-        if (!row) throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
+        if (!row || row.oauthClient !== (oauthClient ?? null))
+          throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
         if (accounts.get(row.memberId)?.lockedAt != null) throw lockedAccount();
         if (row.replaces !== null) retire(row.id, row.replaces);
         const opened = makePair(true, row, row);

@@ -235,7 +235,8 @@ function startServer(parts: {
     config,
     log,
     members,
-    gate: createGate({ members, guesses, serverName: config.serverName }),
+    gate: createGate({ members, guesses, serverName: config.serverName, signInHost: "id.example.org", now })
+      .gate,
     guesses,
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),

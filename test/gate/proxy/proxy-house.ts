@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
+import { Hono } from "hono";
+
 import type { AppContext } from "../../../origin/app.ts";
 import { createProxyApps } from "../../../origin/apps/proxy/proxy.ts";
 import { readApps } from "../../../origin/config/read-apps.ts";
@@ -12,6 +14,7 @@ import { trustedHeaders } from "../../../origin/config/proxied-app.ts";
 import type { Gate } from "../../../origin/gate/gate.ts";
 import type { Identity } from "../../../origin/gate/identity.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import type { HttpEnv } from "../../../origin/http/request-context.ts";
 import { createDispatch } from "../../../origin/http/dispatch.ts";
 import { createEdgeProof } from "../../../origin/http/edge-proof.ts";
 import { complaintResponse, complaints } from "../../../origin/http/errors.ts";
@@ -109,7 +112,7 @@ export async function openProxyHouse(
     proof: createEdgeProof({ keys: [key], now: () => now, nonces, panic: () => "none" }),
     hosts,
     trusted: trustedHeaders(apps),
-    dispatch: createDispatch({ hosts, apps: proxied, log }),
+    dispatch: createDispatch({ hosts, gateRoutes: new Hono<HttpEnv>(), apps: proxied, log }),
     log,
   });
   t.after(async () => {

@@ -1,7 +1,7 @@
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Route } from "../route.ts";
-import { createShortLivedSecrets } from "../short-lived-secrets.ts";
+import { createShortLivedSecrets } from "../../../gate/short-lived-secrets.ts";
 import type { LoginTokens } from "../sign-in.ts";
 import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";
@@ -86,7 +86,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...versionsRoutes(),
     ...wellknownRoutes(matrix),
     ...capabilitiesRoutes(matrix),
-    ...oauthServerMetadataRoutes(),
+    ...oauthServerMetadataRoutes(matrix),
     // Accounts, sessions, devices
     ...loginRoutes(matrix, following, loginTokens),
     ...loginTokenRoutes(matrix, uia, loginTokens),
