@@ -12,6 +12,7 @@ import { createGate } from "./gate/create-gate.ts";
 import { openPanicDatabase } from "./gate/panic/panic-database.ts";
 import { createPanicLatch } from "./gate/panic/panic-latch.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
@@ -35,6 +36,7 @@ import { type Listener, startListener } from "./http/listener.ts";
 import { openNonces } from "./http/nonces.ts";
 import { createOpenProof } from "./http/open-proof.ts";
 import { createMembers } from "./members/create-members.ts";
+import type { Kdf } from "./members/kdf.ts";
 import type { Members } from "./members/members.ts";
 import { membersMigrations } from "./members/migrations.ts";
 import { openBlobStore } from "./storage/blobs.ts";
@@ -46,6 +48,7 @@ export interface Origin {
   readonly config: Config;
   readonly address: BoundAddress;
   readonly members: Members;
+  readonly guesses: GuessLimits;
   readonly apps: readonly App[];
   readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
@@ -69,6 +72,8 @@ export async function startOrigin(options: {
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
+  /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
+  kdf?: Kdf;
 }): Promise<Origin> {
   const { config, log, now = Date.now, servicesFile, trial = false } = options;
   const cleanups: (() => unknown)[] = [];
@@ -129,6 +134,7 @@ export async function startOrigin(options: {
       now,
       log,
       open: config.testing !== undefined,
+      ...(options.kdf && { kdf: options.kdf }),
     });
     cleanups.push(() => members.close());
 
@@ -203,7 +209,7 @@ export async function startOrigin(options: {
     }
     if (config.mode === "production" && !trial) backups.schedule(alerts);
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, apps, alerts, close: stop };
+    return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;

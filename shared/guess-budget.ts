@@ -26,7 +26,7 @@ export function failuresAt(spent: Spent, allowance: Allowance, now: number): num
 /** In how many milliseconds the next try may come: 0 for now. Never more than the longest delay, whatever the clock did. */
 export function waitOf(spent: Spent, allowance: Allowance, now: number): number {
   const delay = delayAfter(spent.failures, allowance);
-  return Math.max(0, delay - Math.max(0, now - spent.at));
+  return Math.max(0, Math.ceil(delay - Math.max(0, now - spent.at)));
 }
 
 /** One more wrong try. */
@@ -39,5 +39,5 @@ export function spendOne(spent: Spent, allowance: Allowance, now: number): Spent
 
 function delayAfter(failures: number, { free, firstDelay, longestDelay }: Allowance): number {
   if (failures < free) return 0;
-  return Math.min(longestDelay, firstDelay * 2 ** Math.floor(failures - free));
+  return Math.min(longestDelay, firstDelay * 2 ** (failures - free));
 }

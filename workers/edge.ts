@@ -22,6 +22,8 @@ export interface Edge {
   readonly fetchNonces: Map<string, number>;
   /** Origin's clock minus ours in milliseconds, as of its last proved reply; undefined before one. */
   clockOffset: number | undefined;
+  /** Until when the counter of wrong tries is not asked, unix ms: it has just failed. */
+  readonly counter: { leftAloneUntil: number };
   /** Failed proofs that the sentinel was not yet told of. */
   readonly untold: { failures: number; lastTold: number };
 }
@@ -70,6 +72,7 @@ async function makeEdge(env: Env): Promise<Edge> {
     fetchKey: await derive(secret, EDGE_KEY_DERIVATION.fetchInfo),
     fetchNonces: new Map(),
     clockOffset: undefined,
+    counter: { leftAloneUntil: 0 },
     untold: { failures: 0, lastTold: 0 },
   };
 }

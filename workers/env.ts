@@ -1,4 +1,5 @@
 import type { Sentinel } from "./state/sentinel.ts";
+import type { Throttle } from "./state/throttle.ts";
 
 /** What a deployment binds to the Worker. */
 export interface Env {
@@ -17,6 +18,10 @@ export interface Env {
   /** The tunnel's hostname, where that is the way. */
   ORIGIN_HOST?: string;
   SENTINEL: DurableObjectNamespace<Sentinel>;
+  /** Counts wrong tries at secrets. */
+  THROTTLE: DurableObjectNamespace<Throttle>;
+  /** Counts requests that try secrets, at one location. */
+  LOGIN_RATE: RateLimit;
 }
 
 /** As Cloudflare hands them over: ORIGIN is a binding (Workers VPC), or what reach.ts makes of a tunnel's hostname. */

@@ -7,6 +7,7 @@ import { forward } from "./gate/forward.ts";
 import { capHead } from "./gate/head-cap.ts";
 import { answerHealthAuth } from "./gate/health-auth.ts";
 import { requireKnownHost } from "./gate/known-host.ts";
+import { throttleLogin } from "./gate/login-throttle.ts";
 import { clampLongPoll } from "./gate/long-poll.ts";
 import { requirePlainTarget } from "./gate/method-and-path.ts";
 import { answerFailure, answerUnreadable } from "./gate/refusal.ts";
@@ -39,7 +40,11 @@ export default {
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {
   const refusal = requireKnownHost(visit) ?? requirePlainTarget(visit) ?? capBody(visit);
-  const early = refusal ?? (await fetchForOrigin(visit)) ?? (await requireAccess(visit));
+  const early =
+    refusal ??
+    (await fetchForOrigin(visit)) ??
+    (await throttleLogin(visit)) ??
+    (await requireAccess(visit));
   if (early !== undefined) return early;
 
   stripHeaders(visit);

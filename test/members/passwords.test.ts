@@ -154,6 +154,40 @@ test("two derivations run at a time, a few wait, more are refused at once", asyn
   assert.equal(await queue.run(() => Promise.resolve(7)), 7);
 });
 
+test("turns go round by source, and who is known makes strangers give way", async () => {
+  const queue = createKdfQueue({ concurrency: 1, longest: 6, perSource: 4 });
+  const gate = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const refused: string[] = [];
+  const enter = async (source: string, known = false): Promise<void> => {
+    try {
+      await queue.run(() => Promise.resolve(order.push(source)), { source, known });
+    } catch {
+      refused.push(source);
+    }
+  };
+  const first = queue.run(() => gate.promise);
+  const flood = Array.from({ length: 20 }, () => enter("flood"));
+  const others = [enter("one"), enter("two"), enter("three"), enter("home", true)];
+  gate.resolve();
+  await Promise.all([first, ...flood, ...others]);
+  assert.deepEqual(order, ["home", "flood", "one", "two", "three", "flood"]);
+  assert.deepEqual([...new Set(refused)], ["flood"]);
+  assert.equal(refused.length, 18, "sixteen too many, and two that gave way");
+
+  const full = Promise.withResolvers<void>();
+  const holding = queue.run(() => full.promise);
+  const strangers = Array.from({ length: 6 }, (_, n) => enter(`stranger ${n}`));
+  const late = [enter("late"), enter("known", true)];
+  full.resolve();
+  await Promise.all([holding, ...strangers, ...late]);
+  assert.ok(
+    refused.includes("late"),
+    "a queue of as many sources as it has places takes no further stranger",
+  );
+  assert.ok(order.includes("known"));
+});
+
 test("weak passwords are refused with what to change", () => {
   const names = ["clementine", "example.org", "example"];
   const refusals: [string, RegExp][] = [

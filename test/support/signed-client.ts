@@ -18,6 +18,9 @@ export interface SignedRequest {
   /** What Access said of the visitor, covered by the signature. */
   accessJwt?: string | undefined;
   signal?: AbortSignal;
+  /** Who asks, and which host, where it is not the client's own. */
+  address?: string;
+  host?: string;
 }
 
 export interface Answer {
@@ -62,10 +65,10 @@ export function createSignedClient(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
   const { hostname, port } = new URL(options.origin);
 
-  function proof(method: string, path: string, accessJwt?: string): Record<string, string> {
+  function proof({ method, path, accessJwt, ...asked }: SignedRequest): Record<string, string> {
     const time = Math.floor((options.now ?? Date.now)() / 1000);
-    const addr = options.address ?? "192.0.2.1";
-    const client = formatEdgeClient({ host: options.host, scheme: "https", addr, time }) ?? "";
+    const addr = asked.address ?? options.address ?? "192.0.2.1";
+    const client = formatEdgeClient({ host: asked.host ?? options.host, scheme: "https", addr, time }) ?? "";
     const parameters = proofParameters(
       { created: time, keyid: key!.keyid, nonce: randomBytes(16).toString("base64url") },
       accessJwt !== undefined,
@@ -94,7 +97,8 @@ export function createSignedClient(options: {
   }
 
   return {
-    request({ method, path, token, body, chunked = false, headers, accessJwt, signal }) {
+    request(asked) {
+      const { method, path, token, body, chunked = false, headers, signal } = asked;
       const isReady = body === undefined || typeof body === "string" || body instanceof Uint8Array;
       const text = isReady ? body : JSON.stringify(body);
       return new Promise((resolve, reject) => {
@@ -107,7 +111,7 @@ export function createSignedClient(options: {
             path,
             ...(signal && { signal }),
             headers: {
-              ...proof(method, path, accessJwt),
+              ...proof(asked),
               ...(token !== undefined && { authorization: `Bearer ${token}` }),
               ...(text !== undefined && {
                 "content-type": "application/json",

@@ -6,6 +6,7 @@ import { createSecrets, readEdgeKeys } from "../../origin/config/secrets.ts";
 import type { FileSystemCalls } from "../../origin/host/file-system.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { type Origin, startOrigin } from "../../origin/main.ts";
+import type { Kdf } from "../../origin/members/kdf.ts";
 import { formatHostTable } from "../../shared/hosts.ts";
 
 /** What a test needs to stand in front of an origin. */
@@ -37,6 +38,7 @@ export async function startTestOrigin(options: {
   fileSystem?: FileSystemCalls;
   /** Further lines of burrow.toml, where the folder is new. */
   settings?: string;
+  kdf?: Kdf;
 }): Promise<TestOrigin> {
   const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
@@ -54,9 +56,15 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem } = options;
+  const { now = Date.now, fileSystem, kdf } = options;
   const log = createLog({ level: "warn", now, write });
-  const origin = await startOrigin({ config, log, now, ...(fileSystem && { fileSystem }) });
+  const origin = await startOrigin({
+    config,
+    log,
+    now,
+    ...(fileSystem && { fileSystem }),
+    ...(kdf && { kdf }),
+  });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
   return {
     origin,

@@ -3,6 +3,7 @@ import { askOrigin, discard, OriginAwayError } from "./ask-origin.ts";
 import type { ProvedReply } from "./ask-origin.ts";
 import { answerTooLarge, takeBody } from "./body-cap.ts";
 import { pingWhenIdle } from "./event-stream.ts";
+import { tellVerdict } from "./login-throttle.ts";
 import type { Failure } from "./refusal.ts";
 import { UnknownClientError } from "./sign.ts";
 import type { Errand } from "./sign.ts";
@@ -37,6 +38,7 @@ export async function forward(visit: Visit): Promise<Response | Failure> {
       await discard(reply.response);
       return fail(visit, reply.facts.proof);
     }
+    tellVerdict(visit, reply.facts.guess, reply.response);
     return pingWhenIdle(reply.response);
   } catch (error) {
     if (body.exceeded()) return answerTooLarge(visit);

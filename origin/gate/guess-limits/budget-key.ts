@@ -15,16 +15,9 @@ export type BudgetKey =
 
 /** One line; the account comes last, since clients choose what it is called. */
 export function formatBudgetKey(key: BudgetKey): string {
-  switch (key.role) {
-    case "source":
-      return `${key.kind} source ${key.network}`;
-    case "account":
-      return `${key.kind} account - ${key.account}`;
-    case "device":
-      return `${key.kind} device ${key.device} ${key.account}`;
-    case "network":
-      return `${key.kind} network ${key.network} ${key.account}`;
-  }
+  if (key.role === "source") return `${key.kind} source ${key.network}`;
+  if (key.role === "account") return `${key.kind} account - ${key.account}`;
+  return `${key.kind} ${key.role} ${key.role === "device" ? key.device : key.network} ${key.account}`;
 }
 
 export function parseBudgetKey(text: string): BudgetKey | undefined {

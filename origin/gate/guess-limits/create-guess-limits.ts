@@ -61,9 +61,9 @@ export function createGuessLimits(options: {
     return createHmac("sha256", digestKey).update(text).digest("base64url").slice(0, 16);
   }
 
-  function greet(lane: Lane, account: string, networks: ClientNetworks): void {
+  /** That the disk takes no more must not keep anybody out who is right. */
+  const greet = (lane: Lane, account: string, networks: ClientNetworks): Promise<void> =>
     acquaintances.greet(account, networks.neighbourhood, lane.device).catch(onError);
-  }
 
   return {
     async attempt(context, given, work) {
@@ -91,7 +91,7 @@ export function createGuessLimits(options: {
       context.guess = found === undefined ? "failed" : "ok";
       if (found !== undefined) {
         trial.right();
-        if (attempt.account !== undefined) greet(lane, attempt.account, networks);
+        if (attempt.account !== undefined) await greet(lane, attempt.account, networks);
         return found;
       }
       if (lane.wait > 0) {

@@ -9,7 +9,7 @@ export interface Attempt {
   readonly account?: string | undefined;
   /** The secret that is tried. Only a keyed digest is kept: the same wrong one again is no new guess. */
   readonly credential?: string | undefined;
-  /** The value of the cookie `__Host-burrow-device`, where the client sent one. */
+  /** The value of the device cookie (`readDeviceCookie`), where the client sent one. */
   readonly deviceCookie?: string | undefined;
 }
 
@@ -35,11 +35,6 @@ export interface GuessLimits {
     attempt: Attempt,
     work: (turn: KdfTurn) => Promise<T | undefined> | T | undefined,
   ): Promise<T | undefined>;
-  /** The value of a fresh device cookie (`__Host-burrow-device`, 256 bits) for a browser that has just signed in. */
+  /** The value of a fresh device cookie (`formatDeviceCookie`, 256 bits) for a browser that has just signed in. */
   rememberDevice(memberId: number): Promise<string>;
 }
-
-/** The cookie by which a browser that has signed in before is known; it signs nobody in. */
-export const deviceCookieName = "__Host-burrow-device";
-/** How long a browser keeps it, in seconds. */
-export const deviceCookieMaxAge = 365 * 24 * 60 * 60;
