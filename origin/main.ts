@@ -9,11 +9,13 @@ import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
-import { openPanicDatabase } from "./gate/panic/panic-database.ts";
-import { createPanicLatch } from "./gate/panic/panic-latch.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
 import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
+import { closeDoor } from "./gate/panic/close-door.ts";
+import { closeWayOut } from "./gate/panic/close-way-out.ts";
+import { openPanicDatabase } from "./gate/panic/panic-database.ts";
+import { createPanicLatch, type LatchLevel, type PanicLatch } from "./gate/panic/panic-latch.ts";
 import { type Alerts, createAlerts } from "./host/alerts/alerts.ts";
 import { watchHost } from "./host/alerts/watch-host.ts";
 import { createBackups } from "./host/backup/backup.ts";
@@ -135,6 +137,7 @@ export async function startOrigin(options: {
       log,
       open: config.testing !== undefined,
       ...(options.kdf && { kdf: options.kdf }),
+      signInsOpen: () => panic.level() === "none",
     });
     cleanups.push(() => members.close());
 
@@ -157,7 +160,7 @@ export async function startOrigin(options: {
       guesses,
       alerts,
       blobs,
-      outbound,
+      outbound: closeWayOut(outbound, panic),
       now,
       openDatabase,
     };
@@ -183,7 +186,11 @@ export async function startOrigin(options: {
       listen,
       hosts,
       proof,
-      dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+      dispatch: closeDoor({
+        dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),
+        panic,
+        hosts,
+      }),
       log,
     });
     await checkListener(listener.address, log);
@@ -204,8 +211,11 @@ export async function startOrigin(options: {
     }
     if (servicesFile !== undefined && !trial) {
       const { address } = listener;
-      supervisor = await startSupervisor({ config, log, alerts, now, address, servicesFile });
-      cleanups.push(() => supervisor?.close());
+      const held = panic.level() === "hard";
+      const started = await startSupervisor({ config, log, alerts, now, address, servicesFile, held });
+      supervisor = started;
+      cleanups.push(() => started.close());
+      holdServices(started, panic, log);
     }
     if (config.mode === "production" && !trial) backups.schedule(alerts);
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
@@ -214,6 +224,17 @@ export async function startOrigin(options: {
     await stop();
     throw error;
   }
+}
+
+/** Services are stopped while the level is `hard`, and started again after it. */
+function holdServices(supervisor: Supervisor, panic: PanicLatch, log: Log): void {
+  const follow = (level: LatchLevel): void => {
+    if (level !== "hard") return supervisor.release();
+    supervisor.hold().catch((error: unknown) => log.error("panic.hold-failed", { error }));
+  };
+  panic.onChange(follow);
+  // It may have changed while the supervisor started.
+  follow(panic.level());
 }
 
 /** Ctrl-C arrives twice (from the terminal and from npm): the second call waits for the first. */

@@ -17,6 +17,8 @@ interface GuessRoute {
   methods: readonly string[];
   path: RegExp;
   kind: GuessKind;
+  /** Whether a session or an account may come of it: closed while the panic level is `logins`. */
+  signsIn?: true;
 }
 
 const CLIENT_API = String.raw`^/_matrix/client/(?:r0|v[0-9]+|unstable(?:/[^/]+)?)`;
@@ -29,13 +31,17 @@ function matrix(path: string, kind: GuessKind, methods: readonly string[] = ["PO
   return { methods, path: new RegExp(`${CLIENT_API}/${path}$`), kind };
 }
 
+function signIn(route: GuessRoute): GuessRoute {
+  return { ...route, signsIn: true };
+}
+
 /** Every route on which a secret can be guessed. A route that is missing here is not limited: add its row with it. */
 const GUESS_ROUTES: readonly GuessRoute[] = [
-  post(/^\/setup(?:\/.*)?$/, "setup-token"),
-  post(/^\/invite(?:\/.*)?$/, "invite-token"),
-  post(/^\/sign-in(?:\/.*)?$/, "password"),
-  matrix("login", "password"),
-  matrix("register", "invite-token"),
+  signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
+  signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
+  signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
+  signIn(matrix("login", "password")),
+  signIn(matrix("register", "invite-token")),
   // Answers whether a token is good to whoever asks, so the reading methods guess here too.
   matrix("register/[^/]*login\\.registration_token/validity", "invite-token", ["GET", "HEAD"]),
   matrix("refresh", "refresh-token"),
@@ -61,12 +67,20 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
  * route (doubled and trailing slashes are ignored), since what counts in the end is the origin's verdict.
  */
 export function classifyGuess(method: string, rawPath: string): GuessKind | undefined {
+  return findRoute(method, rawPath)?.kind;
+}
+
+/** Whether a request may open a session or make an account. Errs towards it, as `classifyGuess` does. */
+export function opensSession(method: string, rawPath: string): boolean {
+  return findRoute(method, rawPath)?.signsIn === true;
+}
+
+function findRoute(method: string, rawPath: string): GuessRoute | undefined {
   const canonical = canonicalisePath(rawPath);
   if (typeof canonical === "string") return undefined;
-  const candidates = new Set([canonical.path, canonical.soundPrefix].map(withoutEmptySegments));
-  for (const path of candidates) {
+  for (const path of new Set([canonical.path, canonical.soundPrefix].map(withoutEmptySegments))) {
     const route = GUESS_ROUTES.find((row) => row.methods.includes(method) && row.path.test(path));
-    if (route !== undefined) return route.kind;
+    if (route !== undefined) return route;
   }
   return undefined;
 }

@@ -41,10 +41,7 @@ export default {
 async function answer(visit: Visit): Promise<Response> {
   const refusal = requireKnownHost(visit) ?? requirePlainTarget(visit) ?? capBody(visit);
   const early =
-    refusal ??
-    (await fetchForOrigin(visit)) ??
-    (await throttleLogin(visit)) ??
-    (await requireAccess(visit));
+    refusal ?? (await fetchForOrigin(visit)) ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
   if (early !== undefined) return early;
 
   stripHeaders(visit);

@@ -14,6 +14,7 @@ import { keyCommands } from "./key.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
+import { panicCommands } from "./panic.ts";
 import { reportCommands } from "./report.ts";
 import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   ...roomCommands,
   ...reportCommands,
   noticeSend,
+  ...panicCommands,
   edgeConfig,
   ...serviceCommands,
   installBoot,

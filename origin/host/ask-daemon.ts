@@ -2,7 +2,7 @@ import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto"
 import { formatEdgeClient } from "../../shared/edge-client.ts";
 import { EDGE_KEY_DERIVATION, parseEdgeKey } from "../../shared/edge-key.ts";
 import { CLIENT_HEADER, formatProof, proofBase, proofParameters } from "../../shared/edge-proof.ts";
-import { parseReply, REPLY_HEADER, replyBase } from "../../shared/reply-proof.ts";
+import { parseReply, REPLY_HEADER, replyBase, type ReplyFacts } from "../../shared/reply-proof.ts";
 
 /** What to ask: the own daemon, the way the edge asks it. A GET unless it says otherwise. */
 export interface Question {
@@ -25,6 +25,8 @@ export interface Question {
 export interface DaemonAnswer {
   readonly status: number;
   readonly text: string;
+  /** What its reply proof says beside the answer. */
+  readonly facts: ReplyFacts;
 }
 
 /** Undefined where nothing answers in time, or what answers is not this daemon. */
@@ -54,13 +56,14 @@ export async function askDaemon(question: Question): Promise<DaemonAnswer | unde
     .update(replyBase(nonce, answer.status, reply.facts))
     .digest();
   // Any app of a phone may listen where the daemon did: only it can sign this.
-  return timingSafeEqual(expected, Buffer.from(reply.mac, "base64")) ? answer : undefined;
+  if (!timingSafeEqual(expected, Buffer.from(reply.mac, "base64"))) return undefined;
+  return { status: answer.status, text: answer.text, facts: reply.facts };
 }
 
 async function send(
   { listen, path, query = "", timeoutMs, method = "GET", body }: Question,
   headers: Record<string, string>,
-): Promise<(DaemonAnswer & { reply: string }) | undefined> {
+): Promise<{ status: number; text: string; reply: string } | undefined> {
   const where = listen.startsWith("unix:")
     ? { socketPath: listen.slice("unix:".length) }
     : {

@@ -67,7 +67,6 @@ export async function startListener(options: {
 
   const handle = (incoming: IncomingMessage, outgoing: ProvenResponse): void => {
     answering.set(incoming.socket, outgoing);
-    (await0 as any)(incoming);
     const verdict = proof.verify(incoming);
     if (verdict.proof !== "accepted") {
       outgoing.replyProof = (status) => proof.replyHeader(verdict, status);
@@ -210,6 +209,3 @@ async function close(
   await closed;
   clearTimeout(cut);
 }
-
-import { appendFileSync as await1 } from "node:fs";
-function await0(incoming: IncomingMessage) { if (process.env["RECORD_TO"]) await1(process.env["RECORD_TO"]!, `${incoming.method} ${incoming.url} ${incoming.headers["user-agent"] ?? ""}\n`); }

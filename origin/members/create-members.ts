@@ -6,9 +6,10 @@ import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
 import { createKdfQueue } from "./kdf-queue.ts";
 import { createKeys } from "./keys/keys.ts";
-import type { Members } from "./members.ts";
+import { type Members, MembersError } from "./members.ts";
 import { createOpenRegistration } from "./open-registration.ts";
 import { createPasswords } from "./passwords.ts";
+import { createRevokeAll } from "./revoke-all.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetup } from "./setup.ts";
 import { createTickets } from "./tickets.ts";
@@ -23,6 +24,8 @@ export interface MembersOptions {
   readonly kdf?: Kdf;
   /** A test server's: whoever asks gets an account, with any password. */
   readonly open?: boolean;
+  /** Whether anybody may sign in now: false while the panic latch says so. */
+  readonly signInsOpen?: () => boolean;
   /** Told of writes that nobody waits for and that failed. */
   readonly log?: { warn(event: string, fields?: { error: string }): void };
 }
@@ -30,12 +33,19 @@ export interface MembersOptions {
 /** The members' domain over one database. `close` stops its timer; it writes nothing of its own afterwards. */
 export function createMembers(options: MembersOptions): Members & { close(): void } {
   const { database, now, serverName = "", kdf = createKdf(), open = false } = options;
+  const { signInsOpen = () => true } = options;
   const onError = (error: unknown): void =>
     options.log?.warn("members.background-write-failed", { error: String(error) });
 
+  /** The last word on signing in, whichever route it comes by. */
+  function refuseClosed(): void {
+    if (signInsOpen()) return;
+    throw new MembersError("closed", "This server lets nobody sign in for now. Try again later.");
+  }
+
   const changes = createChanges(database, now);
   const accounts = createAccounts(database, changes, now);
-  const sessions = createSessions({ database, accounts, changes, now, onError });
+  const sessions = createSessions({ database, accounts, changes, now, onError, refuseClosed });
   const queue = createKdfQueue({ concurrency: 2, longest: 64, perSource: 16 });
   const passwords = createPasswords({ database, accounts, kdf, queue, serverName, anyPassword: open });
   const setup = createSetup({ database, accounts, passwords, now });
@@ -49,14 +59,20 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   return {
     claimed: setup.claimed,
     createSetupToken: setup.createToken,
-    claim: setup.claim,
+    async claim(request) {
+      refuseClosed();
+      return await setup.claim(request);
+    },
     createOwner: setup.createOwner,
 
     createInvite: invites.create,
     listInvites: invites.list,
     revokeInvite: invites.revoke,
     inviteValid: invites.valid,
-    register: invites.register,
+    async register(request) {
+      refuseClosed();
+      return await invites.register(request);
+    },
     ...(open && { registerOpenly: register }),
     createAccount: ({ name, password }) => register({ name, password, role: "member" }),
 
@@ -93,6 +109,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
+    revokeAll: createRevokeAll({ database, accounts, sessions, now }),
 
     passkeys: factors.passkeys,
     totp: factors.totp,

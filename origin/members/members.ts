@@ -77,6 +77,12 @@ export interface Invite {
   readonly revokedAt: number | null;
 }
 
+/** What `revokeAll` has ended, by kind. */
+export interface Revoked {
+  readonly devices: number;
+  readonly invites: number;
+}
+
 /** One fact that other parts must follow: kept on disk, so that none is missed over a restart. */
 export interface MemberChange {
   readonly seq: number;
@@ -123,6 +129,8 @@ export type MembersErrorCode =
   | "too-many"
   | "not-allowed"
   | "locked"
+  /** The panic latch is set: nobody signs in. */
+  | "closed"
   | "busy";
 
 export interface Members {
@@ -178,7 +186,7 @@ export interface Members {
   deactivate(memberId: number, options?: { erase?: boolean }): Promise<void>;
 
   // Sessions
-  /** Throws locked. A suspended member may, and the session is as suspended (specification §Account suspension). */
+  /** Throws locked, closed. A suspended member may, and the session is as suspended (specification §Account suspension). */
   openSession(memberId: number, request: DeviceRequest): Promise<OpenedSession>;
   /** Looked up at every request, so that a revocation holds on the next one. */
   authenticate(accessToken: string): Authentication;
@@ -203,6 +211,11 @@ export interface Members {
   /** Back to the password alone; tells what there was. Sessions and keys stay. Throws not-allowed, unknown-member. */
   resetFactors(authority: Authority, memberId: number): Promise<FactorsHeld>;
   readonly keys: Omit<Keys, "revokeInside">;
+  /**
+   * Ends whatever lets anybody in without a password, at once and for every member: sessions, invites, set-up links and
+   * tickets. Passwords stay. Returns how many of each ended.
+   */
+  revokeAll(): Promise<Revoked>;
 
   // For the command line, beside a running daemon
   /** A token that stands for the owner at the daemon's own API, to whoever can write in the data folder; good for an hour. */

@@ -43,8 +43,10 @@ export function createSessions(options: {
   now: () => number;
   /** For writes that nobody waits for. */
   onError: (error: unknown) => void;
+  /** Throws `closed` while nobody may sign in. */
+  refuseClosed: () => void;
 }): Sessions {
-  const { database, accounts, changes, now } = options;
+  const { database, accounts, changes, now, refuseClosed } = options;
   const devices = createDevices(options);
   const insertToken = database.prepare(
     `INSERT INTO tokens (access_hash, refresh_hash, member_id, device_id, sign_in, replaces, expires_at)
@@ -114,6 +116,7 @@ export function createSessions(options: {
     endInside,
     open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, address }) =>
       database.write(() => {
+        refuseClosed();
         if (accounts.require(memberId).lockedAt !== null) throw lockedAccount();
         // Signing in again on a known device: its old tokens end, its keys (which hang on the device) stay.
         deleteTokensOf.run(memberId, deviceId);

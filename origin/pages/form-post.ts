@@ -61,5 +61,6 @@ export const statusOf: Record<MembersErrorCode, ContentfulStatusCode> = {
   "totp-invalid": 422,
   "label-invalid": 422,
   "password-weak": 422,
+  closed: 503,
   busy: 503,
 };

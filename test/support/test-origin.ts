@@ -36,9 +36,11 @@ export async function startTestOrigin(options: {
   write?: (line: string) => void;
   now?: () => number;
   fileSystem?: FileSystemCalls;
+  kdf?: Kdf;
   /** Further lines of burrow.toml, where the folder is new. */
   settings?: string;
-  kdf?: Kdf;
+  /** Runs what it names beside the origin. */
+  servicesFile?: string;
 }): Promise<TestOrigin> {
   const { dataDir, port = 0, publicUrl = "http://127.0.0.1", write = toStandardError } = options;
   makeDataFolder(dataDir);
@@ -56,7 +58,7 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem, kdf } = options;
+  const { now = Date.now, fileSystem, kdf, servicesFile } = options;
   const log = createLog({ level: "warn", now, write });
   const origin = await startOrigin({
     config,
@@ -64,6 +66,7 @@ export async function startTestOrigin(options: {
     now,
     ...(fileSystem && { fileSystem }),
     ...(kdf && { kdf }),
+    ...(servicesFile !== undefined && { servicesFile }),
   });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();
   return {

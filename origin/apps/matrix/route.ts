@@ -170,6 +170,8 @@ function describeError(error: unknown, route: Route, parts: ServingParts): Matri
   }
   if (error instanceof MembersError && error.code === "busy") return tooBusy(error.message);
   if (error instanceof MembersError && error.code === "locked") return lockedOut();
+  if (error instanceof MembersError && error.code === "closed")
+    return new MatrixError(503, "M_UNKNOWN", error.message);
   const refused = parts.refusedWrite(error);
   if (refused) return refusedWriteError(refused, route, parts);
   parts.log.error("matrix.request.failed", { route: route.path, method: route.method, error });

@@ -14,6 +14,7 @@ import { checkAccounts, checkDatabases, checkFolder } from "./data.ts";
 import { checkSecrets } from "./keys.ts";
 import { checkDiskSpace, checkDriver, checkFileSystem, checkNode } from "./machine.ts";
 import { checkModes } from "./modes.ts";
+import { checkPanic } from "./panic.ts";
 import { checkQuestions } from "./questions.ts";
 import { checkDaemon, checkEdge, checkListeners } from "./service.ts";
 import { checkSsh, sshConfigFile } from "./ssh.ts";
@@ -27,6 +28,7 @@ export async function runChecks(dataDir: string, environment: NodeJS.ProcessEnv)
     checkFileSystem(dataDir),
     checkDiskSpace(dataDir),
     checkModes(dataDir),
+    await checkPanic(dataDir),
     ...checkSecrets(dataDir, Date.now()),
     ...checkDatabases(dataDir, new Map(knownDatabases.map((known) => [known.name, known.migrations.length]))),
   );

@@ -12,7 +12,8 @@ export type OutboundFault =
   | "too-many-redirects"
   | "bad-redirect"
   | "bad-answer"
-  | "edge";
+  | "edge"
+  | "closed";
 
 const SENTENCES: Readonly<Record<OutboundFault, string>> = {
   "bad-url":
@@ -30,6 +31,7 @@ const SENTENCES: Readonly<Record<OutboundFault, string>> = {
   "bad-redirect": "The other server sends on to where this request must not follow.",
   "bad-answer": "The other server's answer cannot be read.",
   edge: 'The edge did not fetch it. Run "burrow doctor", or set outbound.through to "direct".',
+  closed: "This server is closed for now: it sends nothing out for anybody.",
 };
 
 /**

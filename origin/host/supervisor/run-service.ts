@@ -24,8 +24,10 @@ export interface Verdict {
 export interface Runner {
   readonly service: Service;
   status(): ServiceStatus;
-  /** Starts it for the first time, when the services before it are healthy. */
+  /** Starts it for the first time or after a hold, when the services before it are healthy. */
   begin(): void;
+  /** Stops it until `begin`. Resolves when nothing of it is left. */
+  hold(): Promise<void>;
   /** Stops it and starts it anew, with a clean slate. Resolves when it has been started. */
   restart(): Promise<void>;
   /** Stops it for good. Resolves when nothing of it is left. */
@@ -79,6 +81,7 @@ export function createRunner(options: {
   let sockets: readonly string[] = [];
   let auditMethod: "kernel" | "sweep" | null = null;
   let closed = false;
+  let held = false;
   /** What is wrong with a child that runs and is of no use, from then on until it has ended. */
   let unhealthy: string | undefined;
   /** Why the child is being stopped, when that is our doing. */
@@ -102,9 +105,9 @@ export function createRunner(options: {
   }
 
   async function start(): Promise<void> {
-    if (closed) return;
+    if (closed || held) return;
     const obstacle = await options.mayStart();
-    if (closed || child) return;
+    if (closed || held || child) return;
     if (obstacle !== undefined) return refuse(obstacle);
     starts += 1;
     const started = options.start();
@@ -263,7 +266,15 @@ export function createRunner(options: {
       processes,
       audit: auditMethod,
     }),
-    begin: () => void start(),
+    begin() {
+      held = false;
+      void start();
+    },
+    async hold() {
+      held = true;
+      failures = 0;
+      await stop("stopped", "Stopped by the panic latch.");
+    },
     async restart() {
       await stop("waiting", "Restarted by its owner.");
       failures = 0;

@@ -30,8 +30,11 @@ export type { ServiceStatus, SupervisorReport } from "./service.ts";
 export interface Supervisor {
   status(): ServiceStatus[];
   report(): Promise<SupervisorReport>;
-  /** Stops a service and starts it with a clean slate. Throws UnknownServiceError. */
+  /** Stops a service and starts it with a clean slate. Throws UnknownServiceError, HeldServiceError. */
   restart(name: string): Promise<void>;
+  /** Stops the owner's services, and starts them again only after `release`. The tunnel goes on. */
+  hold(): Promise<void>;
+  release(): void;
   /** Stops everything with grace. Resolves when nothing is left. */
   close(): Promise<void>;
 }
@@ -39,6 +42,11 @@ export interface Supervisor {
 /** There is no service of this name. */
 export class UnknownServiceError extends Error {
   override name = "UnknownServiceError";
+}
+
+/** The panic latch holds it. */
+export class HeldServiceError extends Error {
+  override name = "HeldServiceError";
 }
 
 /**
@@ -53,6 +61,8 @@ export async function startSupervisor(options: {
   /** The origin's own listener, for the table. */
   address: BoundAddress;
   servicesFile: string;
+  /** As after `hold`, from the start. */
+  held?: boolean;
   environment?: NodeJS.ProcessEnv;
   schedule?: Schedule;
   proc?: string;
@@ -96,6 +106,7 @@ export async function startSupervisor(options: {
     });
   });
   const begun = new Set<string>();
+  let held = options.held ?? false;
   changed();
 
   /** Starts whose turn has come, and tells the guard what there is to end. */
@@ -103,7 +114,7 @@ export async function startSupervisor(options: {
     guard?.watch(runners.flatMap((runner) => runner.status().pid ?? []));
     const running = new Set(runners.filter((runner) => runner.status().state === "running").map(nameOf));
     for (const runner of runners) {
-      if (begun.has(nameOf(runner))) continue;
+      if (begun.has(nameOf(runner)) || (held && isHeldBack(runner))) continue;
       if (!runner.service.startAfter.every((name) => running.has(name))) continue;
       begun.add(nameOf(runner));
       runner.begin();
@@ -137,8 +148,26 @@ export async function startSupervisor(options: {
         throw new UnknownServiceError(
           `There is no service ${name}. "burrow service list" shows which there are.`,
         );
+      if (held && isHeldBack(runner))
+        throw new HeldServiceError(
+          `A panic is in force, so ${name} is not started. "burrow panic status" tells more.`,
+        );
       begun.add(name);
       await runner.restart();
+    },
+    async hold() {
+      if (held) return;
+      held = true;
+      log.warn("supervisor.held");
+      const back = runners.filter(isHeldBack);
+      for (const runner of back) begun.delete(nameOf(runner));
+      await Promise.all(back.map((runner) => runner.hold()));
+    },
+    release() {
+      if (!held) return;
+      held = false;
+      log.warn("supervisor.released");
+      changed();
     },
     async close() {
       stopWatching();
@@ -155,6 +184,11 @@ export async function startSupervisor(options: {
     return undefined;
   });
   return supervisor;
+}
+
+/** Without the tunnel nobody could let go of the latch from afar, and the edge would not hear of it. */
+function isHeldBack(runner: Runner): boolean {
+  return nameOf(runner) !== "cloudflared";
 }
 
 function nameOf(runner: Runner): string {

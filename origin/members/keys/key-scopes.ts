@@ -1,7 +1,7 @@
 import type { KeyKind } from "./keys.ts";
 
 /** What a key may open. Each is asked for by name: there is none for everything. */
-export type KeyScope = "apps" | "files" | "mail" | "metrics" | "admin:read" | "admin:write";
+export type KeyScope = "apps" | "files" | "mail" | "matrix" | "metrics" | "admin:read" | "admin:write";
 
 interface ScopeFacts {
   /** For the pages and the command line: what the key may do. */
@@ -16,6 +16,8 @@ export const keyScopes: Readonly<Record<KeyScope, ScopeFacts>> = {
   apps: { opens: "the apps behind this server that you may open", ownerOnly: false, kinds: both },
   files: { opens: "your files", ownerOnly: false, kinds: both },
   mail: { opens: "your mail, to read and to send", ownerOnly: false, kinds: both },
+  // A Matrix client's own access token does for programs: this signs one in that knows passwords only.
+  matrix: { opens: "chat: to sign in with a Matrix app", ownerOnly: false, kinds: ["app-password"] },
   metrics: { opens: "the server's measurements (/metrics)", ownerOnly: true, kinds: ["api-key"] },
   "admin:read": { opens: "the owner's API, to read", ownerOnly: true, kinds: ["api-key"] },
   "admin:write": { opens: "the owner's API, to read and to change", ownerOnly: true, kinds: ["api-key"] },

@@ -5,6 +5,10 @@ import type { KeyKind } from "./keys.ts";
 /** Whoever finds one, and a leak scanner, sees what it is. */
 const prefixes: Record<KeyKind, string> = { "api-key": "burrow_key_", "app-password": "burrow_app_" };
 
+/** Whether somebody has typed an app password with its prefix where a password was asked for. */
+export const isAppPassword = (input: string): boolean =>
+  input.trim().toLowerCase().startsWith(prefixes["app-password"]);
+
 /** Longer is none in any spelling. */
 const longestInput = 200;
 

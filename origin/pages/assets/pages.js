@@ -40,7 +40,7 @@ function offerCopies() {
 
 async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
-  document.getElementById("copied").textContent = `Copied ${button.dataset.copy}`;
+  document.getElementById("copied").textContent = `Copied ${button.dataset.copySays ?? button.dataset.copy}`;
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1500);
 }

@@ -13,6 +13,8 @@ import {
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
+import { openPanicDatabase } from "../../../origin/gate/panic/panic-database.ts";
+import { createPanicLatch } from "../../../origin/gate/panic/panic-latch.ts";
 import {
   createBackupKeys,
   exportIdentity,
@@ -62,14 +64,18 @@ test("over live data the old ones are kept, and what no backup may bring stays",
   const { server, identity, made } = await backedUp(t);
   await server.addMember("cleo");
   writeFileSync(join(server.dataDir, "services.toml"), "# mine\n");
-  writeFileSync(join(server.dataDir, "panic"), "soft\n");
+  const panic = openPanicDatabase(server.dataDir);
+  await createPanicLatch(panic, Date.now).set("soft");
+  await panic.close();
   await server.close();
   const { replaced } = await restoreInto(server.dataDir, made.path, { identity });
   assert.deepEqual(await memberNames(server.dataDir), ["ada", "ben"]);
   assert.ok(replaced);
   assert.deepEqual(await memberNames(replaced.kept), ["ada", "ben", "cleo"]);
   assert.equal(readFileSync(join(server.dataDir, "services.toml"), "utf8"), "# mine\n");
-  assert.equal(readFileSync(join(server.dataDir, "panic"), "utf8"), "soft\n");
+  const after = openPanicDatabase(server.dataDir);
+  assert.equal(createPanicLatch(after, Date.now).level(), "soft");
+  await after.close();
 });
 
 test("a second backup stores the new blob only", async (t) => {

@@ -92,6 +92,13 @@ test("cloudflared runs with its token in a file, and nobody else learns it", asy
   await supervisor.report();
   assert.equal(supervisor.status()[0]?.state, "running");
   assert.ok(!JSON.stringify(log).includes(token.slice(0, 20)));
+
+  // A panic stops what runs beside the origin; the tunnel is the way by which it is ended from afar.
+  await supervisor.hold();
+  assert.deepEqual(
+    supervisor.status().map(({ name, state }) => `${name} ${state}`),
+    ["cloudflared running", "notes stopped"],
+  );
   await supervisor.close();
   assert.match(
     readFileSync(join(dataDir, "logs", "cloudflared.log"), "utf8"),

@@ -111,6 +111,7 @@ export async function supervise(
     token?: string;
     settings?: string;
     proc?: string;
+    held?: boolean;
     folders?: { folder: string; dataDir: string };
   },
 ): Promise<Supervised> {
@@ -159,6 +160,7 @@ export async function supervise(
     schedule: clock.schedule,
     environment: { PATH: process.env["PATH"] },
     ...(options.proc !== undefined && { proc: options.proc }),
+    ...(options.held !== undefined && { held: options.held }),
   });
   t.after(async () => {
     // Whoever ignores SIGTERM is ended when the clock says so.

@@ -1,4 +1,5 @@
 import type { DeviceRequest, Member } from "../../../members/members.ts";
+import { isAppPassword } from "../../../members/keys/key-secret.ts";
 import { canonicalName } from "../../../members/names.ts";
 import type { JsonObject } from "../events/event.ts";
 import type { FollowMembers } from "../follow-members.ts";
@@ -28,16 +29,26 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
     const name = readName(body, config.serverName);
     const password = requireString(body, "password");
     const device = readDevice(call, body);
+    const account = canonicalName(name);
+    const byApp = isAppPassword(password);
     // Unknown, deactivated and of another server: the same work and the same answer as a wrong password.
     const member = await guesses.attempt(
       call.context,
-      { kind: "password", account: canonicalName(name), credential: password },
+      { kind: byApp ? "app-password" : "password", account, credential: password },
       (turn) => {
         spendSignIn(call);
-        return members.verifyPassword(name, password, turn);
+        return byApp ? holderOfKey(call, account, password) : members.verifyPassword(name, password, turn);
       },
     );
+    if (member && !byApp && members.secondFactors(member.id).required) throw secondStepNeeded();
     return { device, member };
+  }
+
+  /** Whose app password it is, where it is one for chat and theirs. */
+  function holderOfKey(call: Call, account: string, secret: string): Member | undefined {
+    const found = members.keys.verify("app-password", secret, call.context.client.address);
+    if (!found || found.member.name !== account || !found.key.scopes.includes("matrix")) return undefined;
+    return found.member;
   }
 
   async function tokenLogin(call: Call, body: JsonObject): Promise<Attempt> {
@@ -92,6 +103,12 @@ export function loginRoutes(matrix: MatrixContext, following: FollowMembers, tok
     { method: "POST", path: "/_matrix/client/v3/login", access: "public", handle: login },
   ];
 }
+
+/** This protocol's password has no second step: what a member has set up must not be passed by here. */
+const secondStepNeeded = (): MatrixError =>
+  forbidden(
+    "Your password alone does not sign you in. Make an app password for chat on this server's sign-in page, and use it here.",
+  );
 
 /** Only what the guess limits let through counts: a stranger's flood must not use up the sign-ins of who lives there. */
 const spendSignIn = (call: Call): void => call.spend("login", 1);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { appCode } from "../../../support/app-code.ts";
 import { createFixture, password } from "../fixture.ts";
 
 const fixture = await createFixture();
@@ -117,4 +118,34 @@ test("what is not a sign-in is refused by its key, never with a 500", async () =
     assert.deepEqual([answer.status, answer.body.errcode], [400, errcode], JSON.stringify(body));
   }
   assert.deepEqual(fixture.log, []);
+});
+
+test("with a second factor, chat is signed in to with an app password for chat, and with no other", async () => {
+  const dora = await fixture.user("dora");
+  const { members } = fixture;
+  const device = { via: "device" } as const;
+  const make = async (memberId: number, scope: string) => {
+    const request = { memberId, kind: "app-password", name: "", scopes: [scope] } as const;
+    return (await members.keys.create(device, request)).secret;
+  };
+  const chat = await make(dora.memberId, "matrix");
+  const wrong = [await make(dora.memberId, "mail"), await make(ada.memberId, "matrix"), "burrow_app_guess"];
+  for (const secondFactor of [false, true]) {
+    if (secondFactor) {
+      const { secret } = await members.totp.begin(device, dora.memberId);
+      await members.totp.confirm(device, dora.memberId, appCode(secret, fixture.clock.now));
+    }
+    const byApp = await login(byPassword("dora", { password: chat }));
+    assert.deepEqual([byApp.status, byApp.guess], [200, "ok"]);
+    for (const secret of wrong) {
+      const answer = await login(byPassword("dora", { password: secret }));
+      assert.deepEqual([answer.status, answer.body.errcode, answer.guess], [403, "M_FORBIDDEN", "failed"]);
+    }
+    const alone = await login(byPassword("dora"));
+    assert.deepEqual([alone.status, alone.guess], [secondFactor ? 403 : 200, "ok"]);
+    if (secondFactor) assert.match(alone.body.error, /app password/);
+  }
+  const unknown = await login(byPassword("dora", { password: "wrong" }));
+  assert.equal(unknown.body.error, "The user name or the password is wrong.");
+  assert.equal((await login(byPassword("ada"))).status, 200);
 });

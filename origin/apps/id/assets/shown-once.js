@@ -1,0 +1,6 @@
+// What is shown once can be printed.
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}

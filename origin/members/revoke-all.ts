@@ -1,0 +1,28 @@
+import type { Database } from "../storage/database.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Members } from "./members.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Ends whatever lets anybody in without a password, in one transaction: all of it ends, or none. */
+export function createRevokeAll(options: {
+  database: Database;
+  accounts: Pick<Accounts, "list">;
+  sessions: Pick<Sessions, "endInside">;
+  now: () => number;
+}): Members["revokeAll"] {
+  const { database, accounts, sessions, now } = options;
+  const revokeInvites = database.prepare(
+    `UPDATE invites SET revoked_at = ?1
+     WHERE revoked_at IS NULL AND uses < uses_allowed AND expires_at > ?1`,
+  );
+  const deleteSetupTokens = database.prepare("DELETE FROM setup_tokens");
+  const deleteTickets = database.prepare("DELETE FROM tickets");
+  return () =>
+    database.write((transaction) => {
+      let devices = 0;
+      for (const member of accounts.list()) devices += sessions.endInside(transaction, member);
+      deleteSetupTokens.run();
+      deleteTickets.run();
+      return { devices, invites: revokeInvites.run(now()).changes };
+    });
+}
