@@ -11,6 +11,7 @@ import { throttleLogin } from "./gate/login-throttle.ts";
 import { clampLongPoll } from "./gate/long-poll.ts";
 import { requirePlainTarget } from "./gate/method-and-path.ts";
 import { answerFailure, answerUnreadable } from "./gate/refusal.ts";
+import { underScanner } from "./gate/scanner.ts";
 import { stripHeaders } from "./gate/strip.ts";
 import { checkHeartbeat } from "./heartbeat.ts";
 import { openEdge } from "./edge.ts";
@@ -39,7 +40,11 @@ export default {
 
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {
-  const refusal = requireKnownHost(visit) ?? requirePlainTarget(visit) ?? capBody(visit);
+  return requireKnownHost(visit) ?? (await underScanner(visit, () => answerKnownHost(visit)));
+}
+
+async function answerKnownHost(visit: Visit): Promise<Response> {
+  const refusal = requirePlainTarget(visit) ?? capBody(visit);
   const early =
     refusal ?? (await fetchForOrigin(visit)) ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
   if (early !== undefined) return early;
