@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
 import { accessOf } from "./access-settings.ts";
 import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
+import { honeypotOf } from "./honeypot-settings.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
@@ -141,6 +142,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
       hstsStage: values["edge.hsts_stage"],
     }),
     access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
+    honeypot: together(() => honeypotOf(values)),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],
