@@ -4,7 +4,9 @@ import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
+import { createProxyApps } from "./apps/proxy/proxy.ts";
 import type { Config } from "./config/config.ts";
+import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
@@ -169,6 +171,7 @@ export async function startOrigin(options: {
       createHomeApp(context),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
+      ...createProxyApps(context),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];
@@ -185,6 +188,7 @@ export async function startOrigin(options: {
     listener = await startListener({
       listen,
       hosts,
+      trusted: trustedHeaders(config.apps),
       proof,
       dispatch: closeDoor({
         dispatch: guardByAccess(createDispatch({ hosts, apps, log }), access),

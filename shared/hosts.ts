@@ -1,6 +1,9 @@
 /** Public host name (lower case, no port) → the name of the app that it shows. */
 export type HostTable = ReadonlyMap<string, string>;
 
+/** Begins the name of each app in the table that is somebody else's program, behind the gate. */
+export const PROXIED_PREFIX = "app-";
+
 /** A host table that cannot be read; the message names the entry. */
 export class HostTableError extends Error {
   override readonly name = "HostTableError";

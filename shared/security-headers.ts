@@ -34,10 +34,10 @@ export function hstsOfStage(text: string): string | undefined {
 }
 
 /** The same on every reply, whatever the app said. */
-export const FIXED_HEADERS: readonly HeaderPair[] = [
-  ["x-content-type-options", "nosniff"],
-  ["x-frame-options", "DENY"],
-];
+export const ALWAYS_HEADERS: readonly HeaderPair[] = [["x-content-type-options", "nosniff"]];
+
+/** The same on every reply of our own apps. */
+export const FIXED_HEADERS: readonly HeaderPair[] = [...ALWAYS_HEADERS, ["x-frame-options", "DENY"]];
 
 /** What a reply gets where its app said nothing: an app's own value is better informed, so it stands. */
 export const DEFAULT_HEADERS: readonly HeaderPair[] = [
@@ -49,6 +49,16 @@ export const DEFAULT_HEADERS: readonly HeaderPair[] = [
   ["permissions-policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"],
   ["cross-origin-opener-policy", "same-origin"],
   ["cross-origin-resource-policy", "same-origin"],
+];
+
+/**
+ * What a reply of somebody else's app gets where the app said nothing. Such an app has scripts, frames and forms of its
+ * own, and some know their own pages by the referrer: ours would break them.
+ */
+export const APP_DEFAULT_HEADERS: readonly HeaderPair[] = [
+  ["x-frame-options", "SAMEORIGIN"],
+  ["content-security-policy", "frame-ancestors 'self'"],
+  ["referrer-policy", "same-origin"],
 ];
 
 /** Headers of a reply that tell about the software behind it. */

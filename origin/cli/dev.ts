@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import { chooseDataFolder } from "../config/data-folder.ts";
 import { gateVariables } from "../config/gate-variables.ts";
 import { configFile, readConfig } from "../config/read-config.ts";
+import { trustedHeaders } from "../config/proxied-app.ts";
 import { readEdgeKeys } from "../config/secrets.ts";
 import { checkDevelopment, checkPlatform } from "../host/dev-guard.ts";
 import { createStderrLog } from "../host/log.ts";
@@ -83,6 +84,7 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
       edgeKey: readEdgeKeys(dataDir)[0] ?? "",
       hosts: formatHostTable(config.hosts),
       vars: gateVariables(config),
+      trustedHeaders: trustedHeaders(config.apps).join(" "),
       port,
       persistDir: join(dataDir, "edge"),
     });

@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import { parse, stringify } from "smol-toml";
 import { formatHostTable } from "../../shared/hosts.ts";
 import type { Config } from "../config/config.ts";
+import { trustedHeaders } from "../config/proxied-app.ts";
 import { configFile } from "../config/read-config.ts";
 import { secretFile } from "../config/secrets.ts";
 import { gateVariables } from "../config/gate-variables.ts";
@@ -67,6 +68,7 @@ export function deploymentOf(general: string, config: Config): string {
       ...(worker["vars"] as Record<string, string> | undefined),
       HOSTS: formatHostTable(config.hosts),
       HSTS_STAGE: config.edge.hstsStage,
+      ...(config.apps.length > 0 && { TRUSTED_HEADERS: trustedHeaders(config.apps).join(" ") }),
       ...(tunnelHost !== "" && { ORIGIN_HOST: tunnelHost }),
       ...gateVariables(config),
     },

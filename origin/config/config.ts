@@ -1,5 +1,6 @@
 import type { AccessPolicy } from "../../shared/access-policy.ts";
 import type { RatesPerMinute } from "../members/rate-limits.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 
 /** The validated configuration: frozen, complete, free of secrets. Made by read-config.ts. */
 export interface Config {
@@ -14,6 +15,8 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Public host (lower-case, no port) → app host (`apex`, `id`, …). */
   readonly hosts: ReadonlyMap<string, string>;
+  /** Other people's programs that are shown behind the gate. */
+  readonly apps: readonly ProxiedApp[];
   readonly matrix: MatrixConfig;
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;

@@ -1,13 +1,31 @@
+import { PROXIED_PREFIX } from "../../shared/hosts.ts";
 import type { Mode } from "./config.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 
-/** Apps with a host of their own, `NAME.<server name>`. `id` is where members sign in (G3). */
-const appHosts: readonly string[] = ["id"];
+/** Apps of ours with a host of their own, `NAME.<server name>`. `id` is where members sign in (G3). */
+export const appHosts: readonly string[] = ["id", "mail"];
+
+/** What else the apex host is called where there is no DNS. */
+export function devHosts(mode: Mode): readonly string[] {
+  return mode === "production" ? [] : ["127.0.0.1", "localhost"];
+}
+
+/** The app host of an app of somebody else's: no app of ours is called so. */
+export function proxiedHost({ name }: Pick<ProxiedApp, "name">): string {
+  return PROXIED_PREFIX + name;
+}
 
 /** Public host (lower-case, no port) → app host. */
-export function hostsOf(serverName: string, mode: Mode, hasMail: boolean): Map<string, string> {
+export function hostsOf(
+  serverName: string,
+  mode: Mode,
+  options: { readonly hasMail: boolean; readonly apps: readonly ProxiedApp[] },
+): Map<string, string> {
   const hosts = new Map([[serverName, "apex"]]);
-  if (hasMail) hosts.set(`mail.${serverName}`, "mail");
-  for (const app of appHosts) hosts.set(`${app}.${serverName}`, app);
-  if (mode !== "production") for (const name of ["127.0.0.1", "localhost"]) hosts.set(name, "apex");
+  for (const app of appHosts) {
+    if (app !== "mail" || options.hasMail) hosts.set(`${app}.${serverName}`, app);
+  }
+  for (const name of devHosts(mode)) hosts.set(name, "apex");
+  for (const app of options.apps) hosts.set(app.host, proxiedHost(app));
   return hosts;
 }

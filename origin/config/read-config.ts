@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import { isAndroid } from "../host/supervisor/watch-processes.ts";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
 import { accessOf } from "./access-settings.ts";
 import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
@@ -7,6 +8,8 @@ import { honeypotOf } from "./honeypot-settings.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
+import { readApps, type Surroundings } from "./read-apps.ts";
 import { readFile } from "./read-file.ts";
 import {
   readTestServerName,
@@ -49,6 +52,8 @@ export function readConfig(options: {
   overrides?: Overrides;
   /** Read in the place of burrow.toml: what is about to replace it. */
   file?: string;
+  /** What else this machine is taken for, in a test. */
+  android?: boolean;
 }): Config {
   const dataDir = resolve(options.dataDir);
   const path = options.file ?? configFile(dataDir);
@@ -57,7 +62,7 @@ export function readConfig(options: {
   const problems = [...(file.problem ? [file.problem] : []), ...environment.problems];
 
   for (const name of file.values.keys()) {
-    if (name in settings) continue;
+    if (name in settings || name === "app") continue;
     const known = nearest(name, Object.keys(settings));
     problems.push(`${path}: the key ${name} is not known${known ? `; is ${known} meant?` : "."}`);
   }
@@ -89,14 +94,35 @@ export function readConfig(options: {
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return complete(dataDir, values as SettingValues, options.overrides ?? {});
+  return complete(
+    dataDir,
+    values as SettingValues,
+    options.overrides ?? {},
+    appsOf(path, file.values.get("app"), {
+      serverName: values.server_name as string,
+      mode: values.mode as Config["mode"],
+      dataDir,
+      android: options.android ?? isAndroid(),
+    }),
+  );
 }
 
 function isOpenToOthers(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 }
 
-function complete(dataDir: string, values: SettingValues, overrides: Overrides): Config {
+function appsOf(path: string, value: unknown, surroundings: Surroundings): readonly ProxiedApp[] {
+  const { apps, problems } = readApps(value, surroundings);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `${path}: ${problem}`));
+  return apps;
+}
+
+function complete(
+  dataDir: string,
+  values: SettingValues,
+  overrides: Overrides,
+  apps: readonly ProxiedApp[],
+): Config {
   const listen = overrides.listen ?? placeSocket(dataDir, values.listen);
   if (listen.kind === "unix" && Buffer.byteLength(listen.path) > longestSocketPath) {
     throw new ConfigError([
@@ -104,7 +130,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     ]);
   }
   const mail = mailOf(values, overrides);
-  const hosts = hostsOf(values.server_name, values.mode, mail !== undefined);
+  const hosts = hostsOf(values.server_name, values.mode, { hasMail: mail !== undefined, apps });
   return Object.freeze({
     mode: values.mode,
     dataDir,
@@ -113,6 +139,7 @@ function complete(dataDir: string, values: SettingValues, overrides: Overrides):
     publicUrl: overrides.publicUrl ?? (values.public_url || `https://${values.server_name}`),
     listen: Object.freeze(listen),
     hosts,
+    apps,
     matrix: Object.freeze({
       defaultRoomVersion: values["matrix.default_room_version"],
       maxUploadSize: values["matrix.max_upload_size"],

@@ -140,13 +140,13 @@ function oneOf<const T extends string>(...choices: T[]): (value: unknown) => T {
   };
 }
 
-function readText(value: unknown): string {
+export function readText(value: unknown): string {
   if (typeof value !== "string") throw new SettingError("must be a text in quotes");
   return value;
 }
 
 /** The environment has only texts. */
-function readBoolean(value: unknown): boolean {
+export function readBoolean(value: unknown): boolean {
   if (value === true || value === "true") return true;
   if (value === false || value === "false") return false;
   throw new SettingError("must be true or false");
@@ -170,7 +170,7 @@ function readBytes(value: unknown): number {
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const hostPattern = new RegExp(`^${label}(?:\\.${label})+$`);
 
-function readHostName(value: unknown): string {
+export function readHostName(value: unknown): string {
   const name = readText(value);
   // A public host behind the edge: a name, never an address or a port, and lower-case as DNS compares it.
   if (name.length > 230 || !hostPattern.test(name) || isIP(name) !== 0) {

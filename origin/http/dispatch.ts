@@ -1,4 +1,5 @@
 import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { throttled } from "../../shared/throttled.ts";
@@ -29,9 +30,15 @@ export function createDispatch(options: {
   return function dispatch(request, env) {
     const app = options.hosts.get(env.context.client.host);
     const host = app === undefined ? undefined : byHost.get(app);
-    if (host) return host.fetch(request, env);
+    if (host) return request.method === "HEAD" ? answerHead(host, request, env) : host.fetch(request, env);
     return complaintResponse(complaints.misdirected, pathOf(request), request.headers.get("accept"));
   };
+}
+
+/** Hono copies what a HEAD is answered with, and node-server no longer knows the copy for an answer that is out. */
+async function answerHead(host: Hono<HttpEnv>, ...request: Parameters<Dispatch>): Promise<Response> {
+  const response = await host.fetch(...request);
+  return response.headers.has("x-hono-already-sent") ? RESPONSE_ALREADY_SENT : response;
 }
 
 function createHost(log: Log): Hono<HttpEnv> {

@@ -3,6 +3,7 @@ import { createServer, IncomingMessage, type Server, STATUS_CODES } from "node:h
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { canonicalisePath } from "../../shared/canonical-path.ts";
+import { foldHeaderName } from "../../shared/headers.ts";
 import { ORIGIN_HEAD_MAX_BYTES } from "../../shared/limits.ts";
 import { REPLY_HEADER } from "../../shared/reply-proof.ts";
 import type { ListenAddress } from "../config/config.ts";
@@ -13,8 +14,9 @@ import type { AcceptedProof, EdgeProof } from "./edge-proof.ts";
 import { complaintResponse, complaints, unexpectedError, writeComplaint } from "./errors.ts";
 import { answerHealth } from "./health.ts";
 import { ProvenResponse } from "./proven-response.ts";
-import type { RequestContext } from "./request-context.ts";
-import { stripHeaders } from "./strip-headers.ts";
+import type { RequestContext, Upgrade } from "./request-context.ts";
+import { createHeaderStripper } from "./strip-headers.ts";
+import { answerUpgrade, offerUpgrade } from "./upgrade.ts";
 
 export interface Listener {
   readonly address: BoundAddress;
@@ -49,11 +51,14 @@ export async function startListener(options: {
   proof: EdgeProof;
   /** The hosts that are ours: the others get no health answer either. */
   hosts: ReadonlyMap<string, string>;
+  /** Header names that some app takes at their word, so that no client's may pass. */
+  trusted?: readonly string[];
   dispatch: Dispatch;
   log: Log;
   mostConnections?: number;
 }): Promise<Listener> {
-  const { proof, hosts, dispatch, log, mostConnections = usualMostConnections } = options;
+  const { proof, hosts, dispatch, log, trusted = [], mostConnections = usualMostConnections } = options;
+  const stripHeaders = createHeaderStripper(new Set(trusted.map(foldHeaderName)));
 
   const serve = getRequestListener(
     (request, env) => {
@@ -68,12 +73,20 @@ export async function startListener(options: {
   const handle = (incoming: IncomingMessage, outgoing: ProvenResponse): void => {
     answering.set(incoming.socket, outgoing);
     const verdict = proof.verify(incoming);
-    if (verdict.proof !== "accepted") {
-      outgoing.replyProof = (status) => proof.replyHeader(verdict, status);
-      refuse(incoming, outgoing);
+    if (verdict.proof === "accepted") {
+      answer(incoming, outgoing, verdict);
       return;
     }
-    const context = createContext(verdict);
+    outgoing.replyProof = (status) => proof.replyHeader(verdict, status);
+    refuse(incoming, outgoing);
+  };
+  const answer = (
+    incoming: IncomingMessage,
+    outgoing: ProvenResponse,
+    verdict: AcceptedProof,
+    upgrade?: Upgrade,
+  ): void => {
+    const context = createContext(verdict, upgrade);
     outgoing.replyProof = (status) => proof.replyHeader(verdict, status, context.guess);
     const path = pathOf(incoming);
     if (typeof canonicalisePath(path) === "string") {
@@ -117,10 +130,19 @@ export async function startListener(options: {
     if (contexts.has(incoming) && !outgoing.headersSent) outgoing.writeContinue();
   });
   server.on("checkExpectation", handle);
-  server.on("upgrade", (incoming: IncomingMessage, socket: Duplex) => {
+  /** Of which node knows no more: they have left HTTP, or are about to. */
+  const upgrading = new Set<Duplex>();
+  server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    upgrading.add(socket);
+    socket.once("close", () => upgrading.delete(socket));
     const verdict = proof.verify(incoming);
-    const status = verdict.proof === "accepted" ? 404 : 401;
-    endUpgrade(socket, status, proof.replyHeader(verdict, status));
+    if (verdict.proof !== "accepted") {
+      refuseUpgrade(socket, proof.replyHeader(verdict, 401));
+      return;
+    }
+    const outgoing = answerUpgrade(incoming, socket);
+    answer(incoming, outgoing, verdict, offerUpgrade(outgoing, socket, head));
   });
   server.setTimeout(stalledMs, (socket) => {
     const outgoing = answering.get(socket);
@@ -140,12 +162,13 @@ export async function startListener(options: {
     });
   });
   const address = await bind(server, options.listen);
-  return { address, close: (graceMs) => close(server, graceMs) };
+  return { address, close: (graceMs) => close(server, upgrading, graceMs) };
 }
 
-function createContext(verdict: AcceptedProof): RequestContext {
+function createContext(verdict: AcceptedProof, upgrade: Upgrade | undefined): RequestContext {
   const { client } = verdict;
   return {
+    ...(upgrade && { upgrade }),
     client: {
       host: client.host,
       ...(client.port !== undefined && { port: client.port }),
@@ -183,10 +206,9 @@ function refuse(incoming: IncomingMessage, outgoing: ProvenResponse): void {
   outgoing.end(body);
 }
 
-function endUpgrade(socket: Duplex, status: number, replyProof: string): void {
-  socket.on("error", () => socket.destroy());
+function refuseUpgrade(socket: Duplex, replyProof: string): void {
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${REPLY_HEADER}: ${replyProof}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    `HTTP/1.1 401 ${STATUS_CODES[401]}\r\n${REPLY_HEADER}: ${replyProof}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );
 }
 
@@ -201,11 +223,15 @@ function answerBrokenRequest(log: Log, error: unknown): Response {
 
 async function close(
   server: Server<typeof IncomingMessage, typeof ProvenResponse>,
+  upgrading: ReadonlySet<Duplex>,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+    for (const socket of upgrading) socket.destroy();
+  }, graceMs);
   await closed;
   clearTimeout(cut);
 }

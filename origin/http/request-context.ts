@@ -1,5 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { AccessIdentity } from "../../shared/access-jwt.ts";
+import type { Duplex } from "node:stream";
 import type { Identity } from "../gate/identity.ts";
 
 /** Who asks, as the edge signed it: never taken from an ordinary header. */
@@ -33,6 +34,17 @@ export interface RequestContext {
   guess: GuessVerdict;
   /** Who asks, where the gate was asked and knew. Set by the gate alone. */
   identity?: Identity;
+  /** There where the client wants to go on in another protocol. Whoever answers as usual declines. */
+  readonly upgrade?: Upgrade;
+}
+
+/** A client's wish to leave HTTP on its connection (RFC 9110 §7.8). */
+export interface Upgrade {
+  /**
+   * Answers 101 with these fields (names and values in turns; the caller vouches for their form) beside the reply
+   * proof, and hands over the connection, beginning with what the client has sent already. Once only.
+   */
+  accept(fields: readonly string[]): Duplex;
 }
 
 /** Hono's environment throughout the origin: `c.env.context` is the verified context. */

@@ -2,23 +2,31 @@ import type { IncomingMessage } from "node:http";
 import { isForbiddenHeader, withoutAccessCookies } from "../../shared/headers.ts";
 
 /** Names are few and recur: the answer for each is kept. Bounded, for a client chooses names. */
-const verdicts = new Map<string, boolean>();
 const verdictsKept = 512;
-
-function isForbidden(name: string): boolean {
-  const known = verdicts.get(name);
-  if (known !== undefined) return known;
-  const verdict = isForbiddenHeader(name);
-  if (verdicts.size < verdictsKept) verdicts.set(name, verdict);
-  return verdict;
-}
 
 /**
  * Takes from a verified request what no app may see: the edge's own fields, and every header by which a client
- * could claim an identity. The edge dropped the same list; this holds where a request came another way. The host
- * becomes the signed one, for the `Host` field is whatever the way to the origin made of it.
+ * could claim an identity, those that some app `trusts` (folded names) among them. The edge dropped the same list;
+ * this holds where a request came another way. The host becomes the signed one, for the `Host` field is whatever the
+ * way to the origin made of it.
  */
-export function stripHeaders(incoming: IncomingMessage, host: string): void {
+export function createHeaderStripper(
+  trusts: ReadonlySet<string>,
+): (incoming: IncomingMessage, host: string) => void {
+  const verdicts = new Map<string, boolean>();
+  const isForbidden = (name: string): boolean => {
+    const known = verdicts.get(name);
+    if (known !== undefined) return known;
+    const verdict = isForbiddenHeader(name, trusts);
+    if (verdicts.size < verdictsKept) verdicts.set(name, verdict);
+    return verdict;
+  };
+  return function stripHeaders(incoming, host) {
+    strip(incoming, host, isForbidden);
+  };
+}
+
+function strip(incoming: IncomingMessage, host: string, isForbidden: (name: string) => boolean): void {
   const raw = incoming.rawHeaders;
   const headers = incoming.headers;
   let kept = 0;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "smol-toml";
@@ -66,6 +66,25 @@ test("by a tunnel's hostname the origin keeps its socket, and the Worker learns 
     made["routes"],
     ["example.org", "id.example.org"].map((pattern) => ({ pattern, custom_domain: true })),
   );
+});
+
+test("the hosts of other people's apps are routed, and the headers that they trust are the edge's to drop", (t) => {
+  const dataDir = temporaryFolder(t);
+  writeFileSync(
+    join(dataDir, "burrow.toml"),
+    `server_name = "example.org"
+[edge]
+tunnel_host = "way-in.example.org"
+[[app]]
+name = "notes"
+upstream = "http://127.0.0.1:8100"
+headers = { user = "X-Webauth-User", groups = "", name = "", email = "" }
+`,
+  );
+  const made = plain(parse(deploymentOf(general, readConfig({ dataDir, environment: {} }))));
+  const vars = made["vars"] as Record<string, string>;
+  assert.equal(parseHostTable(vars["HOSTS"] ?? "").get("notes.example.org"), "app-notes");
+  assert.equal(vars["TRUSTED_HEADERS"], "x-webauth-user");
 });
 
 test("two ways to the origin, or the Worker's own host as one, are refused", (t) => {

@@ -167,7 +167,7 @@ test("a socket path that the kernel would cut off is refused", (t) => {
 
 test("development answers to loopback names as the apex", (t) => {
   const { hosts } = read(t, 'mode = "development"\nserver_name = "burrow.localhost"\n');
-  const apps = ["mail.burrow.localhost", "id.burrow.localhost"];
+  const apps = ["id.burrow.localhost", "mail.burrow.localhost"];
   assert.deepEqual([...hosts.keys()], ["burrow.localhost", ...apps, "127.0.0.1", "localhost"]);
 });
 

@@ -32,6 +32,7 @@ async function start(options: EdgeOptions): Promise<void> {
         ...Object.fromEntries(
           Object.entries(options.vars ?? {}).map(([name, value]) => [name, { type: "plain_text", value }]),
         ),
+        TRUSTED_HEADERS: { type: "plain_text", value: options.trustedHeaders ?? "" },
         ...(options.mailS3 === undefined
           ? {}
           : {

@@ -13,6 +13,8 @@ export interface EdgeOptions {
   hosts: string;
   /** Further variables of the Worker, by their names. */
   vars?: Readonly<Record<string, string>>;
+  /** Names of headers that some app takes at their word, separated by spaces. */
+  trustedHeaders?: string;
   /** Port on 127.0.0.1; 0 for any. */
   port: number;
   /** Folder for what the edge keeps (R2, Durable Objects). */
