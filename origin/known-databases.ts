@@ -3,6 +3,7 @@ import { mailMigrations } from "./apps/mail/store/migrations.ts";
 import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
 import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
+import { honeypotMigrations } from "./gate/honeypot/migrations.ts";
 import type { RestorableDatabase } from "./host/backup/restore.ts";
 import { hostMigrations } from "./host/host-database.ts";
 import { membersAfterRestore } from "./members/after-restore.ts";
@@ -18,4 +19,5 @@ export const knownDatabases: readonly RestorableDatabase[] = [
   { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
   { name: "host", migrations: hostMigrations },
   { name: "throttle", migrations: throttleMigrations },
+  { name: "honeypot", migrations: honeypotMigrations },
 ];

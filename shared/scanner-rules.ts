@@ -51,20 +51,37 @@ const rules: readonly ScannerRule[] = [
   rule("log4shell/jndi", 100, /\$\{[^}]{0,60}(?:jndi|lower:|upper:|env:|sys:|::-)/, { on: "uri" }),
   rule("spring4shell/class-loader", 100, /class\.module\.classloader/, { on: "uri" }),
   rule("spring4shell/spel", 100, /t\(java\.lang\.(?:runtime|processbuilder)\)/, { on: "uri" }),
-  rule("traversal/system-file", 100, /\/etc\/(?:passwd|shadow|hosts)\b|\bwin\.ini\b|\bboot\.ini\b|\/proc\/self\//, {
-    on: "uri",
-  }),
+  rule(
+    "traversal/system-file",
+    100,
+    /\/etc\/(?:passwd|shadow|hosts)\b|\bwin\.ini\b|\bboot\.ini\b|\/proc\/self\//,
+    {
+      on: "uri",
+    },
+  ),
   rule("traversal/dots", 60, /\.\.[/\\]/, { on: "uri" }),
   rule("traversal/overlong", 80, /%c0%a[ef]|%c1%9c|%e0%80%af|%uff0e/, { on: "uri" }),
 
   rule("dotfiles/env", 60, /\/\.env(?:$|[._~-][\w.~-]{0,40}$)/, { decoy: "env" }),
-  rule("dotfiles/env-of-app", 60, /\/(?:app|api|prod|production|backend|config|laravel|web)\.env$|\/env\.(?:bak|old|save|prod)$/),
+  rule(
+    "dotfiles/env-of-app",
+    60,
+    /\/(?:app|api|prod|production|backend|config|laravel|web)\.env$|\/env\.(?:bak|old|save|prod)$/,
+  ),
   rule("dotfiles/htaccess", 40, /\/\.ht(?:access|passwd|group)\b/),
   rule("dotfiles/ssh", 80, /\/\.ssh(?:\/|$)/),
-  rule("dotfiles/private-key", 80, /\/(?:id_(?:rsa|dsa|ecdsa|ed25519)|server\.key|privatekey\.key|private\.pem)(?:\.\w{1,8})?$/),
+  rule(
+    "dotfiles/private-key",
+    80,
+    /\/(?:id_(?:rsa|dsa|ecdsa|ed25519)|server\.key|privatekey\.key|private\.pem)(?:\.\w{1,8})?$/,
+  ),
   rule("dotfiles/history", 60, /\/\.(?:bash|zsh|sh|mysql|psql|python|node_repl)_history$/),
   rule("dotfiles/shell", 40, /\/\.(?:bashrc|profile|bash_profile|zshrc|vimrc|viminfo)$/),
-  rule("dotfiles/tokens", 60, /\/\.(?:npmrc|pypirc|netrc|pgpass|my\.cnf|dockercfg|yarnrc|composer-auth\.json)$/),
+  rule(
+    "dotfiles/tokens",
+    60,
+    /\/\.(?:npmrc|pypirc|netrc|pgpass|my\.cnf|dockercfg|yarnrc|composer-auth\.json)$/,
+  ),
   rule("dotfiles/editor", 40, /\/\.(?:vscode|idea|fleet|sublime)(?:\/|$)|\/sftp-config\.json$/),
 
   rule("vcs/git", 60, /\/\.git(?:\/|$)/, { decoy: "git" }),
@@ -73,18 +90,35 @@ const rules: readonly ScannerRule[] = [
   rule("vcs/cvs", 40, /\/cvs\/(?:entries|root|repository)$/),
   rule("vcs/ci", 30, /\/\.(?:github\/workflows|circleci|travis\.yml|drone\.yml)(?:\/|$)?/),
 
-  rule("cloud/aws", 80, /\/\.aws(?:\/|$)|\/aws(?:-credentials|\.ya?ml|_credentials\.\w{2,5})$/, { decoy: "aws" }),
+  rule("cloud/aws", 80, /\/\.aws(?:\/|$)|\/aws(?:-credentials|\.ya?ml|_credentials\.\w{2,5})$/, {
+    decoy: "aws",
+  }),
   rule("cloud/others", 70, /\/\.(?:azure|gcloud|boto|s3cfg|config\/gcloud|oci|digitalocean)(?:\/|$)/),
   rule("cloud/kube", 70, /\/\.kube(?:\/|$)|\/kubeconfig(?:\.ya?ml)?$/),
   rule("cloud/docker", 60, /\/\.docker(?:\/|$)|\/\.dockerenv$/),
-  rule("cloud/metadata", 100, /169\.254\.169\.254|metadata\.google\.internal|\/latest\/(?:meta-data|user-data)|\/computemetadata\/v1/, {
-    on: "uri",
-  }),
-  rule("cloud/service-account", 60, /\/(?:service[-_]?account(?:[-_]?key)?|gcp[-_]?(?:key|credentials)|google[-_]credentials|firebase[-_]adminsdk)\.json$/),
-  rule("cloud/terraform", 60, /\/(?:terraform\.tfstate(?:\.backup)?|terraform\.tfvars|\.terraform(?:\/.{0,200})?)$/),
+  rule(
+    "cloud/metadata",
+    100,
+    /169\.254\.169\.254|metadata\.google\.internal|\/latest\/(?:meta-data|user-data)|\/computemetadata\/v1/,
+    {
+      on: "uri",
+    },
+  ),
+  rule(
+    "cloud/service-account",
+    60,
+    /\/(?:service[-_]?account(?:[-_]?key)?|gcp[-_]?(?:key|credentials)|google[-_]credentials|firebase[-_]adminsdk)\.json$/,
+  ),
+  rule(
+    "cloud/terraform",
+    60,
+    /\/(?:terraform\.tfstate(?:\.backup)?|terraform\.tfvars|\.terraform(?:\/.{0,200})?)$/,
+  ),
 
   rule("wordpress/login", 40, /\/wp-login\.php$/, { decoy: "wp-login" }),
-  rule("wordpress/config", 60, /\/wp-config(?:-sample)?(?:\.php|\.txt|\.inc|\.old|\.bak)/, { decoy: "wp-config" }),
+  rule("wordpress/config", 60, /\/wp-config(?:-sample)?(?:\.php|\.txt|\.inc|\.old|\.bak)/, {
+    decoy: "wp-config",
+  }),
   rule("wordpress/admin", 40, /\/wp-admin(?:\/|$)/),
   rule("wordpress/xmlrpc", 40, /\/xmlrpc\.php$/),
   rule("wordpress/content", 30, /\/wp-(?:content|includes)(?:\/|$)/),
@@ -92,20 +126,38 @@ const rules: readonly ScannerRule[] = [
   rule("wordpress/manifest", 40, /\/wlwmanifest\.xml$/),
   rule("wordpress/others", 40, /\/wp-(?:cron|signup|trackback|mail|load|settings|conf|22|good)\.php/),
 
-  rule("phpmyadmin/itself", 40, /\/(?:php-?my-?admin|phpmyadmin[\d._-]{1,12}|pma|myadmin|mysqladmin|mysql-admin|sqlmanager|dbadmin|phpmanager)(?:\/|$)/, {
-    decoy: "phpmyadmin",
-  }),
+  rule(
+    "phpmyadmin/itself",
+    40,
+    /\/(?:php-?my-?admin|phpmyadmin[\d._-]{1,12}|pma|myadmin|mysqladmin|mysql-admin|sqlmanager|dbadmin|phpmanager)(?:\/|$)/,
+    {
+      decoy: "phpmyadmin",
+    },
+  ),
   rule("phpmyadmin/adminer", 40, /\/adminer(?:[\d._-]{1,12})?(?:-\w{2,6})?\.php$/),
   rule("phpmyadmin/postgres", 40, /\/php-?pg-?admin(?:\/|$)|\/pgadmin\d?(?:\/|$)/),
 
   rule("php/phpunit", 90, /\/phpunit\/.{0,80}eval-stdin\.php|\/eval-stdin\.php$/),
   rule("php/thinkphp", 90, /invokefunction|think\\app|call_user_func_array/, { on: "uri" }),
-  rule("php/ini", 90, /allow_url_include|auto_prepend_file|php:\/\/?(?:input|filter)|(?:=data|expect|phar):\/\/?/, { on: "uri" }),
+  rule(
+    "php/ini",
+    90,
+    /allow_url_include|auto_prepend_file|php:\/\/?(?:input|filter)|(?:=data|expect|phar):\/\/?/,
+    { on: "uri" },
+  ),
   rule("php/cgi", 80, /\/cgi-bin\/php\d?|\/php-cgi(?:\/|\.exe|$)/),
   rule("php/pear", 90, /pearcmd|config-create/, { on: "uri" }),
-  rule("php/shell", 80, /\/(?:c99|r57|wso\d{0,4}|alfa(?:new|shell)?|b374k|shell|cmd|webshell|backdoor|0x|mini|up|uploader?|filemanager)\.php$/),
+  rule(
+    "php/shell",
+    80,
+    /\/(?:c99|r57|wso\d{0,4}|alfa(?:new|shell)?|b374k|shell|cmd|webshell|backdoor|0x|mini|up|uploader?|filemanager)\.php$/,
+  ),
   rule("php/info", 40, /\/(?:php-?info|info|test|i|pi|phpversion|server-info)\.php$/),
-  rule("php/frameworks", 50, /\/(?:vendor\/.{0,120}|composer\/installed|bitrix\/admin.{0,60}|administrator\/index|user\/register\.)(?:\.php|\.json|php$)/),
+  rule(
+    "php/frameworks",
+    50,
+    /\/(?:vendor\/.{0,120}|composer\/installed|bitrix\/admin.{0,60}|administrator\/index|user\/register\.)(?:\.php|\.json|php$)/,
+  ),
   rule("php/any", 15, /\.(?:php\d?|phtml|phar)$/),
 
   rule("iot/boaform", 80, /\/boaform(?:\/|$)/),
@@ -122,8 +174,14 @@ const rules: readonly ScannerRule[] = [
   rule("java/actuator", 50, /\/actuator(?:\/|$)/),
   rule("java/jolokia", 60, /\/jolokia(?:\/|$)/),
   rule("java/jboss", 60, /\/(?:jmx-console|web-console|admin-console|jbossws|invoker)(?:\/|$)/),
-  rule("java/weblogic", 70, /\/(?:wls-wsat|_async|console\/(?:login\/loginform\.jsp|css|images)|bea_wls_internal)(?:\/|$)?/),
-  rule("java/struts", 90, /%\{.{0,80}(?:ognl|@java|#context|\(#)|redirect:\$\{|\.action\?.{0,40}method:/, { on: "uri" }),
+  rule(
+    "java/weblogic",
+    70,
+    /\/(?:wls-wsat|_async|console\/(?:login\/loginform\.jsp|css|images)|bea_wls_internal)(?:\/|$)?/,
+  ),
+  rule("java/struts", 90, /%\{.{0,80}(?:ognl|@java|#context|\(#)|redirect:\$\{|\.action\?.{0,40}method:/, {
+    on: "uri",
+  }),
   rule("java/solr", 50, /\/solr\/(?:admin|[\w-]{1,40}\/(?:select|dataimport|config))/),
   rule("java/jenkins", 50, /\/(?:jenkins|hudson)(?:\/|$)|\/descriptorbyname\//),
   rule("java/jsp", 20, /\.jspx?$/),
@@ -142,16 +200,44 @@ const rules: readonly ScannerRule[] = [
   rule("exchange/asp", 15, /\.(?:aspx?|ashx|asmx)$/),
 
   rule("dumps/sql", 50, /\/[\w.-]{1,60}\.sql(?:\.(?:gz|zip|bz2|xz|7z|tar))?$/, { decoy: "sql" }),
-  rule("dumps/database", 40, /\/(?:db|database|data|users|backup|dump|mysql|wordpress|site)\.(?:sqlite3?|db|dump|mdb)$/),
-  rule("dumps/archive", 40, /\/(?:backups?|www|wwwroot|public_html|htdocs|html|web|site|website|db|database|dump|full|old|archive)\.(?:zip|rar|7z|tar|tgz|tar\.gz|tar\.bz2|bak)$/),
+  rule(
+    "dumps/database",
+    40,
+    /\/(?:db|database|data|users|backup|dump|mysql|wordpress|site)\.(?:sqlite3?|db|dump|mdb)$/,
+  ),
+  rule(
+    "dumps/archive",
+    40,
+    /\/(?:backups?|www|wwwroot|public_html|htdocs|html|web|site|website|db|database|dump|full|old|archive)\.(?:zip|rar|7z|tar|tgz|tar\.gz|tar\.bz2|bak)$/,
+  ),
 
-  rule("config/named", 40, /\/(?:settings|database|secrets|credentials|appsettings(?:\.\w{2,20})?|parameters|application(?:-\w{2,12})?|local)\.(?:json|ya?ml|ini|toml|properties|cfg|conf|xml|py)$/),
-  rule("config/php", 50, /\/(?:config|configuration|settings|database|db|connect(?:ion)?|local\.xml)(?:\.inc)?(?:\.php)?(?:\.(?:bak|old|save|swp|orig|txt)|~)$/),
+  rule(
+    "config/named",
+    40,
+    /\/(?:settings|database|secrets|credentials|appsettings(?:\.\w{2,20})?|parameters|application(?:-\w{2,12})?|local)\.(?:json|ya?ml|ini|toml|properties|cfg|conf|xml|py)$/,
+  ),
+  rule(
+    "config/php",
+    50,
+    /\/(?:config|configuration|settings|database|db|connect(?:ion)?|local\.xml)(?:\.inc)?(?:\.php)?(?:\.(?:bak|old|save|swp|orig|txt)|~)$/,
+  ),
   rule("config/iis", 50, /\/web\.config(?:\.\w{1,8})?$/),
   rule("config/apache", 40, /\/server-(?:status|info)$/),
-  rule("config/compose", 40, /\/(?:docker-compose(?:\.\w{2,12})?\.ya?ml|dockerfile|jenkinsfile|ansible\.cfg)$/),
-  rule("config/debug", 40, /\/(?:debug\/(?:pprof|vars|default\/view)|__debug__|trace\.axd|elmah\.axd|console\/)/),
-  rule("config/swagger", 20, /\/(?:swagger(?:-ui)?(?:\.json|\.ya?ml|\.html|\/.{0,60})|v\d\/api-docs|openapi\.json)$/),
+  rule(
+    "config/compose",
+    40,
+    /\/(?:docker-compose(?:\.\w{2,12})?\.ya?ml|dockerfile|jenkinsfile|ansible\.cfg)$/,
+  ),
+  rule(
+    "config/debug",
+    40,
+    /\/(?:debug\/(?:pprof|vars|default\/view)|__debug__|trace\.axd|elmah\.axd|console\/)/,
+  ),
+  rule(
+    "config/swagger",
+    20,
+    /\/(?:swagger(?:-ui)?(?:\.json|\.ya?ml|\.html|\/.{0,60})|v\d\/api-docs|openapi\.json)$/,
+  ),
   rule("config/graphql", 20, /\/(?:graphql|graphiql|api\/gql|altair)$/),
 
   rule("cve/citrix", 80, /\/vpns?\/|\/nf\/auth\/|\/oauth\/idp\/\.well-known/),
@@ -160,8 +246,16 @@ const rules: readonly ScannerRule[] = [
   rule("cve/f5", 90, /\/tmui\/|\/mgmt\/(?:tm|shared)\//),
   rule("cve/cisco", 70, /\/\+csco[et]\+\/|\/webui\/logoutconfirm|\/dcnm/),
   rule("cve/paloalto", 70, /\/global-protect\/|\/ssl-vpn\/|\/php\/(?:login|utils\/createremote)/),
-  rule("cve/confluence", 80, /\/(?:pages\/(?:createpage-entervariables|doenterpagevariables)|setup\/setupadministrator|server-info\.action)/),
-  rule("cve/vmware", 80, /\/ui\/(?:vropspluginui|h5-vsan)|\/vsphere-client|\/catalog-portal\/|\/analytics\/telemetry/),
+  rule(
+    "cve/confluence",
+    80,
+    /\/(?:pages\/(?:createpage-entervariables|doenterpagevariables)|setup\/setupadministrator|server-info\.action)/,
+  ),
+  rule(
+    "cve/vmware",
+    80,
+    /\/ui\/(?:vropspluginui|h5-vsan)|\/vsphere-client|\/catalog-portal\/|\/analytics\/telemetry/,
+  ),
   rule("cve/moveit", 80, /\/(?:moveitisapi\/|guestaccess\.aspx|human2?\.aspx)/),
   rule("cve/zimbra", 80, /\/service\/extension\/backup\/mboximport|\/zimbraadmin/),
   rule("cve/liferay", 70, /\/api\/jsonws(?:\/|$)/),
@@ -213,6 +307,11 @@ export function findScannerRule(path: string, search: string): ScannerRule | und
 function decode(text: string): string {
   let decoded = text;
   for (let turn = 0; turn < 2 && decoded.includes("%"); turn += 1)
-    decoded = decoded.replace(/%([2-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return decoded.replaceAll("\\/", "/").replace(/\/{2,}/g, "/").toLowerCase();
+    decoded = decoded.replace(/%([2-7][0-9a-f])/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+  return decoded
+    .replaceAll("\\/", "/")
+    .replace(/\/{2,}/g, "/")
+    .toLowerCase();
 }

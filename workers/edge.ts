@@ -50,7 +50,14 @@ let remembered: Remembered | undefined;
  * @throws EdgeSettingsError, HostTableError, HstsStageError or AccessRulesError when a setting cannot be used.
  */
 export async function openEdge(env: Env): Promise<Edge> {
-  const settings = [env.HOSTS, env.HSTS_STAGE, env.TRUSTED_HEADERS, env.EDGE_KEY, env.ACCESS, env.HONEYPOT].join("\n");
+  const settings = [
+    env.HOSTS,
+    env.HSTS_STAGE,
+    env.TRUSTED_HEADERS,
+    env.EDGE_KEY,
+    env.ACCESS,
+    env.HONEYPOT,
+  ].join("\n");
   if (remembered?.settings === settings) return remembered.edge;
   // Not the promise but the edge is remembered: workerd does not let one request wait for another's promise.
   const edge = await makeEdge(env);

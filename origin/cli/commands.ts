@@ -7,6 +7,7 @@ import { diagnostics } from "./diagnostics.ts";
 import { doctor } from "./doctor.ts";
 import { download } from "./download.ts";
 import { edgeConfig } from "./edge.ts";
+import { honeypotCommands } from "./honeypot.ts";
 import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
@@ -36,6 +37,7 @@ export const commands: readonly Command[] = [
   ...reportCommands,
   noticeSend,
   ...panicCommands,
+  ...honeypotCommands,
   edgeConfig,
   ...serviceCommands,
   installBoot,

@@ -7,6 +7,7 @@ import {
   type AccessPolicy,
 } from "../../shared/access-policy.ts";
 import type { AccessConfig, Mode } from "./config.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 import { readTables, readWords } from "./read-lists.ts";
 import { SettingError } from "./setting-error.ts";
 
@@ -101,10 +102,24 @@ export interface AccessValues {
  */
 export function accessOf(
   values: AccessValues,
-  server: { mode: Mode; serverName: string; hosts: ReadonlyMap<string, string> },
+  server: {
+    mode: Mode;
+    serverName: string;
+    hosts: ReadonlyMap<string, string>;
+    apps: readonly Pick<ProxiedApp, "name" | "host" | "access">[];
+  },
 ): AccessConfig | undefined {
   const team = values["access.team"];
   const written = values["access.policy"];
+  const bare = server.apps.find(
+    ({ host, access }) =>
+      access &&
+      !written.some((policy) => policy.host === host && policy.path === "/" && policy.aud.length > 0),
+  );
+  if (bare !== undefined)
+    throw new SettingError(
+      `the app ${bare.name} is to be behind Access: add an [[access.policy]] with host = "${bare.host}" and the aud of its Access application`,
+    );
   if (team === "") {
     if (written.length > 0 || values["access.admin_aud"].length > 0 || values["access.map_email"].length > 0)
       throw new SettingError("access.team is not set, so nobody could be let in by the rest of [access]");

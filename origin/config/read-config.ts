@@ -168,7 +168,9 @@ function complete(
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
     }),
-    access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
+    access: together(() =>
+      accessOf(values, { mode: values.mode, serverName: values.server_name, hosts, apps }),
+    ),
     honeypot: together(() => honeypotOf(values)),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],

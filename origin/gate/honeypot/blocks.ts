@@ -15,6 +15,8 @@ export interface Block {
 
 /** Who is refused, held in memory and in honeypot.db. */
 export interface Blocks {
+  /** Whether there are none, in force or remembered. */
+  isEmpty(): boolean;
   /** The block in force. */
   find(source: string): Block | undefined;
   /** Those in force, the newest first. */
@@ -62,6 +64,7 @@ export function openBlocks(database: Database, now: () => number): Blocks {
   }
 
   return {
+    isEmpty: () => known.size === 0,
     find(source) {
       const block = known.get(source);
       return inForce(block) ? block : undefined;

@@ -174,9 +174,9 @@ export function createHoneypot(options: {
     ledger,
     blocks,
     takeProbes,
-    refuses: (address) => {
-      const block = blocks.list().length === 0 ? undefined : blocks.find(networksOf(address).sources[0].text);
-      return block !== undefined && !isSafe(address);
+    refuses(address) {
+      if (blocks.isEmpty() || blocks.find(networksOf(address).sources[0].text) === undefined) return false;
+      return !isSafe(address);
     },
     async takeReplay({ client }, what) {
       const at = now();
@@ -196,7 +196,8 @@ export function createHoneypot(options: {
       ]);
     },
     noteAnswer({ client, guess, identity }, path, status) {
-      if (guess === "ok" || identity !== undefined) return trusted.see(networksOf(client.address).sources[0].text);
+      if (guess === "ok" || identity !== undefined)
+        return trusted.see(networksOf(client.address).sources[0].text);
       if (!settings.jail) return;
       if (guess === "failed") return jail(client.address, WRONG_SECRET, "wrong secrets");
       if (status === 404 && !ASKED_UNASKED.test(path))

@@ -237,6 +237,7 @@ function startServer(parts: {
     members,
     gate: createGate({ members, guesses, serverName: config.serverName }),
     guesses,
+    honeypot: undefined,
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),

@@ -19,7 +19,8 @@ const ALLOWED: Record<string, string> = {
   "origin/host/supervisor/health-probe.ts":
     "asks a service of this machine at the loopback address that it has",
   "origin/host/ask-daemon.ts": "asks the own daemon, where it says that it listens, from the command line",
-  "origin/apps/proxy/check-app.ts": "looks whether an app's upstream, which is on loopback or a socket, answers",
+  "origin/apps/proxy/check-app.ts":
+    "looks whether an app's upstream, which is on loopback or a socket, answers",
   "origin/gate/proxy/upstream.ts": "carries requests to an app's upstream, which is on loopback or a socket",
   "origin/cli/dev-port.ts": "looks for a free port on loopback",
   "origin/cli/doctor/service.ts": "asks the public URL as a client would, from the command line",
