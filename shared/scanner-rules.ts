@@ -30,6 +30,8 @@ export interface ScannerRule {
   readonly on: "path" | "uri";
   /** Takes time in proportion to the text: no repetition inside another, and none that overlaps the next. */
   readonly pattern: RegExp;
+  /** An attack whatever is answered: what carries it (`/?x=…`) is often a page that is there. */
+  readonly certain: boolean;
   readonly decoy?: DecoyKind;
 }
 
@@ -37,30 +39,35 @@ function rule(
   id: string,
   weight: number,
   pattern: RegExp,
-  more: { on?: "uri"; decoy?: DecoyKind } = {},
+  more: { on?: "uri"; certain?: true; decoy?: DecoyKind } = {},
 ): ScannerRule {
   const family = id.slice(0, id.indexOf("/")) as ScannerFamily;
-  return { id, family, weight, on: more.on ?? "path", pattern, ...(more.decoy && { decoy: more.decoy }) };
+  const { on = "path", certain = false, decoy } = more;
+  return { id, family, weight, on, pattern, certain, ...(decoy && { decoy }) };
 }
 
 /**
- * What no client of ours ever asks for (row D1), by family. Of those that fire the weightiest counts, and it counts only
- * where the request failed: a file of this name that somebody has, or an app that is WordPress, is no probe.
+ * What no client of ours ever asks for (row D1), by family. Of those that fire the weightiest counts, and unless it is
+ * certain only where the request failed: a file of this name that somebody has, or an app that is WordPress, is no probe.
  */
 const rules: readonly ScannerRule[] = [
-  rule("log4shell/jndi", 100, /\$\{[^}]{0,60}(?:jndi|lower:|upper:|env:|sys:|::-)/, { on: "uri" }),
-  rule("spring4shell/class-loader", 100, /class\.module\.classloader/, { on: "uri" }),
-  rule("spring4shell/spel", 100, /t\(java\.lang\.(?:runtime|processbuilder)\)/, { on: "uri" }),
+  rule("log4shell/jndi", 100, /\$\{[^}]{0,60}(?:jndi|lower:|upper:|env:|sys:|::-)/, {
+    on: "uri",
+    certain: true,
+  }),
+  rule("spring4shell/class-loader", 100, /class\.module\.classloader/, { on: "uri", certain: true }),
+  rule("spring4shell/spel", 100, /t\(java\.lang\.(?:runtime|processbuilder)\)/, { on: "uri", certain: true }),
   rule(
     "traversal/system-file",
     100,
     /\/etc\/(?:passwd|shadow|hosts)\b|\bwin\.ini\b|\bboot\.ini\b|\/proc\/self\//,
     {
       on: "uri",
+      certain: true,
     },
   ),
   rule("traversal/dots", 60, /\.\.[/\\]/, { on: "uri" }),
-  rule("traversal/overlong", 80, /%c0%a[ef]|%c1%9c|%e0%80%af|%uff0e/, { on: "uri" }),
+  rule("traversal/overlong", 80, /%c0%a[ef]|%c1%9c|%e0%80%af|%uff0e/, { on: "uri", certain: true }),
 
   rule("dotfiles/env", 60, /\/\.env(?:$|[._~-][\w.~-]{0,40}$)/, { decoy: "env" }),
   rule(
@@ -102,6 +109,7 @@ const rules: readonly ScannerRule[] = [
     /169\.254\.169\.254|metadata\.google\.internal|\/latest\/(?:meta-data|user-data)|\/computemetadata\/v1/,
     {
       on: "uri",
+      certain: true,
     },
   ),
   rule(
@@ -138,12 +146,12 @@ const rules: readonly ScannerRule[] = [
   rule("phpmyadmin/postgres", 40, /\/php-?pg-?admin(?:\/|$)|\/pgadmin\d?(?:\/|$)/),
 
   rule("php/phpunit", 90, /\/phpunit\/.{0,80}eval-stdin\.php|\/eval-stdin\.php$/),
-  rule("php/thinkphp", 90, /invokefunction|think\\app|call_user_func_array/, { on: "uri" }),
+  rule("php/thinkphp", 90, /invokefunction|think\\app|call_user_func_array/, { on: "uri", certain: true }),
   rule(
     "php/ini",
     90,
     /allow_url_include|auto_prepend_file|php:\/\/?(?:input|filter)|(?:=data|expect|phar):\/\/?/,
-    { on: "uri" },
+    { on: "uri", certain: true },
   ),
   rule("php/cgi", 80, /\/cgi-bin\/php\d?|\/php-cgi(?:\/|\.exe|$)/),
   rule("php/pear", 90, /pearcmd|config-create/, { on: "uri" }),
@@ -181,6 +189,7 @@ const rules: readonly ScannerRule[] = [
   ),
   rule("java/struts", 90, /%\{.{0,80}(?:ognl|@java|#context|\(#)|redirect:\$\{|\.action\?.{0,40}method:/, {
     on: "uri",
+    certain: true,
   }),
   rule("java/solr", 50, /\/solr\/(?:admin|[\w-]{1,40}\/(?:select|dataimport|config))/),
   rule("java/jenkins", 50, /\/(?:jenkins|hudson)(?:\/|$)|\/descriptorbyname\//),
@@ -194,7 +203,10 @@ const rules: readonly ScannerRule[] = [
 
   rule("exchange/owa", 50, /\/owa\/(?:auth|prem|$)|\/owa$/),
   rule("exchange/ecp", 60, /\/ecp(?:\/|$)/),
-  rule("exchange/proxyshell", 100, /\/autodiscover\/autodiscover\.json.{0,200}@/, { on: "uri" }),
+  rule("exchange/proxyshell", 100, /\/autodiscover\/autodiscover\.json.{0,200}@/, {
+    on: "uri",
+    certain: true,
+  }),
   rule("exchange/ews", 50, /\/ews\/exchange\.asmx|\/mapi\/(?:nspi|emsmdb)/),
   rule("exchange/rpc", 50, /\/(?:rpc\/rpcproxy\.dll|powershell$|aspnet_client(?:\/|$))/),
   rule("exchange/asp", 15, /\.(?:aspx?|ashx|asmx)$/),
@@ -276,6 +288,7 @@ export const CANARY_RULE: ScannerRule = {
   family: "canary",
   weight: 100,
   on: "uri",
+  certain: true,
   pattern: /(?!)/,
 };
 

@@ -18,8 +18,9 @@ export interface EdgeHoneypot {
   /** Source in CIDR form → unix milliseconds until when it is refused: as the origin last said. */
   blocks: ReadonlyMap<string, number>;
   version: number;
-  /** When the origin was last asked, unix milliseconds. */
+  /** When the origin was last asked, and when it was last told of a probe; unix milliseconds. */
   askedAt: number;
+  toldAt: number;
   /** Probes that the origin was not yet told of, by source, rule and outcome. */
   readonly untold: Map<string, Probe>;
   /** Whether a report waits for its turn. */
@@ -29,7 +30,7 @@ export interface EdgeHoneypot {
 /** How old the isolate's blocks may be: a source that has just been blocked is still let through for so long. */
 export const BLOCKS_KEPT_MS = 15_000;
 /** A flood of probes costs the origin one request in so long. */
-const REPORT_EVERY_MS = 5_000;
+const REPORT_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 10_000;
 const RECEIPT_MAX_CHARACTERS = 1_000_000;
 
@@ -43,6 +44,7 @@ export function openHoneypot(text: string | undefined, canaryKey: CryptoKey): Ed
     blocks: new Map(),
     version: 0,
     askedAt: 0,
+    toldAt: 0,
     untold: new Map(),
     waiting: false,
   };
@@ -60,12 +62,12 @@ export function noteProbe(visit: Visit, honeypot: EdgeHoneypot, probe: Probe): v
   keep(honeypot, probe);
   if (honeypot.waiting) return;
   honeypot.waiting = true;
-  const wait = Math.max(0, honeypot.askedAt + REPORT_EVERY_MS - Date.now());
+  const wait = Math.max(0, honeypot.toldAt + REPORT_EVERY_MS - Date.now());
   visit.ctx.waitUntil(
     (async () => {
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(wait, REPORT_EVERY_MS)));
       honeypot.waiting = false;
-      honeypot.askedAt = Date.now();
+      honeypot.toldAt = honeypot.askedAt = Date.now();
       await report(visit, honeypot);
     })(),
   );

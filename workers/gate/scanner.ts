@@ -27,7 +27,7 @@ export async function underScanner(visit: Visit, pass: () => Promise<Response>):
   if (await bearsCanary(visit, honeypot)) noteProbe(visit, honeypot, describe(visit, CANARY_RULE, "replay"));
   const rule = isSignedIn(request.headers) ? undefined : findScannerRule(url.pathname, url.search);
   const answer = await pass();
-  if (rule === undefined || answer.status < 400) return answer;
+  if (rule === undefined || (answer.status < 400 && !rule.certain)) return answer;
   const decoy = honeypot.rules.decoys && answer.status === 404 ? rule.decoy : undefined;
   noteProbe(visit, honeypot, describe(visit, rule, decoy === undefined ? "seen" : "decoy"));
   if (decoy === undefined) return answer;

@@ -21,44 +21,57 @@ export function mirrorBlocks(options: {
   const { blocks, list, alerts, log, writeEveryMs = WRITE_EVERY_MS } = options;
   let written: string | undefined;
   let pause = writeEveryMs;
+  let writing = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  const schedule = (ms: number): void => {
-    if (!closed) timer ??= setTimeout(() => void write(), ms).unref();
-  };
+  const wanted = (): string =>
+    JSON.stringify(
+      blocks
+        .list()
+        .map(({ source }) => source)
+        .toSorted(),
+    );
+
+  function schedule(ms: number): void {
+    clearTimeout(timer);
+    if (!closed) timer = setTimeout(() => void write(), ms).unref();
+  }
 
   async function write(): Promise<void> {
-    const entries = blocks.list();
-    const wanted = JSON.stringify(entries.map(({ source }) => source).toSorted());
-    if (wanted !== written) {
+    const next = wanted();
+    if (next !== written) {
+      writing = true;
       try {
-        await list.replace(entries);
-        written = wanted;
+        await list.replace(blocks.list());
+        written = next;
         pause = writeEveryMs;
         alerts.clear("honeypot-cloudflare");
       } catch (error) {
-        if (!(error instanceof BlockListError)) throw error;
-        pause = error.permanent ? LONGEST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pause * 2);
-        log.warn("honeypot.list-not-written", { reason: error.message });
-        if (error.permanent)
-          alerts.raise({
-            id: "honeypot-cloudflare",
-            severity: "warning",
-            title: "Cloudflare does not take the block list",
-            detail: `${error.message}. Here and at the edge the sources are refused all the same. Check honeypot.cloudflare_account, honeypot.cloudflare_list and the token's right to edit account filter lists: burrow rotate cloudflare-list-token`,
-          });
+        note(error);
       }
+      writing = false;
     }
-    timer = undefined;
-    schedule(wanted === written ? LOOK_EVERY_MS : pause);
+    schedule(wanted() === written ? LOOK_EVERY_MS : pause);
   }
 
+  function note(error: unknown): void {
+    const permanent = error instanceof BlockListError && error.permanent;
+    pause = permanent ? LONGEST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pause * 2);
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn("honeypot.list-not-written", { reason });
+    if (!permanent) return;
+    alerts.raise({
+      id: "honeypot-cloudflare",
+      severity: "warning",
+      title: "Cloudflare does not take the block list",
+      detail: `${reason}. Here and at the edge the sources are refused all the same. Check honeypot.cloudflare_account, honeypot.cloudflare_list and the token's right to edit account filter lists: burrow rotate cloudflare-list-token`,
+    });
+  }
+
+  // While it is being written, what has changed shows when that is done.
   blocks.onChange(() => {
-    if (timer === undefined) return;
-    clearTimeout(timer);
-    timer = undefined;
-    schedule(pause);
+    if (!writing) schedule(pause);
   });
   schedule(0);
   return {
