@@ -2,6 +2,7 @@ import { mailAfterRestore } from "./apps/mail/store/after-restore.ts";
 import { mailMigrations } from "./apps/mail/store/migrations.ts";
 import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
 import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
+import { throttleAfterRestore } from "./gate/guess-limits/after-restore.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { honeypotMigrations } from "./gate/honeypot/migrations.ts";
 import type { RestorableDatabase } from "./host/backup/restore.ts";
@@ -18,6 +19,6 @@ export const knownDatabases: readonly RestorableDatabase[] = [
   { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
   { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
   { name: "host", migrations: hostMigrations },
-  { name: "throttle", migrations: throttleMigrations },
+  { name: "throttle", migrations: throttleMigrations, afterRestore: throttleAfterRestore },
   { name: "honeypot", migrations: honeypotMigrations },
 ];

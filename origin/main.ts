@@ -3,12 +3,14 @@ import type { App, AppContext } from "./app.ts";
 import { createHoneypotApp } from "./apps/honeypot/honeypot.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
+import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import { createProxyApps } from "./apps/proxy/proxy.ts";
 import type { Config } from "./config/config.ts";
 import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
+import { hostNamed } from "./config/hosts.ts";
 import { openSecrets } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
@@ -144,6 +146,7 @@ export async function startOrigin(options: {
       open: config.testing !== undefined,
       ...(options.kdf && { kdf: options.kdf }),
       signInsOpen: () => panic.level() === "none",
+      webSessions: config.sessions,
     });
     cleanups.push(() => members.close());
 
@@ -162,7 +165,13 @@ export async function startOrigin(options: {
     const guesses = honeypot
       ? watchGuesses(limits, { honeypot, hasCanary: createCanaryCheck(keys) })
       : limits;
-    const gate = createGate({ members, guesses, serverName: config.serverName });
+    const { serverName } = config;
+    const signInHost = hostNamed(config.hosts, "id");
+    const {
+      gate,
+      routes: gateRoutes,
+      handOffs,
+    } = createGate({ members, guesses, serverName, signInHost, now });
     const context: AppContext = {
       config,
       log,
@@ -179,6 +188,7 @@ export async function startOrigin(options: {
     let supervisor: Supervisor | undefined;
     const apps = [
       createHomeApp(context),
+      createIdApp(context, { handOffs }),
       createMatrixApp(context),
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       ...createProxyApps(context),
@@ -202,7 +212,10 @@ export async function startOrigin(options: {
       trusted: trustedHeaders(config.apps),
       proof,
       dispatch: closeDoor({
-        dispatch: guardByHoneypot(guardByAccess(createDispatch({ hosts, apps, log }), access), honeypot),
+        dispatch: guardByHoneypot(
+          guardByAccess(createDispatch({ hosts, apps, gateRoutes, log }), access),
+          honeypot,
+        ),
         panic,
         hosts,
       }),

@@ -18,12 +18,17 @@ export interface Spent {
 
 export const nothingSpent: Spent = { failures: 0, at: 0 };
 
-/** The wrong tries that count at `now`. A clock that was set back forgives nothing and adds nothing. */
+/** The wrong tries that count at `now`, which is not before the last of them. */
 export function failuresAt(spent: Spent, allowance: Allowance, now: number): number {
   return Math.max(0, spent.failures - Math.max(0, now - spent.at) / allowance.forgiveAfter);
 }
 
-/** In how many milliseconds the next try may come: 0 for now. Never more than the longest delay, whatever the clock did. */
+/** What was used up, where the clock has been set back since: as if it were just now, so that nobody waits for longer. */
+export function notAhead(spent: Spent, now: number): Spent {
+  return spent.at > now ? { failures: spent.failures, at: now } : spent;
+}
+
+/** In how many milliseconds the next try may come: 0 for now. */
 export function waitOf(spent: Spent, allowance: Allowance, now: number): number {
   const delay = delayAfter(spent.failures, allowance);
   return Math.max(0, Math.ceil(delay - Math.max(0, now - spent.at)));

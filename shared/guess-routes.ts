@@ -7,9 +7,13 @@ export type GuessKind =
   | "password"
   /** A code of a second factor: six digits, or one of the recovery codes. */
   | "second-factor"
+  /** The answer of a passkey: signed, so that nothing is guessed. */
+  | "passkey"
   | "refresh-token"
   /** From a signed-in device to another (m.login.token). */
   | "login-token"
+  /** From the sign-in host to an app host, in one browser. */
+  | "hand-off-code"
   | "app-password"
   | "api-key";
 
@@ -39,7 +43,11 @@ function signIn(route: GuessRoute): GuessRoute {
 const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
+  signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
+  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
+  post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
+  { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
   // Answers whether a token is good to whoever asks, so the reading methods guess here too.

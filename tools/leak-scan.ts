@@ -36,7 +36,7 @@ export const rules: readonly Rule[] = [
   // Cloudflare: base64 of {"a":"…
   { name: "tunnel token", pattern: /\beyJhIjoi[\w+/=-]{60,}/g },
   { name: "JWT", pattern: /\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16,}/g },
-  { name: "Burrow token", pattern: /\bb(?:at|rt)_[\w-]{43}\b|\bb[is]t_[\w.~-]{27}\b/g },
+  { name: "Burrow token", pattern: /\bb(?:at|rt|wt)_[\w-]{43}\b|\bb[is]t_[\w.~-]{27}\b/g },
   {
     name: "Burrow key",
     pattern:

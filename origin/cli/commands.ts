@@ -21,6 +21,7 @@ import { roomCommands } from "./room.ts";
 import { rotate } from "./rotate.ts";
 import { serviceCommands } from "./service.ts";
 import { testServer } from "./test-server.ts";
+import { throttleCommands } from "./throttle.ts";
 import { up } from "./up.ts";
 import { update } from "./update.ts";
 
@@ -44,6 +45,7 @@ export const commands: readonly Command[] = [
   ...configCommands,
   rotate,
   ...backupCommands,
+  ...throttleCommands,
   ...alertCommands,
   download,
   update,

@@ -20,6 +20,7 @@ export interface Config {
   readonly matrix: MatrixConfig;
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;
+  readonly sessions: SessionsConfig;
   readonly edge: EdgeConfig;
   /** Undefined: nothing is behind Cloudflare Access. */
   readonly access: AccessConfig | undefined;
@@ -121,6 +122,12 @@ export interface HoneypotConfig {
   readonly maxRows: number;
   /** Where blocks are also put into a list of the owner's account. */
   readonly cloudflare: { readonly account: string; readonly list: string } | undefined;
+}
+
+/** How long a browser stays signed in, in ms: without being used, and at the most. */
+export interface SessionsConfig {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
 }
 
 export interface TunnelConfig {

@@ -15,6 +15,13 @@ export function proxiedHost({ name }: Pick<ProxiedApp, "name">): string {
   return PROXIED_PREFIX + name;
 }
 
+/** The host of an app that is always there: `id.example.org` for `id`. */
+export function hostNamed(hosts: ReadonlyMap<string, string>, app: string): string {
+  const entry = [...hosts].find(([, name]) => name === app);
+  if (!entry) throw new Error(`No host shows ${app}.`);
+  return entry[0];
+}
+
 /** Public host (lower-case, no port) → app host. */
 export function hostsOf(
   serverName: string,

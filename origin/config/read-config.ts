@@ -107,6 +107,8 @@ export function readConfig(options: {
   );
 }
 
+const day = 24 * 60 * 60 * 1000;
+
 function isOpenToOthers(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 }
@@ -162,6 +164,10 @@ function complete(
         values.mode !== "test" && values["matrix.rate_limits.enabled"] ? ratesOf(values) : undefined,
     }),
     mail,
+    sessions: Object.freeze({
+      idleMs: values["sessions.idle_days"] * day,
+      absoluteMs: values["sessions.absolute_days"] * day,
+    }),
     edge: Object.freeze({
       worker: values["edge.worker"],
       vpcService: values["edge.vpc_service"],

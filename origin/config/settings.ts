@@ -74,6 +74,8 @@ export const settings = {
   "mail.bucket_url": setting("", readBucketUrl),
   "mail.bucket_region": setting("auto", readText),
   "mail.bucket_key_id": setting("", readText),
+  "sessions.idle_days": setting(14, readSessionDays),
+  "sessions.absolute_days": setting(90, readSessionDays),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
@@ -337,6 +339,14 @@ function readRate(value: unknown): number {
 function readDays(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > 36_500) {
     throw new SettingError("must be a whole number of days, 0 for never");
+  }
+  return value;
+}
+
+/** Browsers keep a cookie for 400 days at the most. */
+function readSessionDays(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1 || value > 400) {
+    throw new SettingError("must be a whole number of days from 1 to 400");
   }
   return value;
 }

@@ -11,6 +11,8 @@ export interface IdentifyOptions {
    */
   readonly basic?: boolean;
   readonly bearer?: boolean;
+  /** A suspended member is recognised by cookie too: for pages on which nothing is written that others see. */
+  readonly suspended?: boolean;
 }
 
 /** Decides whether a request may enter, and as whom. One for all hosts; built in main.ts, used by apps. */

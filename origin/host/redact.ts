@@ -23,7 +23,7 @@ const shapes: readonly RegExp[] = [
   // PEM, also with its line ends escaped by JSON.
   /(-----BEGIN [A-Z0-9 ]*-----)[\s\S]*?(?:-----END [A-Z0-9 ]*-----|$)/g,
   // Tokens known by their prefix: ours, Matrix servers', age, AWS, GitHub, JWT.
-  /()\b(?:b[arst]t|bit|burrow_(?:key|app)|syt|mat|mct|mcr)_[\w.~-]{6,}/g,
+  /()\b(?:b[arstw]t|bit|burrow_(?:key|app)|syt|mat|mct|mcr)_[\w.~-]{6,}/g,
   /()\bAGE-SECRET-KEY-1[0-9A-Z]+/gi,
   /()\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g,
   /()\bgh[pousr]_\w{20,}/g,

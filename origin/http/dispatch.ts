@@ -20,11 +20,14 @@ export type Dispatch = (
 export function createDispatch(options: {
   hosts: ReadonlyMap<string, string>;
   apps: readonly App[];
+  /** What the gate answers itself, before the apps of every host but the sign-in host. */
+  gateRoutes: Hono<HttpEnv>;
   log: Log;
 }): Dispatch {
   const byHost = new Map<string, Hono<HttpEnv>>();
   for (const app of options.apps) {
-    const host = byHost.get(app.host) ?? createHost(options.log);
+    const host =
+      byHost.get(app.host) ?? createHost(options.log, app.host === "id" ? undefined : options.gateRoutes);
     byHost.set(app.host, host.route("/", app.routes));
   }
   return function dispatch(request, env) {
@@ -41,9 +44,10 @@ async function answerHead(host: Hono<HttpEnv>, ...request: Parameters<Dispatch>)
   return response.headers.has("x-hono-already-sent") ? RESPONSE_ALREADY_SENT : response;
 }
 
-function createHost(log: Log): Hono<HttpEnv> {
+function createHost(log: Log, first: Hono<HttpEnv> | undefined): Hono<HttpEnv> {
   const host = new Hono<HttpEnv>();
   const refusedWrite = createRefusedWrites(log);
+  if (first) host.route("/", first);
   host.notFound((c) => complaintResponse(complaints.notFound, c.req.path, c.req.header("accept") ?? null));
   host.onError((error, c) => {
     // What hono itself refuses (a body that cannot be parsed, say) is the client's doing.

@@ -41,6 +41,37 @@ export const complaints = {
     title: "Sign in first",
     message: "This is for members only. Sign in and try again.",
   },
+  notFresh: {
+    status: 401,
+    code: "sign_in_again",
+    errcode: "M_UNAUTHORIZED",
+    title: "Confirm that it is you",
+    message:
+      "Your sign-in is more than ten minutes old. Load this page again: it asks for your password or passkey.",
+  },
+  // G4: a page of another origin has sent what the browser added our cookie to.
+  foreignOrigin: {
+    status: 403,
+    code: "foreign_origin",
+    errcode: "M_FORBIDDEN",
+    title: "Not from here",
+    message: "This was sent by a page of another site. Open the page of this one and send it from there.",
+  },
+  suspended: {
+    status: 403,
+    code: "suspended",
+    errcode: "M_USER_SUSPENDED",
+    title: "Your account is suspended",
+    message: "You can read your chats, and nothing else for now. Ask the owner of this server.",
+  },
+  staleArrival: {
+    status: 403,
+    code: "stale_arrival",
+    errcode: "M_FORBIDDEN",
+    title: "This way in is used up",
+    message:
+      "The link from the sign-in page holds for half a minute, once, and only in the browser that asked for it. Open the page that you wanted again. If this comes back, let your browser keep cookies of this site.",
+  },
   badRequest: {
     status: 400,
     code: "bad_request",

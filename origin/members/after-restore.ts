@@ -7,6 +7,8 @@
  */
 export const membersAfterRestore = `
   UPDATE tokens SET expires_at = 0, refresh_hash = NULL;
+  DELETE FROM web_sessions;
+  UPDATE members SET session_epoch = session_epoch + 1;
   DELETE FROM setup_tokens;
   DELETE FROM tickets;
   UPDATE invites SET revoked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)

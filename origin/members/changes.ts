@@ -2,9 +2,12 @@ import type { Database } from "../storage/database.ts";
 import type { Transaction } from "../storage/writer.ts";
 import type { MemberChange } from "./members.ts";
 
+/** A change as it is noted; only the end of a web session has one to name. */
+type NewChange = Omit<MemberChange, "seq" | "webSessionId"> & { readonly webSessionId?: number };
+
 export interface Changes {
   /** Inside a write: notes the change in the same transaction as what it tells of. */
-  readonly record: (transaction: Transaction, change: Omit<MemberChange, "seq">) => void;
+  readonly record: (transaction: Transaction, change: NewChange) => void;
   readonly since: (seq: number, limit: number) => MemberChange[];
   readonly onChange: (listener: () => void) => () => void;
   readonly close: () => void;
@@ -15,10 +18,11 @@ const pollInterval = 500;
 
 export function createChanges(database: Database, now: () => number): Changes {
   const insert = database.prepare(
-    "INSERT INTO changes (member_id, name, kind, device_id, at) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO changes (member_id, name, kind, device_id, web_session_id, at) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const select = database.prepare<MemberChange>(
-    `SELECT seq, member_id AS memberId, name, kind, device_id AS deviceId FROM changes WHERE seq > ?
+    `SELECT seq, member_id AS memberId, name, kind, device_id AS deviceId, web_session_id AS webSessionId
+     FROM changes WHERE seq > ?
      ORDER BY seq LIMIT ?`,
   );
   const newest = database.prepare<{ seq: number }>("SELECT coalesce(max(seq), 0) AS seq FROM changes");
@@ -45,8 +49,8 @@ export function createChanges(database: Database, now: () => number): Changes {
   }
 
   return {
-    record(transaction, { memberId, name, kind, deviceId }) {
-      insert.run(memberId, name, kind, deviceId, now());
+    record(transaction, { memberId, name, kind, deviceId, webSessionId = null }) {
+      insert.run(memberId, name, kind, deviceId, webSessionId, now());
       transaction.afterCommit(announce);
     },
     since: (seq, limit) => select.all(seq, limit),

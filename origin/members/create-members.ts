@@ -6,13 +6,14 @@ import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
 import { createKdfQueue } from "./kdf-queue.ts";
 import { createKeys } from "./keys/keys.ts";
-import { type Members, MembersError } from "./members.ts";
+import { type Members, MembersError, type SessionsKept } from "./members.ts";
 import { createOpenRegistration } from "./open-registration.ts";
 import { createPasswords } from "./passwords.ts";
 import { createRevokeAll } from "./revoke-all.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetup } from "./setup.ts";
 import { createTickets } from "./tickets.ts";
+import { createWebSessions, type WebSessionLifetimes } from "./web-sessions/web-sessions.ts";
 
 export interface MembersOptions {
   /** Opened with `membersMigrations`; stays the caller's, and is closed after the members. */
@@ -26,9 +27,12 @@ export interface MembersOptions {
   readonly open?: boolean;
   /** Whether anybody may sign in now: false while the panic latch says so. */
   readonly signInsOpen?: () => boolean;
+  readonly webSessions?: WebSessionLifetimes;
   /** Told of writes that nobody waits for and that failed. */
   readonly log?: { warn(event: string, fields?: { error: string }): void };
 }
+
+const day = 24 * 60 * 60 * 1000;
 
 /** The members' domain over one database. `close` stops its timer; it writes nothing of its own afterwards. */
 export function createMembers(options: MembersOptions): Members & { close(): void } {
@@ -53,6 +57,16 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
 
   const register = createOpenRegistration({ database, accounts, passwords });
   const factors = createSecondFactors({ database, accounts, serverName, now });
+  const lifetimes = options.webSessions ?? { idleMs: 14 * day, absoluteMs: 90 * day };
+  const webSessions = createWebSessions({
+    database,
+    accounts,
+    changes,
+    lifetimes,
+    now,
+    onError,
+    refuseClosed,
+  });
   const keys = createKeys({ database, accounts, now, onError });
   const tickets = createTickets(database, now);
 
@@ -87,6 +101,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     deactivate: (memberId, { erase = false } = {}) =>
       accounts.deactivate(memberId, erase, (transaction, member) => {
         sessions.endInside(transaction, member);
+        webSessions.endInside(transaction, member);
         factors.removeInside(member.id);
         keys.revokeInside(member.id);
       }),
@@ -94,8 +109,9 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     async changePassword(memberId, password, kept) {
       let ended = 0;
       await passwords.change(memberId, password, (transaction, member) => {
-        if (kept === "all") return;
-        ended = sessions.endInside(transaction, member, kept === "none" ? undefined : kept.onlyDevice);
+        const { browser, devices } = survivorsOf(kept);
+        ended = webSessions.endInside(transaction, member, browser);
+        if (devices !== "all") ended += sessions.endInside(transaction, member, devices?.only);
       });
       return ended;
     },
@@ -109,7 +125,8 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
-    revokeAll: createRevokeAll({ database, accounts, sessions, now }),
+    webSessions,
+    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, now }),
 
     passkeys: factors.passkeys,
     totp: factors.totp,
@@ -126,4 +143,11 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     onChange: changes.onChange,
     close: changes.close,
   };
+}
+
+function survivorsOf(kept: SessionsKept): { browser?: number; devices?: "all" | { only: string } } {
+  if (kept === "none") return {};
+  if (kept === "all") return { devices: "all" };
+  if ("onlyDevice" in kept) return { devices: { only: kept.onlyDevice } };
+  return { browser: kept.onlyWebSession, ...(kept.devices === "all" && { devices: "all" }) };
 }

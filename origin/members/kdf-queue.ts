@@ -19,7 +19,7 @@ interface Waiting {
   turnAway(): void;
 }
 
-/** Who asks for nobody else: the making of an account, which a token has paid for. */
+/** The making of an account and a new password, which a token or the old one has paid for: one source, as long as the queue. */
 const ourselves: KdfTurn = { source: "" };
 
 export function createKdfQueue(options: {
@@ -43,7 +43,8 @@ export function createKdfQueue(options: {
   /** Whether there is a place to wait in; the source that takes the most places may have to give one up. */
   function hasRoom(turn: KdfTurn): boolean {
     const round = turn.known === true ? known : strangers;
-    if (round.waitingOf(turn.source) >= options.perSource) return false;
+    const most = turn === ourselves ? options.longest : options.perSource;
+    if (round.waitingOf(turn.source) >= most) return false;
     if (known.size() + strangers.size() < options.longest) return true;
     // A source with nobody in the queue comes before the second one of another, one that is known before any stranger.
     const least = turn.known === true ? 1 : round.waitingOf(turn.source) + 2;

@@ -2,6 +2,7 @@ import type { Authority } from "./authority.ts";
 import type { FactorsHeld, SecondFactors } from "./factors/second-factors.ts";
 import type { Keys } from "./keys/keys.ts";
 import type { KdfTurn } from "./kdf-queue.ts";
+import type { WebSessions } from "./web-sessions/web-session.ts";
 
 /**
  * Accounts, passwords, invites and sessions: the domain, without HTTP. Every app signs people in and asks who
@@ -63,8 +64,15 @@ export interface DeviceRequest {
   readonly address: string;
 }
 
-/** Which of the sessions that the old password opened outlast it. */
-export type SessionsKept = "all" | "none" | { readonly onlyDevice: string };
+/**
+ * Which of the sessions that the old password opened outlast it. Of browsers it is never more than the one that asks:
+ * `all` and `none` are about devices.
+ */
+export type SessionsKept =
+  | "all"
+  | "none"
+  | { readonly onlyDevice: string }
+  | { readonly onlyWebSession: number; readonly devices: "all" | "none" };
 
 export interface Invite {
   readonly id: number;
@@ -80,6 +88,7 @@ export interface Invite {
 /** What `revokeAll` has ended, by kind. */
 export interface Revoked {
   readonly devices: number;
+  readonly browsers: number;
   readonly invites: number;
 }
 
@@ -90,6 +99,8 @@ export interface MemberChange {
   readonly name: string;
   readonly kind:
     | "session-ended"
+    /** A browser's, at one host. */
+    | "web-session-ended"
     | "suspended"
     | "unsuspended"
     | "locked"
@@ -99,6 +110,8 @@ export interface MemberChange {
     | "erased";
   /** Of `session-ended`. */
   readonly deviceId: string | null;
+  /** Of `web-session-ended`. */
+  readonly webSessionId: number | null;
 }
 
 /** Refusals of this domain. `code` is stable; the message is for people and says what to do. */
@@ -175,7 +188,7 @@ export interface Members {
    * asks, so that nobody can crowd others out of the queue.
    */
   verifyPassword(name: string, password: string, turn?: KdfTurn): Promise<Member | undefined>;
-  /** Ends the sessions in the same transaction, and gives the number of those that ended. Throws password-weak. */
+  /** Ends the sessions in the same transaction, and gives the number of devices and browsers that ended. Throws password-weak. */
   changePassword(memberId: number, password: string, sessions: SessionsKept): Promise<number>;
   suspend(memberId: number): Promise<void>;
   unsuspend(memberId: number): Promise<void>;
@@ -201,6 +214,9 @@ export interface Members {
   endSession(memberId: number, deviceId: string): Promise<boolean>;
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  // Browsers (G3)
+  readonly webSessions: WebSessions;
 
   // Second factors (G10), and the keys of programs (G5)
   readonly passkeys: SecondFactors["passkeys"];

@@ -1,4 +1,5 @@
 import { factorsMigrations } from "./factors/factors-migrations.ts";
+import { webSessionMigrations } from "./web-sessions/migrations.ts";
 import type { Migration } from "../storage/database.ts";
 
 /** The schema of members.db, step by step. A step that has been released is never edited. */
@@ -91,4 +92,5 @@ export const membersMigrations: readonly Migration[] = [
     `,
   },
   ...factorsMigrations,
+  ...webSessionMigrations,
 ];

@@ -1,6 +1,7 @@
 import type { Database } from "../storage/database.ts";
 import type { Accounts } from "./accounts.ts";
-import type { Members } from "./members.ts";
+import type { Transaction } from "../storage/writer.ts";
+import type { Member, Members } from "./members.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Ends whatever lets anybody in without a password, in one transaction: all of it ends, or none. */
@@ -8,9 +9,10 @@ export function createRevokeAll(options: {
   database: Database;
   accounts: Pick<Accounts, "list">;
   sessions: Pick<Sessions, "endInside">;
+  webSessions: { readonly endInside: (transaction: Transaction, member: Member) => number };
   now: () => number;
 }): Members["revokeAll"] {
-  const { database, accounts, sessions, now } = options;
+  const { database, accounts, sessions, webSessions, now } = options;
   const revokeInvites = database.prepare(
     `UPDATE invites SET revoked_at = ?1
      WHERE revoked_at IS NULL AND uses < uses_allowed AND expires_at > ?1`,
@@ -20,9 +22,13 @@ export function createRevokeAll(options: {
   return () =>
     database.write((transaction) => {
       let devices = 0;
-      for (const member of accounts.list()) devices += sessions.endInside(transaction, member);
+      let browsers = 0;
+      for (const member of accounts.list()) {
+        devices += sessions.endInside(transaction, member);
+        browsers += webSessions.endInside(transaction, member);
+      }
       deleteSetupTokens.run();
       deleteTickets.run();
-      return { devices, invites: revokeInvites.run(now()).changes };
+      return { devices, browsers, invites: revokeInvites.run(now()).changes };
     });
 }

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 
 /** Every kind says what it is, so that a person who finds one (or a leak scanner) knows what to revoke. */
-export type TokenKind = "access" | "refresh" | "invite" | "setup" | "ticket";
+export type TokenKind = "access" | "refresh" | "invite" | "setup" | "ticket" | "web-session";
 
 // Invites travel as Matrix registration tokens: [A-Za-z0-9._~-], at most 64 characters (MSC3231); base64url fits.
 const shapes: Record<TokenKind, { prefix: string; bytes: number }> = {
@@ -10,6 +10,7 @@ const shapes: Record<TokenKind, { prefix: string; bytes: number }> = {
   invite: { prefix: "bit_", bytes: 20 },
   setup: { prefix: "bst_", bytes: 20 },
   ticket: { prefix: "btt_", bytes: 32 },
+  "web-session": { prefix: "bwt_", bytes: 32 },
 };
 
 export function makeToken(kind: TokenKind): string {

@@ -12,34 +12,40 @@ export interface Page {
   readonly body: Markup;
   /** Addresses of modules of its own, beside the script of all pages. */
   readonly scripts?: readonly string[];
+  /** Origins beside our own to which sending its form may lead, by redirects: browsers judge those, too. */
+  readonly formTargets?: readonly string[];
   readonly status?: ContentfulStatusCode;
   readonly headers?: Record<string, string>;
+  /** `Set-Cookie` fields. */
+  readonly cookies?: readonly string[];
 }
 
 /** Renders a page in the frame that all of them share. */
 export type Layout = (c: Context<HttpEnv>, page: Page) => Response | Promise<Response>;
 
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+const policyOf = ({ formTargets = [] }: Page): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    ["form-action 'self'", ...formTargets].join(" "),
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 
 export function createLayout(assets: Assets, serverName: string): Layout {
   const stylesheet = assets.url("pages.css");
   const script = assets.url("pages.js");
 
   return function renderPage(c, page) {
-    c.header("content-security-policy", contentSecurityPolicy);
+    c.header("content-security-policy", policyOf(page));
     // Stricter (`no-referrer`) would make browsers send `Origin: null` with our own forms.
     c.header("referrer-policy", "same-origin");
     c.header("cache-control", "no-store");
     for (const [name, value] of Object.entries(page.headers ?? {})) c.header(name, value);
+    for (const cookie of page.cookies ?? []) c.header("set-cookie", cookie, { append: true });
     return c.html(
       html`<!doctype html>
 <html lang="en">

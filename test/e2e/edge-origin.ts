@@ -9,6 +9,7 @@ import { WebSocketServer } from "ws";
 import { createEdgeProof } from "../../origin/http/edge-proof.ts";
 import type { EdgeProof, EdgeVerdict } from "../../origin/http/edge-proof.ts";
 import { openNonces } from "../../origin/http/nonces.ts";
+import type { GuessVerdict } from "../../origin/http/request-context.ts";
 import { ORIGIN_HEAD_MAX_BYTES } from "../../shared/limits.ts";
 
 /** A small origin behind the real proof: says what reached it, and streams. */
@@ -27,6 +28,8 @@ export async function startEdgeOrigin(options: {
   folder: string;
   port?: number;
   now?: () => number;
+  /** What it says of the secrets in a request. */
+  guess?: (incoming: IncomingMessage) => GuessVerdict;
 }): Promise<EdgeOrigin> {
   const now = options.now ?? Date.now;
   const nonces = openNonces({ folder: options.folder, now });
@@ -36,7 +39,7 @@ export async function startEdgeOrigin(options: {
   const server = createServer({ maxHeaderSize: ORIGIN_HEAD_MAX_BYTES }, (incoming, outgoing) => {
     const verdict = proof.verify(incoming);
     const status = verdict.proof === "accepted" ? 200 : 401;
-    outgoing.setHeader("burrow-reply", proof.replyHeader(verdict, status));
+    outgoing.setHeader("burrow-reply", proof.replyHeader(verdict, status, options.guess?.(incoming)));
     outgoing.statusCode = status;
     if (verdict.proof !== "accepted") outgoing.end(verdict.fault);
     else answer(incoming, outgoing, verdict, seen);

@@ -51,7 +51,7 @@ async function start(
     listen: listen ?? { kind: "tcp", host: "127.0.0.1", port: 0 },
     proof: createEdgeProof({ keys: [key], now, nonces, panic: () => "none" }),
     hosts,
-    dispatch: createDispatch({ hosts, apps: [app], log }),
+    dispatch: createDispatch({ hosts, apps: [app], gateRoutes: new Hono<HttpEnv>(), log }),
     log,
     ...(mostConnections !== undefined && { mostConnections }),
   });

@@ -178,7 +178,7 @@ test("a passkey is asked to be discoverable and to verify its user, and signs in
     [passkey.id],
   );
 
-  const asked = await members.passkeys.beginAuthentication();
+  const asked = members.passkeys.beginAuthentication();
   assert.deepEqual(asked.allowCredentials, []);
   assert.equal(asked.userVerification, "required");
   const answer = signWithPasskey(passkey, asked, here);
@@ -192,7 +192,7 @@ test("a challenge works once, for five minutes, and only for whom it was given o
   const house = await household(t);
   const { members, clock, benId, ownerId } = house;
   const passkey = await addPasskey(house, benId);
-  const asked = await members.passkeys.beginAuthentication(benId);
+  const asked = members.passkeys.beginAuthentication(benId);
   assert.deepEqual(
     asked.allowCredentials?.map(({ id }) => id),
     [passkey.id],
@@ -203,14 +203,14 @@ test("a challenge works once, for five minutes, and only for whom it was given o
   );
   assert.equal((await Promise.all(tries)).filter(Boolean).length, 1);
 
-  const late = await members.passkeys.beginAuthentication(benId);
+  const late = members.passkeys.beginAuthentication(benId);
   clock.now += 5 * 60_000;
   const answers: [Awaited<typeof late>, number | undefined][] = [
     [late, benId],
-    [await members.passkeys.beginAuthentication(ownerId), benId],
-    [await members.passkeys.beginAuthentication(ownerId), ownerId],
-    [await members.passkeys.beginAuthentication(benId), undefined],
-    [await members.passkeys.beginAuthentication(), benId],
+    [members.passkeys.beginAuthentication(ownerId), benId],
+    [members.passkeys.beginAuthentication(ownerId), ownerId],
+    [members.passkeys.beginAuthentication(benId), undefined],
+    [members.passkeys.beginAuthentication(), benId],
   ];
   for (const [options, memberId] of answers) {
     const signed = signWithPasskey(passkey, options, here);
@@ -236,13 +236,13 @@ test("an answer made elsewhere, for another server, without PIN or finger, or by
     { ...here, type: "webauthn.create" },
     { ...here, challenge: "AAAA" },
   ]) {
-    assert.equal(await authenticate(signWithPasskey(passkey, await ask(), wrong)), undefined);
+    assert.equal(await authenticate(signWithPasskey(passkey, ask(), wrong)), undefined);
   }
   const forged = { ...passkey, privateKey: adas.privateKey };
-  assert.equal(await authenticate(signWithPasskey(forged, await ask(), here)), undefined);
+  assert.equal(await authenticate(signWithPasskey(forged, ask(), here)), undefined);
   const other = { ...passkey, userHandle: adas.userHandle };
-  assert.equal(await authenticate(signWithPasskey(other, await ask(), here)), undefined);
-  const anonymous = signWithPasskey(passkey, await ask(), here);
+  assert.equal(await authenticate(signWithPasskey(other, ask(), here)), undefined);
+  const anonymous = signWithPasskey(passkey, ask(), here);
   delete anonymous.response["userHandle"];
   assert.equal(await authenticate(anonymous), undefined);
   for (const junk of [
@@ -258,7 +258,7 @@ test("an answer made elsewhere, for another server, without PIN or finger, or by
   ]) {
     assert.equal(await authenticate(junk), undefined);
   }
-  assert.equal((await authenticate(signWithPasskey(passkey, await ask(), here)))?.id, benId);
+  assert.equal((await authenticate(signWithPasskey(passkey, ask(), here)))?.id, benId);
 });
 
 test("a counter that does not grow says that the passkey was copied", async (t) => {
@@ -266,7 +266,7 @@ test("a counter that does not grow says that the passkey was copied", async (t) 
   const { members, benId } = house;
   const passkey = await addPasskey(house, benId);
   const signIn = async (counter: number) => {
-    const asked = await members.passkeys.beginAuthentication();
+    const asked = members.passkeys.beginAuthentication();
     const answer = signWithPasskey(passkey, asked, { ...here, counter });
     return (await members.passkeys.authenticate({ answer, origin }))?.name;
   };
@@ -327,7 +327,7 @@ test("a removed passkey opens nothing, and recovery codes go with the last facto
   assert.equal(await members.passkeys.rename(ben, benId, id, "  Blue key "), true);
   assert.equal(members.passkeys.list(benId)[0]?.name, "Blue key");
   assert.equal(await members.passkeys.remove(ben, benId, id), true);
-  const asked = await members.passkeys.beginAuthentication();
+  const asked = members.passkeys.beginAuthentication();
   const answer = signWithPasskey(passkey, asked, here);
   assert.equal(await members.passkeys.authenticate({ answer, origin }), undefined);
   assert.equal(members.secondFactors(benId).recoveryCodes, 10);

@@ -68,13 +68,16 @@ export class Throttle extends DurableObject {
     const write = (query: string, ...values: SqlStorageValue[]): void => {
       if (this.#rows < ROWS_A_DAY) this.#rows += this.#sql.exec(query, ...values).rowsWritten;
     };
+    const before = this.#rows;
     this.ctx.storage.transactionSync(() => {
       for (const [hash, seenAt] of devices)
         write("INSERT OR REPLACE INTO device VALUES (?, ?)", hash, seenAt);
       for (const [key, { failures, at }] of budgets)
         write("INSERT OR REPLACE INTO budget VALUES (?, ?, ?)", key, failures, at);
       write("DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE at < ? LIMIT 100)", now - DAY_MS);
-      write("INSERT OR REPLACE INTO written VALUES (1, ?, ?)", this.#day, this.#rows + 1);
+      if (this.#rows === before) return;
+      this.#rows += 1;
+      this.#sql.exec("INSERT OR REPLACE INTO written VALUES (1, ?, ?)", this.#day, this.#rows);
     });
   }
 }

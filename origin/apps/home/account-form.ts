@@ -6,9 +6,9 @@ import type { GuessLimits } from "../../gate/guess-limits/guess-limits.ts";
 import { tryToken } from "../../gate/guess-limits/try-token.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { type Member, MembersError, type MembersErrorCode } from "../../members/members.ts";
-import { FormRefusal, readForm, statusOf } from "../../pages/form-post.ts";
+import { answerForm, busyFor, refuseOtherMethods } from "../../pages/answer-form.ts";
+import { statusOf } from "../../pages/form-post.ts";
 import type { Layout, Markup, Page } from "../../pages/layout.ts";
-import { plainPage } from "../../pages/plain-page.ts";
 import { passwordInput } from "../../pages/password-input.ts";
 
 /** What is typed into the form, as it is shown again after an error: never the password. */
@@ -36,7 +36,7 @@ export interface AccountForm {
   /** A page to show in place of the form, when it is of no use now. */
   readonly instead: () => Page | undefined;
   readonly submitted: (typed: Typed) => Promise<Member>;
-  readonly done: (member: Member) => Page;
+  readonly done: (c: Context<HttpEnv>, member: Member) => Page;
 }
 
 interface Problem {
@@ -47,30 +47,17 @@ interface Problem {
 /** GET shows the form, POST makes the account: 201 with a page, or the form again with what is wrong. */
 export function mountAccountForm(routes: Hono<HttpEnv>, layout: Layout, form: AccountForm): void {
   routes.get(form.path, (c) => layout(c, form.instead() ?? formPage(form, { token: "", name: "" })));
-  routes.post(form.path, async (c) => layout(c, await answerPost(c, form)));
-  routes.all(form.path, (c) =>
-    layout(c, {
-      ...plainPage("Not possible here", "This page can only be opened, and its form sent."),
-      status: 405,
-      headers: { allow: "GET, HEAD, POST" },
-    }),
-  );
+  routes.post(form.path, (c) => answerForm(c, layout, (fields) => makeAccount(c, form, fields)));
+  refuseOtherMethods(routes, layout, form.path, "GET, HEAD, POST");
 }
 
-async function answerPost(c: Context<HttpEnv>, form: AccountForm): Promise<Page> {
-  let fields: URLSearchParams;
-  try {
-    fields = await readForm(c);
-  } catch (error) {
-    if (!(error instanceof FormRefusal)) throw error;
-    return { ...plainPage("This form was not accepted", error.message), status: error.status };
-  }
+async function makeAccount(c: Context<HttpEnv>, form: AccountForm, fields: URLSearchParams): Promise<Page> {
   const field = (name: string): string => fields.get(name) ?? "";
   const typed = { token: field("token").trim(), name: field("name"), password: field("password") };
   try {
     const attempt = { ...form.wrongToken, credential: typed.token };
     const member = await tryToken(form.guesses, c.env.context, attempt, () => form.submitted(typed));
-    return { ...form.done(member), status: 201 };
+    return { ...form.done(c, member), status: 201 };
   } catch (error) {
     if (!(error instanceof MembersError)) throw error;
     const status = statusOf[error.code];
@@ -92,7 +79,7 @@ function formPage(
     title: problem ? `Error: ${form.title}` : form.title,
     scripts: [form.script],
     status,
-    ...(busy ? { headers: { "retry-after": "5" } } : {}),
+    ...(busy && { headers: busyFor }),
     body: html`<div class="card">
 <h1>${form.title}</h1>
 ${form.intro}

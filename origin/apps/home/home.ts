@@ -5,6 +5,7 @@ import { createAssets } from "../../pages/assets.ts";
 import { createPages } from "../../pages/pages.ts";
 import { mountInvite } from "./invite.ts";
 import { mountSetup } from "./setup.ts";
+import { signInAddress } from "./sign-in-address.ts";
 import { welcomePage } from "./welcome-page.ts";
 
 /** The front door of the apex host: what this server is, claiming it, and opening an invite. */
@@ -15,7 +16,8 @@ export function createHomeApp(context: AppContext): App {
   const script = assets.url("account-form.js");
   const { layout } = pages;
 
-  routes.get("/", (c) => layout(c, welcomePage(context.config, context.members.claimed())));
+  const { config, members } = context;
+  routes.get("/", (c) => layout(c, welcomePage(config, members.claimed(), signInAddress(c, config.hosts))));
   mountSetup(routes, context, layout, script);
   mountInvite(routes, context, layout, script);
   pages.mount(routes);

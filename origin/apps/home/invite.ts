@@ -6,6 +6,7 @@ import { shortestPassword } from "../../members/password-strength.ts";
 import type { Layout } from "../../pages/layout.ts";
 import { plainPage } from "../../pages/plain-page.ts";
 import { mountAccountForm } from "./account-form.ts";
+import { signInAddress } from "./sign-in-address.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Opening an invite (M2): for clients that cannot register by token themselves, and for people. */
@@ -33,13 +34,15 @@ password you can change later.</p>`,
         ? undefined
         : plainPage("Not ready yet", "This server has no owner yet, so nobody can have been invited to it."),
     submitted: ({ token, name, password }) => members.register({ inviteToken: token, name, password }),
-    done: (member) => ({
+    done: (c, member) => ({
       title: "Welcome",
       body: html`<div class="card">
 <h1>Welcome, ${member.name}</h1>
 <p>Your account is there. The chat app of your choice does the rest; several at once are fine.</p>
 <h2>Sign in</h2>
 ${signInSteps(config, member.name)}
+<h2>Your account</h2>
+<p>Devices, browsers and password are on <a href="${signInAddress(c, config.hosts)}">your own page</a>.</p>
 </div>`,
     }),
   });

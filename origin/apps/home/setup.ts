@@ -6,6 +6,7 @@ import { shortestPassword } from "../../members/password-strength.ts";
 import type { Layout } from "../../pages/layout.ts";
 import { plainPage } from "../../pages/plain-page.ts";
 import { mountAccountForm } from "./account-form.ts";
+import { signInAddress } from "./sign-in-address.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
 /** Claiming the server (G1): once, with the token that the device has printed. */
@@ -36,12 +37,14 @@ nobody else can claim the server after you.</p>`,
           )
         : undefined,
     submitted: (typed) => members.claim(typed),
-    done: (owner) => ({
+    done: (c, owner) => ({
       title: "The server is yours",
       body: html`<div class="card">
 <h1>The server is yours, ${owner.name}</h1>
 <h2>Sign in</h2>
 ${signInSteps(config, owner.name)}
+<h2>Your account</h2>
+<p>Devices, browsers and password are on <a href="${signInAddress(c, config.hosts)}">your own page</a>.</p>
 <h2>Invite somebody</h2>
 <p>On the device, in the folder of Burrow, run this. It prints a link that lets one person in.</p>
 <pre><code>bin/burrow --data "${config.dataDir}" invite create --name Ben</code></pre>

@@ -3,9 +3,9 @@ import type { Config } from "../../config/config.ts";
 import type { Page } from "../../pages/layout.ts";
 import { signInSteps } from "./sign-in-steps.ts";
 
-/** The first page. It tells strangers no more than that this is a private server. */
-export function welcomePage(config: Config, claimed: boolean): Page {
-  return claimed ? claimedPage(config) : unclaimedPage(config);
+/** The first page; `signIn` is the address of the members' own page. It tells strangers no more than that this is a private server. */
+export function welcomePage(config: Config, claimed: boolean, signIn: string): Page {
+  return claimed ? claimedPage(config, signIn) : unclaimedPage(config);
 }
 
 function unclaimedPage(config: Config): Page {
@@ -24,7 +24,7 @@ function unclaimedPage(config: Config): Page {
   };
 }
 
-function claimedPage(config: Config): Page {
+function claimedPage(config: Config, signIn: string): Page {
   return {
     title: "Welcome",
     body: html`<div class="card">
@@ -33,7 +33,8 @@ function claimedPage(config: Config): Page {
 <h2>You have an invite</h2>
 <p>Open the link that you were sent, or <a href="/invite">type its code here</a>.</p>
 <h2>You have an account</h2>
-<p>Sign in with any Matrix app at this homeserver. Some that work well:</p>
+<p><a href="${signIn}">Sign in to your own page</a>, with your devices, browsers and password.</p>
+<p>For the chats, sign in with any Matrix app at this homeserver. Some that work well:</p>
 ${signInSteps(config)}
 </div>`,
   };

@@ -5,7 +5,7 @@ import type { FollowMembers } from "./follow-members.ts";
 import { type MatrixContext, userIdOf } from "./matrix-context.ts";
 import { invalidParam, MatrixError, missingParam } from "./matrix-error.ts";
 import type { Call } from "./route.ts";
-import type { ShortLivedSecrets } from "./short-lived-secrets.ts";
+import type { ShortLivedSecrets } from "../../gate/short-lived-secrets.ts";
 
 /** The tokens of `m.login.token`: each lets one client in, once, as the member who asked for it on `deviceId`. */
 export type LoginTokens = ShortLivedSecrets<{ readonly memberId: number; readonly deviceId: string }>;

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { Check } from "../../app.ts";
 import type { Config } from "../../config/config.ts";
 import { checkDataFolder } from "../../config/data-folder.ts";
+import { throttleMigrations } from "../../gate/guess-limits/migrations.ts";
 import { createMembers } from "../../members/create-members.ts";
 import { membersMigrations } from "../../members/migrations.ts";
 import { databaseFolder, openDatabases } from "../../storage/databases.ts";
 import { chooseDriver } from "../../storage/open-driver.ts";
 import { failed, failedBy, messageOf, ok, warning } from "./check.ts";
+import { checkGuesses } from "./guesses.ts";
 import { checkMemberKeys } from "./member-keys.ts";
 
 export function checkFolder(dataDir: string): Check {
@@ -83,6 +85,11 @@ export async function checkAccounts(config: Config): Promise<Check[]> {
             })
           : ok("invites", `${open.length} open.`),
         checkMemberKeys(members.keys.list(), now),
+        checkGuesses(
+          databases.open("throttle", throttleMigrations),
+          new Set(members.list().map(({ name }) => name)),
+          now,
+        ),
       ];
     } finally {
       members.close();

@@ -1,6 +1,7 @@
 import {
   type Allowance,
   failuresAt,
+  notAhead,
   nothingSpent,
   type Spent,
   spendOne,
@@ -78,23 +79,29 @@ export function createBudgets(options: {
   return {
     open(key, allowance) {
       // Looked up again at each use: it may have been forgotten in between.
-      const peek = (): Entry => entries.get(key) ?? emptyEntry(nothingSpent);
+      function peek(now: number): Entry {
+        const entry = entries.get(key) ?? emptyEntry(nothingSpent);
+        entry.spent = notAhead(entry.spent, now);
+        return entry;
+      }
       return {
-        failures: (now) => failuresAt(peek().spent, allowance, now) + peek().pending,
+        failures(now) {
+          const { spent, pending } = peek(now);
+          return failuresAt(spent, allowance, now) + pending;
+        },
         wait(now) {
-          const { spent, pending } = peek();
+          const { spent, pending } = peek(now);
           const wait = waitOf(spent, allowance, now);
           if (wait > 0 || pending === 0) return wait;
           return failuresAt(spent, allowance, now) + pending < allowance.free ? 0 : besideOthers;
         },
-        knows: (digest) => peek().wrong.includes(digest),
+        knows: (digest) => entries.get(key)?.wrong.includes(digest) ?? false,
         repeat(now) {
           const entry = find(key);
           const { level, at } = entry.repeats;
           const refilled = Math.min(repeatsAtOnce, level + Math.max(0, now - at) / repeatEvery);
-          if (refilled < 1) return Math.ceil((1 - refilled) * repeatEvery);
-          entry.repeats = { level: refilled - 1, at: now };
-          return 0;
+          entry.repeats = { level: refilled < 1 ? refilled : refilled - 1, at: now };
+          return refilled < 1 ? Math.ceil((1 - refilled) * repeatEvery) : 0;
         },
         begin() {
           const entry = find(key);

@@ -88,16 +88,18 @@ export function createGuessLimits(options: {
         trial.undecided();
         throw error;
       }
-      context.guess = found === undefined ? "failed" : "ok";
       if (found !== undefined) {
+        context.guess = "ok";
         trial.right();
         if (attempt.account !== undefined) await greet(lane, attempt.account, networks);
         return found;
       }
       if (lane.wait > 0) {
+        // No verdict for the edge to count: it cannot tell this source's right tokens from wrong ones.
         trial.undecided();
         throw new ThrottledError(lane.wait);
       }
+      context.guess = "failed";
       trial.wrong(digest);
       return undefined;
     },

@@ -75,17 +75,17 @@ export function createLanes(options: {
     if (wait > 0 || everybody.failures(now()) < policy.attackedAfter) {
       return { ...lane, wait, begin: () => tryIn(paid, now) };
     }
-    const name = `${kind} ${account}`;
+    const attacked = { kind, account };
     return {
       ...lane,
-      wait: turns.take(name, widest, turnAfter(sources.at(-1)?.failures(now()) ?? 0, policy), now()),
+      wait: turns.take(attacked, widest, turnAfter(sources.at(-1)?.failures(now()) ?? 0, policy), now()),
       begin() {
         const trial = tryIn(paid, now);
         return {
           ...trial,
           undecided() {
             trial.undecided();
-            turns.giveBack(name, widest, now());
+            turns.giveBack(attacked, widest, now());
           },
         };
       },
@@ -96,7 +96,8 @@ export function createLanes(options: {
     choose(attempt, networks, digest) {
       const { kind, account, deviceCookie } = attempt;
       const lanes: Lane[] = [];
-      if (account !== undefined && policies[kind].accounts !== undefined) {
+      const policy = policies[kind].accounts;
+      if (account !== undefined && policy !== undefined) {
         const device = deviceCookie === undefined ? undefined : acquaintances.deviceOf(deviceCookie, account);
         if (device !== undefined) {
           const lane = known(open({ kind, role: "device", account, device }), device, digest);
@@ -104,7 +105,7 @@ export function createLanes(options: {
           lanes.push(lane);
         }
         const network = networks.neighbourhood;
-        if (acquaintances.isKnown(account, network)) {
+        if (policy.knowsNetworks && acquaintances.isKnown(account, network)) {
           const lane = known(open({ kind, role: "network", account, network }), device, digest);
           if (lane.wait === 0) return lane;
           lanes.push(lane);

@@ -16,6 +16,8 @@ export interface Policy {
 export interface AccountPolicy {
   /** A browser, or a network, that has signed in to this account before. */
   readonly known: Allowance;
+  /** Not where the first step of a sign-in, which somebody has passed by now, has made the network known. */
+  readonly knowsNetworks: boolean;
   /**
    * So many wrong tries by strangers, wherever they come from, and the account counts as attacked: from then on each
    * network waits for a turn of its own before each try.
@@ -60,6 +62,7 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
         longestDelay: 15 * minute,
         forgiveAfter: 10 * minute,
       },
+      knowsNetworks: true,
       attackedAfter: 20,
       forgiveAfter: 6 * minute,
       turn: 30 * second,
@@ -77,16 +80,19 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
     }),
     accounts: {
       known: { free: 5, firstDelay: 30 * second, longestDelay: hour, forgiveAfter: hour },
+      knowsNetworks: false,
       attackedAfter: 10,
       forgiveAfter: hour,
       turn: 30 * second,
       longestTurn: hour,
     },
   },
+  passkey: tokens,
   "setup-token": tokens,
   "invite-token": tokens,
   "refresh-token": tokens,
   "login-token": tokens,
+  "hand-off-code": tokens,
   "app-password": tokens,
   "api-key": tokens,
 };

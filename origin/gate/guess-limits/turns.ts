@@ -1,3 +1,5 @@
+import type { GuessKind } from "../../../shared/guess-routes.ts";
+
 /**
  * Turns at an account that is attacked. A network that comes for the first time is told to wait, and its turn is its own:
  * however many others come, it is not put off again. Hence whoever has the right password gets in, from a network that
@@ -5,14 +7,18 @@
  */
 export interface Turns {
   /** 0 where the turn has come (it is used up by this), otherwise in how many ms it comes. */
-  take(account: string, network: string, wait: number, now: number): number;
+  take(at: Attacked, network: string, wait: number, now: number): number;
   /** A turn that was taken and led to no try. */
-  giveBack(account: string, network: string, now: number): void;
+  giveBack(at: Attacked, network: string, now: number): void;
   clear(matches: (account: string, network: string) => boolean): void;
 }
 
-interface Turn {
+export interface Attacked {
+  readonly kind: GuessKind;
   readonly account: string;
+}
+
+interface Turn extends Attacked {
   readonly network: string;
   readonly comesAt: number;
 }
@@ -25,35 +31,33 @@ const mostTurns = 20_000;
 export function createTurns(): Turns {
   const turns = new Map<string, Turn>();
 
-  function add(account: string, network: string, comesAt: number): void {
-    if (turns.size >= mostTurns) {
-      const [oldest] = turns.keys();
-      if (oldest !== undefined) turns.delete(oldest);
-    }
-    turns.set(keyOf(account, network), { account, network, comesAt });
+  function set(at: Attacked, network: string, comesAt: number): void {
+    const key = keyOf(at, network);
+    const [oldest] = turns.keys();
+    if (!turns.has(key) && turns.size >= mostTurns && oldest !== undefined) turns.delete(oldest);
+    turns.set(key, { ...at, network, comesAt });
   }
 
   return {
-    take(account, network, wait, now) {
-      const key = keyOf(account, network);
+    take(at, network, wait, now) {
+      const key = keyOf(at, network);
       const turn = turns.get(key);
-      if (turn && now < turn.comesAt + keptFor) {
-        // The clock may have been set back: never longer than what is asked for now.
-        const left = Math.min(wait, turn.comesAt - now);
-        if (left > 0) return left;
+      const left = turn ? turn.comesAt - now : Number.NaN;
+      if (left <= 0 && left > -keptFor) {
         turns.delete(key);
         return 0;
       }
-      turns.delete(key);
-      add(account, network, now + wait);
+      if (left > 0 && left <= wait) return left;
+      // The first time, too late, or the clock was set back: from now on.
+      set(at, network, now + wait);
       return wait;
     },
-    giveBack: (account, network, now) => add(account, network, now),
+    giveBack: set,
     clear(matches) {
       for (const [key, turn] of turns) if (matches(turn.account, turn.network)) turns.delete(key);
     },
   };
 }
 
-// A network has no space in it.
-const keyOf = (account: string, network: string): string => `${network} ${account}`;
+// Neither a kind nor a network has a space in it.
+const keyOf = ({ kind, account }: Attacked, network: string): string => `${kind} ${network} ${account}`;

@@ -29,8 +29,8 @@ export function readKeyCredentials(header: string, serverName: string): KeyCrede
   };
 }
 
-/** Mail clients insist on an address, Matrix clients on an id. */
-function accountOf(user: string, serverName: string): string {
+/** The canonical name in what people and programs type: mail clients insist on an address, Matrix clients on an id. */
+export function accountOf(user: string, serverName: string): string {
   const name = canonicalName(user);
   if (name.startsWith("@") && name.endsWith(`:${serverName}`)) return name.slice(1, -serverName.length - 1);
   if (name.endsWith(`@${serverName}`)) return name.slice(0, -serverName.length - 1);

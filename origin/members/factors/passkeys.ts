@@ -43,7 +43,7 @@ export interface Passkeys {
     request: { memberId: number; answer: unknown; origin: string; name: string },
   ) => Promise<Passkey>;
   /** Of one member, as a second step; or of whoever answers, who then needs neither name nor password. */
-  readonly beginAuthentication: (memberId?: number) => Promise<PublicKeyCredentialRequestOptionsJSON>;
+  readonly beginAuthentication: (memberId?: number) => PublicKeyCredentialRequestOptionsJSON;
   /** Undefined: no good answer to a challenge that was given out for this member, or for anybody. */
   readonly authenticate: (request: {
     answer: unknown;
@@ -155,9 +155,9 @@ export function createPasskeys(options: {
         return { id, name, synced, backedUp, createdAt, lastUsedAt: null };
       });
     },
-    async beginAuthentication(memberId) {
+    beginAuthentication(memberId) {
       const allowed = memberId === undefined ? [] : selectOf.all(memberId).map(toCredential);
-      const requested = await requestOptions(rpId, allowed);
+      const requested = requestOptions(rpId, allowed);
       challenges.remember(requested.challenge, { ceremony: "authentication", memberId });
       return requested;
     },

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type {
   AuthenticationResponseJSON,
   AuthenticatorTransport,
@@ -56,21 +57,28 @@ export async function creationOptions(request: {
   });
 }
 
-/** Of navigator.credentials.get. Without credentials the member picks one of the passkeys that the device has. */
-export async function requestOptions(
+/**
+ * Of navigator.credentials.get. Without credentials the member picks one of the passkeys that the device has. Anybody
+ * may ask for them, so they do not load the library.
+ */
+export function requestOptions(
   rpId: string,
   allowed: readonly Credential[],
-): Promise<PublicKeyCredentialRequestOptionsJSON> {
-  const { generateAuthenticationOptions } = await library();
-  return generateAuthenticationOptions({
-    rpID: rpId,
+): PublicKeyCredentialRequestOptionsJSON {
+  return {
+    challenge: randomBytes(32).toString("base64url"),
+    rpId,
     timeout: ceremonyMs,
     userVerification: "required",
     allowCredentials: allowed.map(describe),
-  });
+  };
 }
 
-const describe = ({ id, transports }: Credential) => ({ id, transports: transports.filter(isTransport) });
+const describe = ({ id, transports }: Credential) => ({
+  id,
+  type: "public-key" as const,
+  transports: transports.filter(isTransport),
+});
 
 interface Expected {
   readonly rpId: string;

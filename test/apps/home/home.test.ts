@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { createHomeApp } from "../../../origin/apps/home/home.ts";
 import type { AppContext } from "../../../origin/app.ts";
+import { hostsOf } from "../../../origin/config/hosts.ts";
 import type { RequestContext } from "../../../origin/http/request-context.ts";
 import { openGuesses } from "../../gate/guess-limits/open-guesses.ts";
 import { memberPassword, openHousehold, ownerPassword } from "../../members/open-members.ts";
@@ -19,7 +20,8 @@ const origin = "https://example.org";
 async function openHome(t: TestContext, publicUrl = origin) {
   const { protocol, port } = new URL(publicUrl);
   const household = await openHousehold(t);
-  const config = { serverName: "example.org", publicUrl } as AppContext["config"];
+  const hosts = hostsOf("example.org", "production", { hasMail: false, apps: [] });
+  const config = { serverName: "example.org", publicUrl, hosts } as unknown as AppContext["config"];
   const { members, clock } = household;
   const guesses = openGuesses(household.folder, () => clock.now);
   t.after(() => guesses.close());

@@ -235,7 +235,8 @@ function startServer(parts: {
     config,
     log,
     members,
-    gate: createGate({ members, guesses, serverName: config.serverName }),
+    gate: createGate({ members, guesses, serverName: config.serverName, signInHost: "id.example.org", now })
+      .gate,
     guesses,
     honeypot: undefined,
     alerts: {

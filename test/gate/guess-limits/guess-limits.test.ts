@@ -63,7 +63,7 @@ function openDoor(t: TestContext) {
     tried: () => door.tried,
     /** A guess that nobody has made before. */
     guess: (address: string, more?: Partial<Attempt>) => tries(address, `guess ${(serial += 1)}`, more),
-    async restart(killed = false) {
+    restart: async (killed = false) => {
       if (!killed) await door.guesses.close();
       door.guesses = open();
     },
@@ -125,6 +125,17 @@ test("what is right only for half a minute is a new guess each time", async (t) 
   const code = { kind: "second-factor" } as const;
   for (let n = 0; n < 5; n += 1) assert.equal(await tries("192.0.2.1", "123456", code), "failed");
   assert.equal(await tries("192.0.2.1", "123456", code), 30 * second);
+});
+
+test("whoever has the password has not made its network known to the second factor", async (t) => {
+  const { guess, tries } = openDoor(t);
+  const code = { kind: "second-factor" } as const;
+  const outcomes: unknown[] = [];
+  for (let n = 0; n < 40; n += 1) {
+    assert.equal(await tries(`203.0.${n}.1`, right), "ok");
+    outcomes.push(await guess(`203.0.${n}.1`, code));
+  }
+  assert.equal(outcomes.filter((outcome) => outcome === "failed").length, 10, "then each waits for a turn");
 });
 
 test("an IPv6 /64 is one source; the /56 and the /48 around it have larger allowances of their own", async (t) => {
@@ -280,7 +291,7 @@ test("a right token is let in whatever was tried before, and wrong ones are held
 });
 
 test("a restart forgets nothing, a kill at most the last five seconds, and a flood is few writes", async (t) => {
-  const { guess, folder, restart, clock } = openDoor(t);
+  const { guess, folder, restart } = openDoor(t);
   for (let n = 0; n < 12; n += 1) await guess("192.0.2.1", { account: `x${n}` });
   assert.equal(rowsIn(folder), 0, "nothing is written while the flood goes on");
   await restart();
@@ -293,12 +304,19 @@ test("a restart forgets nothing, a kill at most the last five seconds, and a flo
   let freed = 0;
   while ((await guess("192.0.2.2", { account: `z${freed}` })) === "failed") freed += 1;
   assert.equal(freed, 10, "no more than its free tries");
+});
+
+test("a clock that was set back holds nobody for longer, at an attacked account neither", async (t) => {
+  const { guess, tries, clock } = openDoor(t);
+  for (let n = 0; n < 12; n += 1) await guess("192.0.2.1", { account: `x${n}` });
+  await attack(guess);
+  assert.equal(await tries("192.0.2.77", right), 30 * second);
   clock.now -= 30 * day;
-  assert.equal(
-    await guess("192.0.2.1"),
-    5 * second,
-    "nor does a clock that was set back hold anybody for long",
-  );
+  assert.equal(await guess("192.0.2.1", { account: "x" }), 5 * second);
+  assert.equal(await tries("192.0.2.77", right), 30 * second);
+  clock.now += 30 * second;
+  assert.equal(await guess("192.0.2.1", { account: "x" }), "failed");
+  assert.equal(await tries("192.0.2.77", right), "ok");
 });
 
 function rowsIn(folder: string): number {

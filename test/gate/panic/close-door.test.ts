@@ -45,7 +45,11 @@ async function start(t: TestContext, app: string, build: (routes: Hono<HttpEnv>)
     listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
     proof: createEdgeProof({ keys: [key], now, nonces, panic: () => panic.level() }),
     hosts,
-    dispatch: closeDoor({ dispatch: createDispatch({ hosts, apps: [small], log }), panic, hosts }),
+    dispatch: closeDoor({
+      dispatch: createDispatch({ hosts, apps: [small], gateRoutes: new Hono(), log }),
+      panic,
+      hosts,
+    }),
     log,
   });
   t.after(async () => {

@@ -1,3 +1,4 @@
+import { Hono } from "hono";
 /** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type RequestListener, type Server } from "node:http";
@@ -109,7 +110,7 @@ export async function openProxyHouse(
     proof: createEdgeProof({ keys: [key], now: () => now, nonces, panic: () => "none" }),
     hosts,
     trusted: trustedHeaders(apps),
-    dispatch: createDispatch({ hosts, apps: proxied, log }),
+    dispatch: createDispatch({ hosts, apps: proxied, gateRoutes: new Hono(), log }),
     log,
   });
   t.after(async () => {

@@ -49,7 +49,7 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
       await readForm(c);
       const member = parts.pending(c);
       if (!member) return expired(c);
-      return c.json(await members.passkeys.beginAuthentication(member.id));
+      return c.json(members.passkeys.beginAuthentication(member.id));
     }),
   );
 
@@ -61,7 +61,7 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
       const way = wayOf(fields);
       const credential = fields.get(fieldOf[way]) ?? "";
       const attempt: Attempt = {
-        kind: "second-factor",
+        kind: way === "passkey" ? "passkey" : "second-factor",
         account: member.name,
         credential,
         deviceCookie: parts.deviceCookie(c),
@@ -91,7 +91,7 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
   routes.post(`${passkeyAlone}/options`, (c) =>
     answering(c, parts, async () => {
       await readForm(c);
-      return c.json(await members.passkeys.beginAuthentication());
+      return c.json(members.passkeys.beginAuthentication());
     }),
   );
 
@@ -100,7 +100,7 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
       const fields = await readForm(c);
       const answer = parseAnswer(fields.get("answer") ?? "");
       const origin = originOf(c.env.context.client);
-      const attempt: Attempt = { kind: "second-factor", deviceCookie: parts.deviceCookie(c) };
+      const attempt: Attempt = { kind: "passkey", deviceCookie: parts.deviceCookie(c) };
       const member = await guesses.attempt(c.env.context, attempt, () =>
         members.passkeys.authenticate({ answer, origin }),
       );

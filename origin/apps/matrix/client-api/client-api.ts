@@ -1,7 +1,7 @@
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Route } from "../route.ts";
-import { createShortLivedSecrets } from "../short-lived-secrets.ts";
+import { createShortLivedSecrets } from "../../../gate/short-lived-secrets.ts";
 import type { LoginTokens } from "../sign-in.ts";
 import type { Uia } from "../uia.ts";
 import { accountDataRoutes } from "./account-data.ts";

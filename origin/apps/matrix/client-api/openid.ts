@@ -1,7 +1,7 @@
 import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError, missingParam } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";
-import { createShortLivedSecrets } from "../short-lived-secrets.ts";
+import { createShortLivedSecrets } from "../../../gate/short-lived-secrets.ts";
 import { maySpeak } from "../users/local-member.ts";
 import { ownUser } from "./own-data.ts";
 

@@ -33,6 +33,23 @@ test("sign-ins are limited by address, and a refused one tries no password", asy
   assert.equal((await fixture.request("GET", "/v3/account/whoami", { token: ada.token })).status, 200);
 });
 
+test("what the guess limits refuse takes nothing of the sign-ins that an address has", async (t) => {
+  const crowded = await createFixture({ rateLimits: { login: 15 } });
+  t.after(() => crowded.close());
+  await crowded.user("ada");
+  const login = (user: string, tried: string) =>
+    crowded.request("POST", "/v3/login", {
+      address: "198.51.100.9",
+      body: { type: "m.login.password", identifier: { type: "m.id.user", user }, password: tried },
+    });
+  assert.equal((await login("ada", password)).status, 200);
+  const outcomes = [];
+  for (let count = 0; count < 40; count += 1)
+    outcomes.push((await login("mallory", `guess ${count}`)).status);
+  assert.equal(outcomes.filter((status) => status === 403).length, 10);
+  assert.equal((await login("ada", password)).status, 200, "she has signed in from here before");
+});
+
 test("messages, rooms, invitations, keys, reports and profiles of one device are limited, and others' are not", async () => {
   const ben = await fixture.user("ben");
   const ask = (method: string, path: string, body: object = {}, token = ben.token) =>

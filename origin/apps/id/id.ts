@@ -1,0 +1,73 @@
+import { Hono } from "hono";
+import type { App, AppContext } from "../../app.ts";
+import { readDeviceCookie } from "../../../shared/device-cookie.ts";
+import { nextPath } from "../../gate/next-path.ts";
+import type { HandOffs } from "../../gate/web-sessions/hand-offs.ts";
+import type { HttpEnv } from "../../http/request-context.ts";
+import { createAssets } from "../../pages/assets.ts";
+import { createPages } from "../../pages/pages.ts";
+import { redirectTo } from "../../pages/redirect.ts";
+import { mountConfirm, requireFresh } from "./confirm.ts";
+import { mountFactors } from "./factors/mount-factors.ts";
+import { mountKeys } from "./factors/mount-keys.ts";
+import { mountSecondStep } from "./factors/mount-second-step.ts";
+import { finishSignIn } from "./finish-sign-in.ts";
+import { formTargets } from "./form-targets.ts";
+import { mountHandOff } from "./hand-off.ts";
+import type { IdContext } from "./id-context.ts";
+import { memberRoutes } from "./member-routes.ts";
+import { mountOwnPage } from "./own-page.ts";
+import { createPendingSignIns, type PendingSignIns } from "./pending-sign-ins.ts";
+import { mountSignIn } from "./sign-in.ts";
+import { mountSignOut } from "./sign-out.ts";
+
+/** The sign-in host, `id.<server name>`: members sign in once, for all app hosts, and look after their account. */
+export function createIdApp(context: AppContext, parts: { readonly handOffs: HandOffs }): App {
+  const routes = new Hono<HttpEnv>();
+  const pages = createPages(context.config.serverName);
+  const assets = createAssets(new URL("./assets/", import.meta.url), "id");
+  const scripts = { passkey: assets.url("passkey.js"), shownOnce: assets.url("shown-once.js") };
+  const id: IdContext = { ...context, ...parts, routes, layout: pages.layout };
+  const pending = createPendingSignIns(id.now);
+  const forMembers = memberRoutes(id);
+
+  mountSignIn(id, pending, scripts.passkey);
+  mountLaterSteps(id, pending, scripts.passkey);
+  mountSignOut(id);
+  mountHandOff(id);
+  mountOwnPage(id, forMembers);
+  mountConfirm(id, forMembers, scripts.passkey);
+  const factors = {
+    context,
+    layout: id.layout,
+    scripts,
+    requireFresh: requireFresh.bind(undefined, id),
+  };
+  mountFactors(routes, factors);
+  mountKeys(routes, factors);
+  pages.mount(routes);
+  assets.mount(routes);
+
+  return { name: "id", host: "id", routes, backup: { databases: [], blobs: [] } };
+}
+
+/** The second step, and the passkey that is both in one. */
+function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string): void {
+  mountSecondStep(id.routes, {
+    context: id,
+    layout: (c, page) =>
+      id.layout(c, { ...page, formTargets: formTargets(c, id.config.hosts, pending.find(c)?.next ?? "/") }),
+    script,
+    pending: (c) => {
+      const found = pending.find(c);
+      return found && id.members.get(found.memberId);
+    },
+    async complete(c, member, next) {
+      if (next !== "") return finishSignIn(id, c, member, nextPath(next));
+      // At the second step no form says where to go: the first step has noted it, and is used up by this.
+      const taken = pending.take(c);
+      return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
+    },
+    deviceCookie: (c) => readDeviceCookie(c.req.raw.headers.get("cookie")),
+  });
+}

@@ -1,0 +1,137 @@
+/** The edge's own count, in the real Worker, before an origin that looks at everything and never says to wait. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { startEdge, type RunningEdge } from "../../origin/cli/dev/edge-process.ts";
+import { DEVICE_COOKIE } from "../../shared/device-cookie.ts";
+import { makeEdgeKey } from "../http/signed-request.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { type EdgeOrigin, startEdgeOrigin } from "./edge-origin.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const key = makeEdgeKey("k1");
+const folder = temporaryFolder({ after });
+const login = "/_matrix/client/v3/login";
+
+let origin: EdgeOrigin;
+let edge: RunningEdge;
+let reached = 0;
+
+const start = () =>
+  startEdge({
+    root,
+    origin: `127.0.0.1:${origin.port}`,
+    edgeKey: key,
+    hosts: "127.0.0.1=home",
+    port: 0,
+    persistDir: join(folder, "edge"),
+  });
+
+before(async () => {
+  origin = await startEdgeOrigin({
+    key,
+    folder: join(folder, "nonces"),
+    guess(incoming) {
+      reached += 1;
+      const verdict = incoming.headers["x-verdict"];
+      return verdict === "ok" || verdict === "none" ? verdict : "failed";
+    },
+  });
+  edge = await start();
+});
+after(async () => {
+  await edge?.stop();
+  await origin?.stop();
+});
+
+interface Asked {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+}
+
+async function ask(address: string, { method = "POST", path = login, headers = {} }: Asked = {}) {
+  const answer = await fetch(new URL(path, edge.url), {
+    method,
+    headers: { "cf-connecting-ip": address, ...headers },
+  });
+  return { status: answer.status, headers: answer.headers, text: await answer.text() };
+}
+
+/** Wrong tries, ten at a time, until the edge refuses one by itself. */
+async function jail(address: (n: number) => string, asked?: Asked): Promise<number> {
+  for (let n = 0; n < 110; n += 10) {
+    const some = await Promise.all(Array.from({ length: 10 }, (_, of) => ask(address(n + of), asked)));
+    if (some.some(({ status }) => status === 429)) return n;
+  }
+  return 110;
+}
+
+let flushed = 0;
+
+test("what the origin calls wrong is counted, and then answered at the edge", async () => {
+  const passed = await jail(() => "203.0.113.1");
+  flushed = Date.now() + 10_500;
+  assert.ok(passed >= 60 && passed <= 80, String(passed));
+  const before = reached;
+  const told = await ask("203.0.113.1", { path: "/_matrix/client/r0/%6Cogin" });
+  assert.equal(told.status, 429);
+  assert.equal(reached, before, "the origin is not asked");
+  assert.equal(told.headers.get("access-control-allow-origin"), "*");
+  assert.equal((JSON.parse(told.text) as { errcode: string }).errcode, "M_LIMIT_EXCEEDED");
+  assert.ok(Number(told.headers.get("retry-after")) >= 1);
+  const forged = { "x-forwarded-for": "198.51.100.1", "x-real-ip": "198.51.100.1" };
+  assert.equal((await ask("203.0.113.1", { headers: forged })).status, 429);
+  assert.equal((await ask("203.0.113.2")).status, 200, "another address");
+  assert.equal((await ask("203.0.113.1", { method: "GET" })).status, 200, "another method");
+  assert.equal((await ask("203.0.113.1", { method: "OPTIONS" })).status, 200);
+  assert.equal(
+    (await ask("203.0.113.1", { path: "/_matrix/client/v3/refresh" })).status,
+    200,
+    "another kind",
+  );
+  assert.equal((await ask("203.0.113.1", { path: "/_matrix/client/v3/sync" })).status, 200);
+  const page = await ask("203.0.113.1", { path: "/sign-in", headers: { accept: "text/html" } });
+  assert.equal(page.status, 429);
+  assert.match(page.text, /<h1>Too many wrong tries<\/h1>/);
+});
+
+test("right ones and those without a verdict count for nothing", async () => {
+  for (const verdict of ["ok", "none"]) {
+    const asked = { headers: { "x-verdict": verdict } };
+    for (let n = 0; n < 5; n += 1)
+      await Promise.all(Array.from({ length: 10 }, () => ask("203.0.113.3", asked)));
+  }
+  assert.equal((await ask("203.0.113.3")).status, 200);
+});
+
+test("a browser that has signed in before is not shut out with its address, even in a flood", async () => {
+  const cookie = (value: string) => ({ cookie: `${DEVICE_COOKIE}=${value.padEnd(43, "x")}` });
+  const known = { headers: { ...cookie("known"), "x-verdict": "ok" } };
+  assert.equal((await ask("203.0.113.4", known)).status, 200);
+  const flood = async (asked?: Asked) => {
+    let refused = 0;
+    for (let n = 0; n < 13; n += 1) {
+      const some = await Promise.all(Array.from({ length: 10 }, () => ask("203.0.113.4", asked)));
+      refused += some.filter(({ status }) => status === 429).length;
+    }
+    return refused;
+  };
+  assert.ok((await flood()) > 0);
+  const before = reached;
+  const told = await ask("203.0.113.4", { headers: { "x-verdict": "none" } });
+  assert.deepEqual([told.status, told.headers.get("retry-after")], [429, "60"], "by the first look");
+  assert.equal((await ask("203.0.113.4", { headers: cookie("made up") })).status, 429);
+  assert.equal(reached, before);
+  assert.equal((await ask("203.0.113.4", known)).status, 200);
+});
+
+test("what was counted outlives the Durable Object", async () => {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, flushed - Date.now())));
+  await edge.stop();
+  edge = await start();
+  // Some seconds were forgiven; ten more wrong ones at most are let through.
+  assert.ok((await jail(() => "203.0.113.1")) <= 10);
+});
