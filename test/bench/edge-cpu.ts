@@ -52,7 +52,15 @@ function bundle(): string {
   const out = join(folder, "bundle");
   const made = spawnSync(
     process.execPath,
-    ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--outdir", out, "--config", "wrangler.toml"],
+    [
+      "node_modules/wrangler/bin/wrangler.js",
+      "deploy",
+      "--dry-run",
+      "--outdir",
+      out,
+      "--config",
+      "wrangler.toml",
+    ],
     { cwd: projectRoot, env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1" }, encoding: "utf8" },
   );
   const file = readdirSync(out).find((name) => name.endsWith(".js"));
@@ -85,9 +93,13 @@ async function start(variant: Variant, origin: number, number: number): Promise<
   const module = join(folder, `worker-${number}.js`);
   writeFileSync(module, variant.code);
   const vars = { HOSTS: "127.0.0.1=apex", HSTS_STAGE: "off", EDGE_KEY: KEY, ...variant.vars };
-  const bindings = Object.entries(vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  const bindings = Object.entries(vars).map(
+    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
+  );
   const isReal = variant.code !== FLOOR;
-  const objects = ["Sentinel", "Throttle"].filter((name) => isReal && variant.code.includes(`${name} = class`));
+  const objects = ["Sentinel", "Throttle"].filter(
+    (name) => isReal && variant.code.includes(`${name} = class`),
+  );
   const config = join(folder, `worker-${number}.capnp`);
   writeFileSync(
     config,
@@ -112,7 +124,9 @@ const worker :Workerd.Worker = (
 );
 `,
   );
-  const binary = join(projectRoot, "node_modules/workerd/bin/workerd");
+  // The program itself: `workerd` of npm is a script that starts it.
+  const platform = process.arch === "arm64" ? "arm64" : "64";
+  const binary = join(projectRoot, `node_modules/@cloudflare/workerd-linux-${platform}/bin/workerd`);
   const child = spawn(binary, ["serve", config], { stdio: ["ignore", "inherit", "inherit"] });
   for (;;) {
     if (child.exitCode !== null) throw new Error(`workerd ended: ${variant.name}`);
@@ -174,7 +188,9 @@ async function variantsOf(code: string, team: AccessTeam): Promise<Variant[]> {
   const path = "/_matrix/client/v3/rooms/!a:example.org/messages?dir=b&limit=20";
   const page = "/closed/settings/devices?tab=sessions";
   const jwt = await team.sign();
-  const many = await Promise.all(Array.from({ length: 2_000 }, (_, n) => team.sign({ identity_nonce: `n${n}` })));
+  const many = await Promise.all(
+    Array.from({ length: 2_000 }, (_, n) => team.sign({ identity_nonce: `n${n}` })),
+  );
   let turn = 0;
   const none = (): Record<string, string> => ({});
   const same = (): Record<string, string> => ({ "cf-access-jwt-assertion": jwt });

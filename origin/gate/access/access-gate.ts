@@ -38,8 +38,7 @@ export function createAccessGate(options: {
   if (access === undefined) return undefined;
   const url = access.certsUrl ?? certsUrlOf(access.team);
 
-  let underWay: Promise<unknown> | undefined;
-  async function fetchOnce(): Promise<unknown> {
+  async function fetchKeys(): Promise<unknown> {
     try {
       const response = await outbound.fetch("access", url);
       if (response.ok) return await response.json();
@@ -48,16 +47,10 @@ export function createAccessGate(options: {
     } catch (error) {
       log.warn("access.keys-not-fetched", { host: new URL(url).host, reason: String(error) });
       throw error;
-    } finally {
-      underWay = undefined;
     }
   }
 
-  const verifier = createAccessVerifier({
-    team: access.team,
-    fetchKeys: () => (underWay ??= fetchOnce()),
-    now,
-  });
+  const verifier = createAccessVerifier({ team: access.team, fetchKeys, now });
 
   return {
     async judge(context, path, authorization) {
