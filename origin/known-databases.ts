@@ -3,6 +3,7 @@ import { mailMigrations } from "./apps/mail/store/migrations.ts";
 import { matrixAfterRestore } from "./apps/matrix/store/after-restore.ts";
 import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
 import { throttleAfterRestore } from "./gate/guess-limits/after-restore.ts";
+import { oidcAfterRestore, oidcMigrations } from "./apps/oidc/store/migrations.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { honeypotMigrations } from "./gate/honeypot/migrations.ts";
 import type { RestorableDatabase } from "./host/backup/restore.ts";
@@ -17,6 +18,7 @@ import { membersMigrations } from "./members/migrations.ts";
 export const knownDatabases: readonly RestorableDatabase[] = [
   { name: "mail", migrations: mailMigrations, afterRestore: mailAfterRestore },
   { name: "matrix", migrations: matrixMigrations, afterRestore: matrixAfterRestore },
+  { name: "oidc", migrations: oidcMigrations, afterRestore: oidcAfterRestore },
   { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
   { name: "host", migrations: hostMigrations },
   { name: "throttle", migrations: throttleMigrations, afterRestore: throttleAfterRestore },

@@ -7,11 +7,12 @@ import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
 import { createProxyApps } from "./apps/proxy/proxy.ts";
+import { createOidcApp } from "./apps/oidc/oidc.ts";
 import type { Config } from "./config/config.ts";
 import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { hostNamed } from "./config/hosts.ts";
-import { openSecrets } from "./config/secrets.ts";
+import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
@@ -30,6 +31,7 @@ import { createBackups } from "./host/backup/backup.ts";
 import { coreArea } from "./host/backup/registry.ts";
 import { lockDataFolder } from "./host/data-lock.ts";
 import { checkFileSystem, type FileSystemCalls } from "./host/file-system.ts";
+import { createSignsOfLife } from "./host/heartbeat.ts";
 import { openHostDatabase } from "./host/host-database.ts";
 import { checkListener } from "./host/listener-audit.ts";
 import type { Log } from "./host/log.ts";
@@ -186,10 +188,16 @@ export async function startOrigin(options: {
       openDatabase,
     };
     let supervisor: Supervisor | undefined;
+    const matrix = createMatrixApp(context);
+    const oidc = createOidcApp(context, {
+      clientSecret: (clientId) => secrets.oidcClient(clientId),
+      openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
+    });
     const apps = [
       createHomeApp(context),
-      createIdApp(context, { handOffs }),
-      createMatrixApp(context),
+      createIdApp(context, { handOffs, panic }),
+      matrix,
+      oidc,
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       ...createProxyApps(context),
       ...(honeypot ? [createHoneypotApp(honeypot, now)] : []),
@@ -221,6 +229,10 @@ export async function startOrigin(options: {
       }),
       log,
     });
+    const listening = listener;
+    panic.onChange((level) => {
+      if (level === "soft" || level === "hard") listening.cutUpgrades();
+    });
     await checkListener(listener.address, log);
 
     const running = {
@@ -245,7 +257,13 @@ export async function startOrigin(options: {
       cleanups.push(() => started.close());
       holdServices(started, panic, log);
     }
-    if (config.mode === "production" && !trial) backups.schedule(alerts);
+    if (config.mode === "production" && !trial) {
+      backups.schedule(alerts);
+      const { publicUrl } = config;
+      const readKeys = (): readonly string[] => readEdgeKeys(config.dataDir);
+      const signs = createSignsOfLife({ publicUrl, readKeys, outbound, panic, database: host, log, now });
+      cleanups.push(() => signs.close());
+    }
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
     return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
   } catch (error) {

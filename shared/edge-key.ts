@@ -10,7 +10,7 @@ export const EDGE_KEY_BYTES = 32;
 
 /**
  * HKDF-SHA256 (RFC 5869) with an empty salt makes several keys of the one secret, so that a signature for
- * one use (request, reply, order to fetch) can never be passed off as one for another. Both sides use these very values.
+ * one use (request, reply, order to fetch, sign of life) can never be passed off as one for another. Both sides use these very values.
  */
 export const EDGE_KEY_DERIVATION = {
   hash: "SHA-256",
@@ -19,6 +19,7 @@ export const EDGE_KEY_DERIVATION = {
   replyInfo: "burrow reply",
   fetchInfo: "burrow fetch",
   canaryInfo: "burrow canary",
+  heartbeatInfo: "burrow heartbeat",
 } as const;
 
 const KEY_LINE = /^([a-z0-9][a-z0-9-]{0,31})\.([A-Za-z0-9_-]{43})$/;

@@ -23,14 +23,6 @@ export interface FetchOrder {
   timeoutMs: number;
 }
 
-/** What an order says of itself. */
-export interface OrderStamp {
-  keyid: string;
-  /** Unix seconds, in the edge's clock. */
-  created: number;
-  nonce: string;
-}
-
 /** Why the edge, believing the order, brings nothing. */
 export const FETCH_FAULTS = [
   "stale",
@@ -65,26 +57,6 @@ export const FETCHED_FIELDS: readonly string[] = [
   "location",
   "x-robots-tag",
 ];
-
-/** The text under an order's mac: HMAC-SHA256 by the key that is derived for orders alone. */
-export function orderBase({ keyid, created, nonce }: OrderStamp, body: string): string {
-  return `burrow-fetch v1\nkeyid: ${keyid}\ncreated: ${created}\nnonce: ${nonce}\n\n${body}`;
-}
-
-/** The field's value; `mac` is base64. */
-export function formatOrderStamp({ keyid, created, nonce }: OrderStamp, mac: string): string {
-  return `v=1, keyid="${keyid}", created=${created}, nonce="${nonce}", mac=:${mac}:`;
-}
-
-const STAMP =
-  /^v=1, keyid="([a-z0-9][a-z0-9-]{0,31})", created=([1-9][0-9]{0,11}), nonce="([A-Za-z0-9_-]{22})", mac=:([A-Za-z0-9+/]{43}=):$/;
-
-/** Reads what `formatOrderStamp` wrote and nothing else; the mac is not yet verified. */
-export function parseOrderStamp(field: string): { stamp: OrderStamp; mac: string } | undefined {
-  const [, keyid, created, nonce, mac] = STAMP.exec(field) ?? [];
-  if (keyid === undefined || nonce === undefined || mac === undefined) return undefined;
-  return { stamp: { keyid, created: Number(created), nonce }, mac };
-}
 
 /** Reads an order's body, or undefined: the two sides may be of different versions. */
 export function parseFetchOrder(text: string): FetchOrder | undefined {

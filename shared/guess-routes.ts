@@ -15,7 +15,11 @@ export type GuessKind =
   /** From the sign-in host to an app host, in one browser. */
   | "hand-off-code"
   | "app-password"
-  | "api-key";
+  | "api-key"
+  /** Of an app, and the codes and refresh tokens that it shows beside it (RFC 6749 §3.2). */
+  | "client-secret"
+  /** What a device shows for its person to type (RFC 8628). */
+  | "user-code";
 
 interface GuessRoute {
   methods: readonly string[];
@@ -44,9 +48,10 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   signIn(post(/^\/setup(?:\/.*)?$/, "setup-token")),
   signIn(post(/^\/invite(?:\/.*)?$/, "invite-token")),
   signIn(post(/^\/sign-in\/second-step(?:\/.*)?$/, "second-factor")),
-  signIn(post(/^\/sign-in\/passkey$/, "passkey")),
+  signIn(post(/^\/sign-in\/passkey(?:\/.*)?$/, "passkey")),
   signIn(post(/^\/sign-in(?:\/.*)?$/, "password")),
-  post(/^\/(?:password|confirm(?:\/.*)?)$/, "password"),
+  post(/^\/(?:password|confirm)$/, "password"),
+  post(/^\/confirm\/passkey$/, "passkey"),
   { methods: ["GET", "HEAD"], path: /^\/\.burrow\/arrive$/, kind: "hand-off-code" },
   signIn(matrix("login", "password")),
   signIn(matrix("register", "invite-token")),
@@ -61,6 +66,10 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   matrix("delete_devices", "password"),
   matrix("devices/[^/]+", "password", ["DELETE"]),
   matrix("keys/device_signing/upload", "password"),
+  // The OAuth 2.0 server, on the sign-in host.
+  post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
+  signIn(post(/^\/oidc\/device$/, "user-code")),
+  signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {

@@ -25,7 +25,7 @@ const CLOSED: Complaint = {
   code: "closed",
   errcode: "M_UNKNOWN",
   title: "Closed for now",
-  message: "This server is closed for now. Nothing is lost: try again later.",
+  message: "This server is closed for now. Try again later.",
 };
 
 // 503: Matrix clients take a 403 of a sign-in for a wrong password, and say so.
@@ -44,11 +44,14 @@ export function panicRefusal(
 ): Complaint | undefined {
   if (level === "none") return undefined;
   if (level === "logins") return opensSession(request.method, request.path) ? NO_SIGN_INS : undefined;
-  return level !== "lost" && isWayBack(request.app, request.path) ? undefined : CLOSED;
+  return level !== "lost" && isWayBack(request) ? undefined : CLOSED;
 }
 
-/** Where the owner lets go of the latch with a passkey. */
-function isWayBack(app: string | undefined, rawPath: string): boolean {
-  const canonical = canonicalisePath(rawPath);
-  return app === "id" && typeof canonical !== "string" && /^\/panic(?:\/|$)/.test(canonical.path);
+/** Where the owner lets go of the latch with a passkey, and the files that this page is made of. */
+function isWayBack(request: { method: string; path: string; app: string | undefined }): boolean {
+  if (request.app !== "id") return false;
+  const canonical = canonicalisePath(request.path);
+  if (typeof canonical === "string") return false;
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  return /^\/panic(?:\/|$)/.test(canonical.path) || (isRead && canonical.path.startsWith("/assets/"));
 }

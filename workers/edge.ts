@@ -8,6 +8,7 @@ import { openAccess } from "./gate/access.ts";
 import type { EdgeAccess } from "./gate/access.ts";
 import { openHoneypot } from "./gate/report-probes.ts";
 import type { EdgeHoneypot } from "./gate/report-probes.ts";
+import { knownOfPanic, type PanicKnown } from "./panic-in-force.ts";
 
 /** What an isolate makes once of its bindings, and what it learns as it works. */
 export interface Edge {
@@ -22,14 +23,16 @@ export interface Edge {
   readonly requestKey: CryptoKey;
   readonly replyKey: CryptoKey;
   readonly fetchKey: CryptoKey;
-  /** Nonces of the origin's orders to fetch → when they were created, in unix seconds. */
-  readonly fetchNonces: Map<string, number>;
+  readonly heartbeatKey: CryptoKey;
+  /** Nonces of the origin's orders → when they were created, in unix seconds. */
+  readonly orderNonces: Map<string, number>;
   /** Origin's clock minus ours in milliseconds, as of its last proved reply; undefined before one. */
   clockOffset: number | undefined;
   /** Until when the counter of wrong tries is not asked, unix ms: it has just failed. */
   readonly counter: { leftAloneUntil: number };
   /** Failed proofs that the sentinel was not yet told of. */
   readonly untold: { failures: number; lastTold: number };
+  readonly panic: PanicKnown;
 }
 
 /** A deployment that cannot work; the message says what to set and shows no secret. */
@@ -82,10 +85,12 @@ async function makeEdge(env: Env): Promise<Edge> {
     requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
     replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),
     fetchKey: await derive(secret, EDGE_KEY_DERIVATION.fetchInfo),
-    fetchNonces: new Map(),
+    heartbeatKey: await derive(secret, EDGE_KEY_DERIVATION.heartbeatInfo),
+    orderNonces: new Map(),
     clockOffset: undefined,
     counter: { leftAloneUntil: 0 },
     untold: { failures: 0, lastTold: 0 },
+    panic: knownOfPanic(),
   };
 }
 

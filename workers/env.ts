@@ -20,6 +20,19 @@ export interface Env {
   /** The tunnel's hostname, where that is the way. */
   ORIGIN_HOST?: string;
   SENTINEL: DurableObjectNamespace<Sentinel>;
+  /** Secret: a panic level that is in force whatever the origin says. */
+  PANIC?: string;
+  /** Secret: SHA-256 in hex of the code by which the server is declared lost. */
+  KILL_CODE_HASH?: string;
+  /** Secret: an ntfy topic, or whatever takes plain text by POST. */
+  ALERT_URL?: string;
+  /** Sends to `ALERT_MAIL_TO` only. */
+  ALERT_MAIL?: Pick<SendEmail, "send">;
+  ALERT_MAIL_FROM?: string;
+  ALERT_MAIL_TO?: string;
+  /** Secret: a token that may read the account's analytics and nothing else. */
+  ANALYTICS_TOKEN?: string;
+  ACCOUNT_ID?: string;
   /** Counts wrong tries at secrets. */
   THROTTLE: DurableObjectNamespace<Throttle>;
   /** Counts requests that try secrets, at one location. */

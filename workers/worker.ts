@@ -3,6 +3,7 @@ import { requireAccess } from "./gate/access.ts";
 import { capBody } from "./gate/body-cap.ts";
 import { dressReply } from "./gate/dress-reply.ts";
 import { fetchForOrigin } from "./gate/fetch-for-origin.ts";
+import { declareLost } from "./gate/declare-lost.ts";
 import { forward } from "./gate/forward.ts";
 import { capHead } from "./gate/head-cap.ts";
 import { answerHealthAuth } from "./gate/health-auth.ts";
@@ -10,14 +11,17 @@ import { requireKnownHost } from "./gate/known-host.ts";
 import { throttleLogin } from "./gate/login-throttle.ts";
 import { clampLongPoll } from "./gate/long-poll.ts";
 import { requirePlainTarget } from "./gate/method-and-path.ts";
+import { requireOpen } from "./gate/panic.ts";
 import { answerFailure, answerUnreadable } from "./gate/refusal.ts";
 import { underScanner } from "./gate/scanner.ts";
 import { stripHeaders } from "./gate/strip.ts";
-import { checkHeartbeat } from "./heartbeat.ts";
+import { takeHeartbeat } from "./gate/take-heartbeat.ts";
 import { openEdge } from "./edge.ts";
 import { reachOrigin } from "./reach.ts";
 import { receive } from "./visit.ts";
+import { spreadPanic } from "./panic-in-force.ts";
 import type { Visit } from "./visit.ts";
+import { watchOrigin } from "./watch/watch-origin.ts";
 
 export default {
   async fetch(request, bindings, ctx): Promise<Response> {
@@ -32,26 +36,32 @@ export default {
     }
   },
 
-  async scheduled(_event, bindings): Promise<void> {
+  async scheduled({ scheduledTime }, bindings): Promise<void> {
     const env = reachOrigin(bindings);
-    await checkHeartbeat(await openEdge(env), env);
+    await watchOrigin(await openEdge(env), env, scheduledTime);
   },
 } satisfies ExportedHandler<Bindings>;
 
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {
-  return requireKnownHost(visit) ?? (await underScanner(visit, () => answerKnownHost(visit)));
+  return (
+    requireKnownHost(visit) ??
+    (await declareLost(visit)) ??
+    (await requireOpen(visit)) ??
+    (await underScanner(visit, () => passGates(visit)))
+  );
 }
 
-async function answerKnownHost(visit: Visit): Promise<Response> {
+async function passGates(visit: Visit): Promise<Response> {
   const refusal = requirePlainTarget(visit) ?? capBody(visit);
-  const early =
-    refusal ?? (await fetchForOrigin(visit)) ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
+  const order = refusal ?? (await fetchForOrigin(visit)) ?? (await takeHeartbeat(visit));
+  const early = order ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
   if (early !== undefined) return early;
 
   stripHeaders(visit);
   clampLongPoll(visit);
   const outcome = capHead(visit) ?? (await forward(visit));
+  visit.ctx.waitUntil(spreadPanic(visit.edge, visit.env));
   if (outcome instanceof Response) return outcome;
   return (await answerHealthAuth(visit, outcome)) ?? answerFailure(visit, outcome);
 }

@@ -8,6 +8,9 @@ import { doctor } from "./doctor.ts";
 import { download } from "./download.ts";
 import { edgeConfig } from "./edge.ts";
 import { honeypotCommands } from "./honeypot.ts";
+import { edgeKillCode } from "./edge/kill-code.ts";
+import { edgeLost } from "./edge/lost.ts";
+import { edgeRecover } from "./edge/recover.ts";
 import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
@@ -40,6 +43,9 @@ export const commands: readonly Command[] = [
   ...panicCommands,
   ...honeypotCommands,
   edgeConfig,
+  edgeKillCode,
+  edgeLost,
+  edgeRecover,
   ...serviceCommands,
   installBoot,
   ...configCommands,

@@ -42,7 +42,7 @@ export const edgeConfig: Command = {
 
 /** wrangler.toml with what belongs to one deployment. Throws CommandError naming every value that is missing. */
 export function deploymentOf(general: string, config: Config): string {
-  const { vpcService, tunnelHost } = config.edge;
+  const { vpcService, tunnelHost, accountId, alertMailTo } = config.edge;
   const missing: string[] = [];
   if (config.mode !== "production") missing.push(`a production data folder ("mode" is "${config.mode}")`);
   if ((vpcService === "") === (tunnelHost === ""))
@@ -71,7 +71,13 @@ export function deploymentOf(general: string, config: Config): string {
       ...(config.apps.length > 0 && { TRUSTED_HEADERS: trustedHeaders(config.apps).join(" ") }),
       ...(tunnelHost !== "" && { ORIGIN_HOST: tunnelHost }),
       ...gateVariables(config),
+      ...(accountId !== "" && { ACCOUNT_ID: accountId }),
+      ...(alertMailTo !== "" && {
+        ALERT_MAIL_FROM: `burrow@${config.serverName}`,
+        ALERT_MAIL_TO: alertMailTo,
+      }),
     },
+    ...(alertMailTo !== "" && { send_email: [{ name: "ALERT_MAIL", destination_address: alertMailTo }] }),
     ...(vpcService !== "" && { vpc_services: [{ binding: "ORIGIN", service_id: vpcService }] }),
   });
 }

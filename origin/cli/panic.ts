@@ -77,7 +77,7 @@ const revokeAll: Command = {
     withMembers(invocation, async (members) => {
       const ended = await members.revokeAll();
       answer(invocation, { ended }, [
-        `Ended: ${ended.devices} sessions of devices, ${ended.browsers} of browsers, ${ended.invites} invites, and every set-up link and ticket.`,
+        `Ended: ${ended.devices} sessions of devices and ${ended.browsers} of browsers, ${ended.keys} API keys and app passwords, ${ended.invites} invites, and every set-up link and ticket.`,
         "Passwords stay. Whose password may be known gets a new one: burrow member reset-password NAME",
         'To let nobody sign in until then: burrow panic logins. This command itself closes nothing: "burrow panic status" tells what is closed.',
       ]);

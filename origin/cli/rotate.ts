@@ -1,6 +1,16 @@
+import { randomBytes } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { beginEdgeKey, finishEdgeKey, isGiven, renewSecret, replaceSecret } from "../config/rotate-secret.ts";
-import { secretFile, type SecretName, secretNames } from "../config/secrets.ts";
+import { newOidcKeys } from "../config/oidc-keys.ts";
+import {
+  clientSecretFile,
+  readOptionalSecret,
+  secretFile,
+  type SecretName,
+  secretNames,
+  writeClientSecret,
+  writeSecret,
+} from "../config/secrets.ts";
 import { edgeKeyInUse } from "../host/alerts/watch-host.ts";
 import { createBackupKeys, identityFile } from "../host/backup/backup-keys.ts";
 import { readFact } from "../host/facts.ts";
@@ -11,6 +21,8 @@ import { readSecretInput } from "./read-password.ts";
 
 /** The backups' key pair and identity change together. */
 type RotateName = Exclude<SecretName, "backup-signing-key"> | "backup-identity";
+/** One for each app of `[[oidc_client]]`: `oidc-client-photos`. */
+const clientPrefix = "oidc-client-";
 const rotateNames: readonly RotateName[] = [
   ...secretNames.filter((name) => name !== "backup-signing-key"),
   "backup-identity",
@@ -21,11 +33,13 @@ const restart = "Restart Burrow: it reads its secrets when it starts.";
 export const rotate: Command = {
   name: "rotate",
   usage: "NAME [--finish [--force]]",
-  summary: `Exchanges a secret (${rotateNames.join(", ")}).`,
+  summary: `Exchanges a secret (${rotateNames.join(", ")}), or that of an app, oidc-client-ID.`,
   options: { finish: { type: "boolean" }, force: { type: "boolean" } },
   words: 1,
   async run(invocation) {
-    await exchange(invocation, readName(invocation));
+    const [asked = ""] = invocation.positionals;
+    if (asked.startsWith(clientPrefix)) exchangeClientSecret(invocation, asked.slice(clientPrefix.length));
+    else await exchange(invocation, readName(invocation));
     return 0;
   },
 };
@@ -51,10 +65,28 @@ async function exchange(invocation: Invocation, name: RotateName): Promise<void>
   const { dataDir } = openConfig(invocation);
   if (isGiven(name)) replaceSecret(dataDir, name, await readSecretInput(invocation.input, name));
   else if (name === "alert-webhook-key") renewSecret(dataDir, name);
+  else if (name === "oidc-keys") {
+    writeSecret(dataDir, name, await newOidcKeys(readOptionalSecret(dataDir, name)));
+  }
   const path = secretFile(dataDir, name);
   const next = name === "tunnel-token" ? "burrow service restart cloudflared" : restart;
-  const handOver = isGiven(name) ? "" : `Give the receiver the content of ${path}. `;
+  const handOver = name === "alert-webhook-key" ? `Give the receiver the content of ${path}. ` : "";
   answer(invocation, { name, path, next: [next] }, [`${name} is exchanged. ${handOver}Next: ${next}`]);
+}
+
+/** The app gets it from the file, which its owner opens: it is shown nowhere. */
+function exchangeClientSecret(invocation: Invocation, id: string): void {
+  const { dataDir, oidcClients } = openConfig(invocation);
+  const client = oidcClients.find((known) => known.id === id);
+  if (!client) throw new UsageError(`burrow.toml has no [[oidc_client]] with the id "${id}".`);
+  if (client.authMethod === "none") {
+    throw new UsageError(`The app "${id}" has token_endpoint_auth_method "none": it takes no secret.`);
+  }
+  writeClientSecret(dataDir, id, randomBytes(32).toString("base64url"));
+  const path = clientSecretFile(dataDir, id);
+  answer(invocation, { name: `${clientPrefix}${id}`, path, next: [restart] }, [
+    `${client.name} has a new secret. Give it the content of ${path}. Next: ${restart}`,
+  ]);
 }
 
 /** Later backups are for the new identity; the earlier ones still open with theirs. */

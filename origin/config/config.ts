@@ -1,4 +1,5 @@
 import type { AccessPolicy } from "../../shared/access-policy.ts";
+import type { OidcClient } from "./oidc-clients.ts";
 import type { RatesPerMinute } from "../members/rate-limits.ts";
 import type { ProxiedApp } from "./proxied-app.ts";
 
@@ -21,6 +22,8 @@ export interface Config {
   /** Undefined: there is no mail here. */
   readonly mail: MailConfig | undefined;
   readonly sessions: SessionsConfig;
+  /** Apps that let their people sign in here. */
+  readonly oidcClients: readonly OidcClient[];
   readonly edge: EdgeConfig;
   /** Undefined: nothing is behind Cloudflare Access. */
   readonly access: AccessConfig | undefined;
@@ -75,6 +78,8 @@ export interface MatrixConfig {
   readonly livekitServiceUrl: string;
   /** Whether services can check the tokens by which members show them who they are. */
   readonly openidUserinfo: "closed" | "open";
+  /** Whether clients sign in by the OAuth 2.0 API, on the sign-in host, beside the password. */
+  readonly oauth: "on" | "off";
   /** How the server itself is called and shown in the rooms of its notices; the avatar may be empty. */
   readonly notices: { readonly name: string; readonly avatar: string };
   /** Undefined: there are none. */
@@ -181,4 +186,8 @@ export interface EdgeConfig {
   readonly tunnelHost: string;
   /** As shared/security-headers.ts reads it: `trial`, `day`, `long includeSubDomains` … */
   readonly hstsStage: string;
+  /** Cloudflare's id of the account: its requests are counted, where a token for it is set. */
+  readonly accountId: string;
+  /** Where the edge mails its alerts; an address that Email Routing has verified. Empty: none is mailed. */
+  readonly alertMailTo: string;
 }

@@ -11,9 +11,9 @@ import { readEnvironment } from "./read-environment.ts";
 import type { ProxiedApp } from "./proxied-app.ts";
 import { readApps, type Surroundings } from "./read-apps.ts";
 import { readFile } from "./read-file.ts";
+import { SettingError } from "./setting-error.ts";
 import {
   readTestServerName,
-  SettingError,
   type SettingName,
   settings,
   type SettingValues,
@@ -156,6 +156,8 @@ function complete(
       supportContact: values["matrix.support_contact"],
       livekitServiceUrl: values["matrix.livekit_service_url"],
       openidUserinfo: values["matrix.openid_userinfo"],
+      // A test server's is one label, and it has no sign-in host.
+      oauth: values.mode === "test" ? "off" : values["matrix.oauth"],
       notices: Object.freeze({
         name: values["matrix.notices_name"] || "Server notices",
         avatar: values["matrix.notices_avatar"],
@@ -168,11 +170,14 @@ function complete(
       idleMs: values["sessions.idle_days"] * day,
       absoluteMs: values["sessions.absolute_days"] * day,
     }),
+    oidcClients: values.oidc_client,
     edge: Object.freeze({
       worker: values["edge.worker"],
       vpcService: values["edge.vpc_service"],
       tunnelHost: values["edge.tunnel_host"],
       hstsStage: values["edge.hsts_stage"],
+      accountId: values["edge.account_id"],
+      alertMailTo: values["edge.alert_mail_to"],
     }),
     access: together(() =>
       accessOf(values, { mode: values.mode, serverName: values.server_name, hosts, apps }),

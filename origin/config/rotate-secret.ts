@@ -54,6 +54,13 @@ export function beginEdgeKey(dataDir: string): string {
   return idOf(next);
 }
 
+/** Puts one fresh key in the place of those that there are, none of which is good any more. Returns its line. */
+export function renewEdgeKey(dataDir: string): string {
+  const line = newEdgeKey();
+  writeSecret(dataDir, "edge-key", line);
+  return line;
+}
+
 /**
  * Ends it: the old key is good no more. `inUse` is the id of the key that the edge was last seen to use. Returns
  * the id that went. Throws RotateError when there is nothing to end, or when it would lock the edge out.

@@ -30,6 +30,7 @@ export const secretPurposes = {
   "backup-signing-key": "signs the backups' manifests",
   "s3-secret": "the secret access key of the backups' S3 or R2 bucket",
   "mail-bucket-secret": "the secret access key of the bucket in which mail arrives",
+  "oidc-keys": "signs what apps are told of who signs in",
 } as const;
 export type SecretName = keyof typeof secretPurposes;
 export const secretNames = Object.keys(secretPurposes) as SecretName[];
@@ -39,6 +40,11 @@ const needed = ["edge-key"] as const satisfies SecretName[];
 
 export function secretFile(dataDir: string, name: SecretName): string {
   return join(dataDir, "secrets", name);
+}
+
+/** What an app of `[[oidc_client]]` proves itself with. */
+export function clientSecretFile(dataDir: string, clientId: string): string {
+  return join(dataDir, "secrets", `oidc-client-${clientId}`);
 }
 
 /** Makes the secrets that every folder needs and are not there yet; existing ones stay. Returns the names made. */
@@ -54,8 +60,16 @@ export function newEdgeKey(): string {
 
 /** Puts this content in the secret's place, all at once and on disk when it returns. A line end is added. */
 export function writeSecret(dataDir: string, name: SecretName, content: string): void {
+  write(dataDir, secretFile(dataDir, name), content);
+}
+
+/** The same for the secret of an app. */
+export function writeClientSecret(dataDir: string, clientId: string, content: string): void {
+  write(dataDir, clientSecretFile(dataDir, clientId), content);
+}
+
+function write(dataDir: string, path: string, content: string): void {
   makeFolder(dataDir);
-  const path = secretFile(dataDir, name);
   // What a write cut short left behind; O_EXCL then makes sure that nobody else put a file there meanwhile.
   rmSync(`${path}.new`, { force: true });
   if (!createFile(`${path}.new`, `${content}\n`)) {
@@ -96,8 +110,11 @@ export function readSecret(dataDir: string, name: SecretName): string {
 
 /** As `readSecret`; undefined when there is no such file. */
 export function readOptionalSecret(dataDir: string, name: SecretName): string | undefined {
+  return readSafely(dataDir, secretFile(dataDir, name));
+}
+
+function readSafely(dataDir: string, path: string): string | undefined {
   checkFolder(join(dataDir, "secrets"));
-  const path = secretFile(dataDir, name);
   let file: number;
   try {
     // Not blocking: opening a pipe that nobody writes to would wait for ever.
@@ -131,6 +148,8 @@ export interface Secrets {
   read(name: SecretName): string;
   /** Undefined when it is missing; throws when it could be read by others. */
   readOptional(name: SecretName): string | undefined;
+  /** Of an app of `[[oidc_client]]`; undefined when it is missing. */
+  oidcClient(clientId: string): string | undefined;
 }
 
 /**
@@ -138,7 +157,7 @@ export interface Secrets {
  * now or by the next backup (K1). Throws SecretError.
  */
 export function openSecrets(
-  { dataDir, alerts }: Pick<Config, "dataDir" | "alerts">,
+  { dataDir, alerts, oidcClients }: Pick<Config, "dataDir" | "alerts" | "oidcClients">,
   log: { hide(secret: string): void },
 ): Secrets {
   for (const url of Object.values(alerts)) for (const part of partsOfUrl(url)) log.hide(part);
@@ -152,6 +171,13 @@ export function openSecrets(
     return known.get(name);
   }
   for (const name of secretNames) readOptional(name);
+  const clientSecrets = new Map<string, string>();
+  for (const { id } of oidcClients) {
+    const content = readSafely(dataDir, clientSecretFile(dataDir, id));
+    if (content === undefined) continue;
+    log.hide(content);
+    clientSecrets.set(id, content);
+  }
   return {
     edgeKeys() {
       readOptional("edge-key");
@@ -159,6 +185,7 @@ export function openSecrets(
     },
     read: (name) => readOptional(name) ?? readSecret(dataDir, name),
     readOptional,
+    oidcClient: (clientId) => clientSecrets.get(clientId),
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
 import { readCloudflareId, readHours, readNetworks, readRows } from "./honeypot-settings.ts";
+import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
 
 export { SettingError };
@@ -52,6 +53,7 @@ export const settings = {
   "matrix.support_contact": setting("", readContact),
   "matrix.livekit_service_url": setting("", readPage),
   "matrix.openid_userinfo": setting<"closed" | "open">("closed", oneOf("closed", "open")),
+  "matrix.oauth": setting<"on" | "off">("on", oneOf("on", "off")),
   "matrix.notices_name": setting("Server notices", readText),
   "matrix.notices_avatar": setting("", readMediaAddress),
   "matrix.rate_limits.enabled": setting(true, readBoolean),
@@ -76,10 +78,13 @@ export const settings = {
   "mail.bucket_key_id": setting("", readText),
   "sessions.idle_days": setting(14, readSessionDays),
   "sessions.absolute_days": setting(90, readSessionDays),
+  oidc_client: setting<Config["oidcClients"]>([], readOidcClients),
   "edge.worker": setting("burrow", readWorkerName),
   "edge.vpc_service": setting("", readText),
   "edge.tunnel_host": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "edge.hsts_stage": setting("trial", readHstsStage),
+  "edge.account_id": setting("", readAccountId),
+  "edge.alert_mail_to": setting("", readText),
   "access.team": setting("", readTeam),
   "access.admin": setting(true, readBoolean),
   "access.admin_aud": setting<readonly string[]>([], readAudiences),
@@ -171,6 +176,15 @@ function readBytes(value: unknown): number {
 
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const hostPattern = new RegExp(`^${label}(?:\\.${label})+$`);
+
+function readAccountId(value: unknown): string {
+  const id = readText(value);
+  if (!/^(?:[0-9a-f]{32})?$/.test(id))
+    throw new SettingError(
+      "must be the account's id: 32 letters and digits, as the dashboard's address has it",
+    );
+  return id;
+}
 
 export function readHostName(value: unknown): string {
   const name = readText(value);

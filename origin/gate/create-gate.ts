@@ -42,7 +42,9 @@ export function createGate(options: {
     const authorization = request.headers.get("authorization");
     if (authorization !== null) {
       const identity = await identifyByKey(context, authorization, ways);
-      return identity ? { kind: "known", identity } : { kind: "nobody" };
+      if (!identity) return { kind: "nobody" };
+      const isSuspended = members.get(identity.memberId)?.state === "suspended";
+      return isSuspended && ways.suspended !== true ? { kind: "suspended" } : { kind: "known", identity };
     }
     const verdict = judgeCookie(members, context, request);
     if (verdict.kind === "nobody" || verdict.kind === "foreign") return verdict;

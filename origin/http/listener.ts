@@ -20,6 +20,8 @@ import { answerUpgrade, offerUpgrade } from "./upgrade.ts";
 
 export interface Listener {
   readonly address: BoundAddress;
+  /** Cuts every connection that has left HTTP, or is about to: WebSockets. */
+  cutUpgrades(): void;
   /** Stops accepting at once, waits for the answers under way (`graceMs` at most), then cuts what is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -162,7 +164,10 @@ export async function startListener(options: {
     });
   });
   const address = await bind(server, options.listen);
-  return { address, close: (graceMs) => close(server, upgrading, graceMs) };
+  const cutUpgrades = (): void => {
+    for (const socket of upgrading) socket.destroy();
+  };
+  return { address, cutUpgrades, close: (graceMs) => close(server, upgrading, graceMs) };
 }
 
 function createContext(verdict: AcceptedProof, upgrade: Upgrade | undefined): RequestContext {

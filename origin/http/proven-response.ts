@@ -16,7 +16,14 @@ export class ProvenResponse extends ServerResponse {
       (OutgoingHttpHeaders | OutgoingHttpHeader[])?,
     ]
   ): this {
-    if (this.replyProof && !this.headersSent) this.setHeader(REPLY_HEADER, this.replyProof(status));
+    if (this.replyProof && !this.headersSent) {
+      const proof = this.replyProof(status);
+      const fields = rest.at(-1);
+      // A list goes out as it is; beside a field that was set by itself, node would take it apart again.
+      if (Array.isArray(fields) && this.getHeaderNames().length === 0)
+        return super.writeHead(status, [...fields, REPLY_HEADER, proof]);
+      this.setHeader(REPLY_HEADER, proof);
+    }
     return super.writeHead(status, ...(rest as [string, OutgoingHttpHeaders]));
   }
 }

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { REPLY_HEADER } from "../../shared/reply-proof.ts";
 import { ProvenResponse } from "./proven-response.ts";
 import type { Upgrade } from "./request-context.ts";
 
@@ -28,15 +27,10 @@ export function answerUpgrade(incoming: IncomingMessage, socket: Duplex): Proven
 export function offerUpgrade(outgoing: ProvenResponse, socket: Duplex, head: Buffer): Upgrade {
   return {
     accept(fields) {
-      if (outgoing.headersSent || !outgoing.replyProof) throw new Error("The upgrade was answered already.");
-      const proof = outgoing.replyProof(101);
-      let text = `HTTP/1.1 101 Switching Protocols\r\n${REPLY_HEADER}: ${proof}\r\n`;
-      for (let index = 0; index + 1 < fields.length; index += 2) {
-        text += `${fields[index]}: ${fields[index + 1]}\r\n`;
-      }
-      outgoing.replyProof = undefined;
-      outgoing.detachSocket(socket as Socket);
-      socket.write(`${text}\r\n`, "latin1");
+      if (outgoing.headersSent) throw new Error("The upgrade was answered already.");
+      outgoing.writeHead(101, [...fields]);
+      // The answer stays the connection's: who cuts the one ends the other, and it closes when the connection does.
+      outgoing.flushHeaders();
       if (head.length > 0) socket.unshift(head);
       return socket;
     },

@@ -11,6 +11,7 @@ export const membersAfterRestore = `
   UPDATE members SET session_epoch = session_epoch + 1;
   DELETE FROM setup_tokens;
   DELETE FROM tickets;
+  DELETE FROM approvals;
   UPDATE invites SET revoked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
     WHERE revoked_at IS NULL AND uses < uses_allowed;
   UPDATE keys SET revoked_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE revoked_at IS NULL;

@@ -1,5 +1,6 @@
 import type { Database } from "../storage/database.ts";
 import { createAccounts } from "./accounts.ts";
+import { createApprovals } from "./approvals.ts";
 import { createChanges } from "./changes.ts";
 import { createSecondFactors } from "./factors/second-factors.ts";
 import { createInvites } from "./invites.ts";
@@ -68,6 +69,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     refuseClosed,
   });
   const keys = createKeys({ database, accounts, now, onError });
+  const approvals = createApprovals(database, now);
   const tickets = createTickets(database, now);
 
   return {
@@ -120,13 +122,15 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     authenticate: sessions.authenticate,
     touch: sessions.touch,
     refresh: sessions.refresh,
+    ownerOfToken: sessions.ownerOfToken,
+    oauthClients: sessions.oauthClients,
     devices: sessions.list,
     presences: sessions.presences,
     renameDevice: sessions.rename,
     endSession: sessions.end,
     endSessions: sessions.endAll,
+    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, keys, now }),
     webSessions,
-    revokeAll: createRevokeAll({ database, accounts, sessions, webSessions, now }),
 
     passkeys: factors.passkeys,
     totp: factors.totp,
@@ -134,6 +138,9 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
     secondFactors: factors.held,
     resetFactors: factors.reset,
     keys,
+    approve: approvals.give,
+    approved: approvals.hold,
+    endApproval: approvals.end,
 
     createTicket: tickets.create,
     ticketValid: tickets.valid,

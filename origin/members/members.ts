@@ -29,6 +29,8 @@ export interface Session {
   readonly deviceId: string;
   /** Identifies the access token itself (not a secret): Matrix ties pushers to it. */
   readonly tokenId: number;
+  /** The OAuth client that opened it; null: opened by password. */
+  readonly oauthClient: string | null;
 }
 
 export type Authentication =
@@ -61,6 +63,8 @@ export interface DeviceRequest {
   readonly deviceId?: string | undefined;
   readonly displayName?: string | undefined;
   readonly refreshable?: boolean | undefined;
+  /** The OAuth client that it is opened for: no other one can refresh it. */
+  readonly oauthClient?: string | undefined;
   readonly address: string;
 }
 
@@ -73,6 +77,8 @@ export type SessionsKept =
   | "none"
   | { readonly onlyDevice: string }
   | { readonly onlyWebSession: number; readonly devices: "all" | "none" };
+/** What a member lets a client do in a moment that it cannot do by itself. */
+export type ApprovedAct = "cross-signing-reset";
 
 export interface Invite {
   readonly id: number;
@@ -89,6 +95,8 @@ export interface Invite {
 export interface Revoked {
   readonly devices: number;
   readonly browsers: number;
+  /** API keys and app passwords. */
+  readonly keys: number;
   readonly invites: number;
 }
 
@@ -205,8 +213,15 @@ export interface Members {
   authenticate(accessToken: string): Authentication;
   /** Notes the device as seen; writes at most once a minute a device. */
   touch(session: Session, address: string): void;
-  /** The old pair stays good until the new one is first used (a lost answer costs nothing). Throws refresh-invalid, locked. */
-  refresh(refreshToken: string): Promise<OpenedSession>;
+  /**
+   * The old pair stays good until the new one is first used (a lost answer costs nothing). Throws refresh-invalid, also
+   * where another client asks than the session was opened for, and locked.
+   */
+  refresh(refreshToken: string, oauthClient?: string): Promise<OpenedSession>;
+  /** The session that an access or a refresh token belongs to, also when it has expired. */
+  ownerOfToken(token: string): Pick<Session, "memberId" | "deviceId" | "oauthClient"> | undefined;
+  /** Ids of the OAuth clients that have a session here. */
+  oauthClients(): ReadonlySet<string>;
   devices(memberId: number): Device[];
   /** Of every member who is signed in anywhere, by id. */
   presences(): ReadonlyMap<number, { readonly devices: number; readonly lastSeenAt: number | null }>;
@@ -214,6 +229,12 @@ export interface Members {
   endSession(memberId: number, deviceId: string): Promise<boolean>;
   /** Ends all of a member's sessions but one. Returns how many ended. */
   endSessions(memberId: number, exceptDeviceId?: string): Promise<number>;
+
+  /**
+   * Ends whatever lets anybody in without a password, at once and for every member: sessions, keys, invites,
+   * set-up links and tickets. Passwords and second factors stay. Returns how many of each ended.
+   */
+  revokeAll(): Promise<Revoked>;
 
   // Browsers (G3)
   readonly webSessions: WebSessions;
@@ -227,11 +248,11 @@ export interface Members {
   /** Back to the password alone; tells what there was. Sessions and keys stay. Throws not-allowed, unknown-member. */
   resetFactors(authority: Authority, memberId: number): Promise<FactorsHeld>;
   readonly keys: Omit<Keys, "revokeInside">;
-  /**
-   * Ends whatever lets anybody in without a password, at once and for every member: sessions, invites, set-up links and
-   * tickets. Passwords stay. Returns how many of each ended.
-   */
-  revokeAll(): Promise<Revoked>;
+
+  // What a member approves for a client of theirs
+  approve(memberId: number, act: ApprovedAct, forMs: number): Promise<void>;
+  approved(memberId: number, act: ApprovedAct): boolean;
+  endApproval(memberId: number, act: ApprovedAct): Promise<void>;
 
   // For the command line, beside a running daemon
   /** A token that stands for the owner at the daemon's own API, to whoever can write in the data folder; good for an hour. */

@@ -93,4 +93,18 @@ export const membersMigrations: readonly Migration[] = [
   },
   ...factorsMigrations,
   ...webSessionMigrations,
+  {
+    name: "sessions by OAuth, approvals",
+    sql: `
+      -- Of a session that an OAuth client was given: its id. Such a session is refreshed by that client alone.
+      ALTER TABLE tokens ADD COLUMN oauth_client TEXT;
+
+      CREATE TABLE approvals (
+        member_id INTEGER NOT NULL REFERENCES members (id),
+        act TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (member_id, act)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

@@ -1,6 +1,7 @@
 import type { Database } from "../storage/database.ts";
-import type { Accounts } from "./accounts.ts";
 import type { Transaction } from "../storage/writer.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Keys } from "./keys/keys.ts";
 import type { Member, Members } from "./members.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -10,9 +11,10 @@ export function createRevokeAll(options: {
   accounts: Pick<Accounts, "list">;
   sessions: Pick<Sessions, "endInside">;
   webSessions: { readonly endInside: (transaction: Transaction, member: Member) => number };
+  keys: Pick<Keys, "revokeInside">;
   now: () => number;
 }): Members["revokeAll"] {
-  const { database, accounts, sessions, webSessions, now } = options;
+  const { database, accounts, sessions, webSessions, keys, now } = options;
   const revokeInvites = database.prepare(
     `UPDATE invites SET revoked_at = ?1
      WHERE revoked_at IS NULL AND uses < uses_allowed AND expires_at > ?1`,
@@ -21,14 +23,15 @@ export function createRevokeAll(options: {
   const deleteTickets = database.prepare("DELETE FROM tickets");
   return () =>
     database.write((transaction) => {
-      let devices = 0;
-      let browsers = 0;
+      let [devices, browsers, revoked] = [0, 0, 0];
       for (const member of accounts.list()) {
         devices += sessions.endInside(transaction, member);
+        // Counts up the epoch too, which ends what else hangs on it.
         browsers += webSessions.endInside(transaction, member);
+        revoked += keys.revokeInside(member.id);
       }
       deleteSetupTokens.run();
       deleteTickets.run();
-      return { devices, browsers, invites: revokeInvites.run(now()).changes };
+      return { devices, browsers, keys: revoked, invites: revokeInvites.run(now()).changes };
     });
 }

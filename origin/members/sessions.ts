@@ -11,12 +11,15 @@ import {
   MembersError,
   type OpenedSession,
 } from "./members.ts";
+import { createTokenMemory } from "./token-memory.ts";
 import { hashToken, makeToken } from "./tokens.ts";
 
 export interface Sessions extends Devices {
   readonly open: Members["openSession"];
   readonly authenticate: (accessToken: string) => Authentication;
-  readonly refresh: (refreshToken: string) => Promise<OpenedSession>;
+  readonly refresh: Members["refresh"];
+  readonly ownerOfToken: Members["ownerOfToken"];
+  readonly oauthClients: Members["oauthClients"];
   readonly end: (memberId: number, deviceId: string) => Promise<boolean>;
   readonly endAll: (memberId: number, exceptDeviceId?: string) => Promise<number>;
   /** Inside a write: ends a member's sessions, all or all but one. */
@@ -30,6 +33,7 @@ interface TokenRow {
   expiresAt: number | null;
   memberId: number;
   deviceId: string;
+  oauthClient: string | null;
 }
 
 const accessLifetime = 60 * 60 * 1000;
@@ -49,13 +53,17 @@ export function createSessions(options: {
   const { database, accounts, changes, now, refuseClosed } = options;
   const devices = createDevices(options);
   const insertToken = database.prepare(
-    `INSERT INTO tokens (access_hash, refresh_hash, member_id, device_id, sign_in, replaces, expires_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO tokens
+     (access_hash, refresh_hash, member_id, device_id, sign_in, replaces, expires_at, oauth_client)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const columns = `id, coalesce(sign_in, id) AS signIn, replaces, expires_at AS expiresAt,
-    member_id AS memberId, device_id AS deviceId`;
+    member_id AS memberId, device_id AS deviceId, oauth_client AS oauthClient`;
   const selectAccess = database.prepare<TokenRow>(`SELECT ${columns} FROM tokens WHERE access_hash = ?`);
   const selectRefresh = database.prepare<TokenRow>(`SELECT ${columns} FROM tokens WHERE refresh_hash = ?`);
+  const selectClients = database.prepare<{ client: string }>(
+    "SELECT DISTINCT oauth_client AS client FROM tokens WHERE oauth_client IS NOT NULL",
+  );
   const deleteTokensOf = database.prepare("DELETE FROM tokens WHERE member_id = ? AND device_id = ?");
   const markUsed = database.prepare(
     "UPDATE tokens SET replaces = NULL WHERE id = ? AND replaces IS NOT NULL",
@@ -66,8 +74,20 @@ export function createSessions(options: {
      (SELECT id FROM tokens WHERE replaces = ? ORDER BY id DESC LIMIT ?)`,
   );
   const beingRetired = new Set<number>();
+  const memory = createTokenMemory<{ row: TokenRow; member: Member }>(database);
 
-  function makePair(refreshable: boolean, device: { memberId: number; deviceId: string }, old?: TokenRef) {
+  function findSession(hash: Buffer): { row: TokenRow; member: Member } | undefined {
+    const row = selectAccess.get(hash);
+    // Two look-ups by key: joined in one statement they take four times as long.
+    const member = row && accounts.get(row.memberId);
+    return row && member && { row, member };
+  }
+
+  function makePair(
+    refreshable: boolean,
+    device: { memberId: number; deviceId: string; oauthClient: string | null },
+    old?: TokenRef,
+  ) {
     const accessToken = makeToken("access");
     const refreshToken = refreshable ? makeToken("refresh") : undefined;
     insertToken.run(
@@ -78,6 +98,7 @@ export function createSessions(options: {
       old?.signIn ?? null,
       old?.id ?? null,
       refreshable ? now() + accessLifetime : null,
+      device.oauthClient,
     );
     const opened: OpenedSession = { deviceId: device.deviceId, accessToken };
     return refreshToken === undefined ? opened : { ...opened, refreshToken, expiresInMs: accessLifetime };
@@ -114,32 +135,39 @@ export function createSessions(options: {
   return {
     ...devices,
     endInside,
-    open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, address }) =>
+    open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, oauthClient, address }) =>
       database.write(() => {
         refuseClosed();
         if (accounts.require(memberId).lockedAt !== null) throw lockedAccount();
         // Signing in again on a known device: its old tokens end, its keys (which hang on the device) stay.
         deleteTokensOf.run(memberId, deviceId);
         devices.add(memberId, deviceId, displayName ?? null, address);
-        return makePair(refreshable, { memberId, deviceId });
+        return makePair(refreshable, { memberId, deviceId, oauthClient: oauthClient ?? null });
       }),
     authenticate(accessToken) {
-      const row = selectAccess.get(hashToken(accessToken));
-      // Two look-ups by key: joined in one statement they take four times as long.
-      const member = row && accounts.get(row.memberId);
-      if (!row || !member || member.state === "deactivated") return { kind: "unknown" };
+      const hash = hashToken(accessToken);
+      const found = memory.recall(hash, () => findSession(hash));
+      if (!found || found.member.state === "deactivated") return { kind: "unknown" };
+      const { row, member } = found;
       if (row.expiresAt !== null && row.expiresAt <= now()) return { kind: "expired" };
       if (row.replaces !== null) retireSoon(row.id, row.replaces);
       const { name, role } = member;
-      const session = { memberId: row.memberId, name, role, deviceId: row.deviceId, tokenId: row.signIn };
+      const { memberId, deviceId, signIn: tokenId, oauthClient } = row;
+      const session = { memberId, name, role, deviceId, tokenId, oauthClient };
       if (member.lockedAt !== null) return { kind: "locked", session };
       return { kind: member.state === "suspended" ? "suspended" : "ok", session };
     },
-    refresh(refreshToken) {
+    ownerOfToken(token) {
+      const hash = hashToken(token);
+      return selectAccess.get(hash) ?? selectRefresh.get(hash);
+    },
+    oauthClients: () => new Set(selectClients.all().map(({ client }) => client)),
+    refresh(refreshToken, oauthClient) {
       const hash = hashToken(refreshToken);
       return database.write(() => {
         const row = selectRefresh.get(hash);
-        if (!row) throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
+        if (!row || row.oauthClient !== (oauthClient ?? null))
+          throw new MembersError("refresh-invalid", "This session has ended. Sign in again.");
         if (accounts.get(row.memberId)?.lockedAt != null) throw lockedAccount();
         if (row.replaces !== null) retire(row.id, row.replaces);
         const opened = makePair(true, row, row);

@@ -1,7 +1,7 @@
 /**
  * The figures, each beside the floor of the same run (see floor-server.ts), as ratios: this is no laboratory.
  * `npm run bench`; builds first, since the built form is what a device runs. With `-- --peer URL` another homeserver
- * stands beside ours instead (see load/compare.ts).
+ * stands beside ours instead (see load/compare.ts); with `-- --proxy` the proxy stands beside Caddy (proxy.ts).
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -22,6 +22,7 @@ import { chooseDriver } from "../../origin/storage/open-driver.ts";
 import { freePort } from "../support/origin-process.ts";
 import { createSignedClient, type SignedClient } from "../support/signed-client.ts";
 import { compareWithPeer } from "./load/compare.ts";
+import { benchProxy } from "./proxy.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const people = 50;
@@ -33,6 +34,7 @@ const { values: flags, positionals } = parseArgs({
     "peer-data": { type: "string" },
     "peer-tokens": { type: "string" },
     load: { type: "boolean", default: false },
+    proxy: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     only: { type: "string" },
   },
@@ -385,7 +387,10 @@ const milliseconds = (value: number): string => `${value.toFixed(2)} ms`;
 try {
   execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"], { cwd: root });
   execFileSync(process.execPath, [join(root, "tools/finish-build.ts")], { cwd: root });
-  if (flags.load || flags.peer !== undefined) {
+  if (flags.proxy) {
+    const start = (child: ChildProcess): void => void children.push(child);
+    await benchProxy({ folder, root, quick: flags.quick, start });
+  } else if (flags.load || flags.peer !== undefined) {
     const comparison = {
       peer: flags.peer,
       peerPid: flags["peer-pid"] === undefined ? undefined : Number(flags["peer-pid"]),

@@ -115,7 +115,11 @@ test("every named secret is checked like the first, and hidden from the log at o
   assert.throws(() => readSecret(dataDir, "alert-token"), /burrow rotate alert-token/);
   writeSecret(dataDir, "alert-token", "tk_a_token_of_ntfy");
   const hidden: string[] = [];
-  const config = { dataDir, alerts: { ...noAlerts, webhookUrl: "https://example.org/hooks/9f8e7d6c" } };
+  const config = {
+    dataDir,
+    oidcClients: [],
+    alerts: { ...noAlerts, webhookUrl: "https://example.org/hooks/9f8e7d6c" },
+  };
   const secrets = openSecrets(config, { hide: (secret) => hidden.push(secret) });
   const key = readFileSync(secretFile(dataDir, "edge-key"), "utf8").trim();
   const url = "https://example.org/hooks/9f8e7d6c";

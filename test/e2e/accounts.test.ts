@@ -8,8 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Browser, BrowserContext, CDPSession, Page } from "playwright-core";
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
+import { chooseDriver } from "../../origin/storage/open-driver.ts";
 import { memberPassword, ownerPassword } from "../members/open-members.ts";
+import { appCode } from "../support/app-code.ts";
+import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
 import { freePort } from "../support/origin-process.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
@@ -20,6 +24,7 @@ let upstream: Server;
 let home: TestOrigin;
 let edge: RunningEdge;
 let port: number;
+let browser: Browser | undefined;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "burrow-accounts-"));
@@ -44,9 +49,11 @@ before(async () => {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const persistDir = join(folder, "edge");
   edge = await startEdge({ root, origin: new URL(url).host, edgeKey, hosts, port, persistDir });
+  if (chromiumPath !== undefined) browser = await launchChromium();
 });
 
 after(async () => {
+  await browser?.close();
   await edge?.stop();
   await home?.close();
   upstream?.close();
@@ -105,3 +112,193 @@ test("an API key opens the figures and the owner's API through the edge, and not
     404,
   );
 });
+
+const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
+
+/** A phone with its screen lock: it holds passkeys, and says yes to whatever page asks. */
+interface Phone {
+  readonly page: Page;
+  readonly passkeys: () => Promise<number>;
+  readonly complaints: string[];
+  readonly close: () => Promise<void>;
+}
+
+async function takePhone(): Promise<Phone> {
+  assert.ok(browser);
+  const context: BrowserContext = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/status of 4\d\d/.test(message.text()))
+      complaints.push(message.text());
+  });
+  const session: CDPSession = await context.newCDPSession(page);
+  await session.send("WebAuthn.enable");
+  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  return {
+    page,
+    complaints,
+    passkeys: async () =>
+      (await session.send("WebAuthn.getCredentials", { authenticatorId })).credentials.length,
+    close: () => context.close(),
+  };
+}
+
+const at = (path: string): string => `http://id.burrow.localhost:${port}${path}`;
+
+const pictures = process.env["BURROW_SCREENSHOTS"];
+
+/** On a phone by day and on a wide screen by night; with a folder for pictures also the other way round. */
+async function look(page: Page, name: string): Promise<void> {
+  const looks = [
+    { width: 1280, colorScheme: "dark" },
+    ...(pictures
+      ? ([
+          { width: 1280, colorScheme: "light" },
+          { width: 360, colorScheme: "dark" },
+        ] as const)
+      : []),
+    { width: 360, colorScheme: "light" },
+  ] as const;
+  for (const { width, colorScheme } of looks) {
+    await page.setViewportSize({ width, height: 740 });
+    await page.emulateMedia({ colorScheme });
+    await assertSound(page);
+    if (!pictures) continue;
+    await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+  }
+}
+
+async function signOut(page: Page): Promise<void> {
+  await page.goto(at("/sign-out"));
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByText("This browser is signed out").waitFor();
+}
+
+async function givePassword(page: Page, next = "/"): Promise<void> {
+  await page.goto(at(`/sign-in?next=${encodeURIComponent(next)}`));
+  await page.getByLabel("Name").fill("ben");
+  await page.getByLabel("Password", { exact: true }).fill(memberPassword);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+/** As if the member had signed in an hour ago. */
+function letAnHourPass(): void {
+  const driver = chooseDriver()(join(home.origin.config.dataDir, "databases", "members.db"));
+  driver.exec(
+    "PRAGMA busy_timeout = 5000; UPDATE web_sessions SET authenticated_at = authenticated_at - 3600000",
+  );
+  driver.close();
+}
+
+test(
+  "a passkey is added, signs in alone, is the second step, and confirms an old sign-in",
+  options,
+  async () => {
+    const phone = await takePhone();
+    const { page } = phone;
+    await givePassword(page, "/factors");
+    await page.getByRole("heading", { name: "How you sign in" }).waitFor();
+    await page.getByLabel("Name of the new passkey").fill("My phone");
+    await page.getByRole("button", { name: "Add a passkey" }).click();
+    await page.getByRole("heading", { name: "Your recovery codes" }).waitFor();
+    await look(page, "recovery-codes");
+    assert.equal(await phone.passkeys(), 1);
+    await page.getByText("I have them").click();
+    await page.getByRole("strong").getByText("My phone").waitFor();
+    // The same device does not keep two.
+    await page.getByRole("button", { name: "Add a passkey" }).click();
+    await page.getByRole("alert").getByText("has a passkey for your account already").waitFor();
+
+    await signOut(page);
+    await page.goto(at("/sign-in?next=%2Ffactors"));
+    await page.getByRole("button", { name: "Sign in with a passkey" }).waitFor();
+    await look(page, "sign-in");
+    await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+    await page.getByRole("heading", { name: "How you sign in" }).waitFor();
+    await look(page, "factors");
+
+    await signOut(page);
+    await givePassword(page, "/keys");
+    await page.getByRole("heading", { name: "One more step" }).waitFor();
+    await page.goto(at("/factors"));
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.goto(at("/sign-in/second-step"));
+    await page.getByRole("button", { name: "Use a passkey" }).click();
+    await page.getByRole("heading", { name: "Keys for programs" }).waitFor();
+
+    letAnHourPass();
+    await page.goto(at("/keys"));
+    await page.getByRole("heading", { name: "Confirm that it is you" }).waitFor();
+    await look(page, "confirm");
+    await page.getByRole("button", { name: "Use a passkey" }).click();
+    await page.getByRole("heading", { name: "Keys for programs" }).waitFor();
+
+    await page.locator("summary", { hasText: "Make an app password" }).click();
+    await page.getByLabel("What it is for").first().fill("Mail on my phone");
+    await page
+      .getByLabel(/your mail/i)
+      .first()
+      .check();
+    await look(page, "keys");
+    await page.getByRole("button", { name: "Make the app password" }).click();
+    await page.getByRole("heading", { name: "Your app password" }).waitFor();
+    await look(page, "app-password");
+    assert.deepEqual(phone.complaints, []);
+    await phone.close();
+  },
+);
+
+test(
+  "an authenticator app and a recovery code are the second step where no passkey is",
+  options,
+  async () => {
+    const phone = await takePhone();
+    const { page } = phone;
+    const { members } = home.origin;
+    const memberId = members.find("ben")?.id ?? 0;
+    await members.resetFactors(device, memberId);
+    await givePassword(page, "/factors");
+    await page.getByRole("button", { name: "Set up an app" }).click();
+    await page.getByRole("heading", { name: "Set up an authenticator app" }).waitFor();
+    await look(page, "authenticator");
+    const secret = ((await page.locator(".secret code").textContent()) ?? "").replaceAll(" ", "");
+    await page.getByLabel("Six digits").fill(appCode(secret, Date.now() - 30_000));
+    await page.getByRole("button", { name: "Finish" }).click();
+    const code = (await page.locator(".codes code").first().textContent()) ?? "";
+
+    await signOut(page);
+    await givePassword(page, "/factors");
+    await page.getByLabel("Six digits").waitFor();
+    await look(page, "second-step");
+    assert.equal(await page.getByRole("button", { name: "Use a passkey" }).count(), 0);
+    await page.getByLabel("Six digits").fill(appCode(secret, Date.now()));
+    await page.getByRole("button", { name: "Sign in", exact: true }).first().click();
+    await page.getByText("You have 10 left").waitFor();
+
+    await signOut(page);
+    await givePassword(page, "/factors");
+    await page.locator("summary", { hasText: "Use a recovery code" }).click();
+    const field = page.getByLabel("Recovery code", { exact: true });
+    await field.fill("aaaa-bbbb-cccc-dddd");
+    await field.press("Enter");
+    await page.getByRole("alert").getByText("not right").waitFor();
+    await look(page, "second-step-wrong");
+    await field.fill(code.toUpperCase());
+    await field.press("Enter");
+    await page.getByText("You have 9 left").waitFor();
+    assert.deepEqual(phone.complaints, []);
+    await phone.close();
+  },
+);

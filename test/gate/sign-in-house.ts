@@ -3,6 +3,8 @@ import { Hono } from "hono";
 import type { App, AppContext } from "../../origin/app.ts";
 import { createIdApp } from "../../origin/apps/id/id.ts";
 import { createGate } from "../../origin/gate/create-gate.ts";
+import { openPanicDatabase } from "../../origin/gate/panic/panic-database.ts";
+import { createPanicLatch, type PanicLatch } from "../../origin/gate/panic/panic-latch.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { createDispatch } from "../../origin/http/dispatch.ts";
 import type { HttpEnv, RequestContext } from "../../origin/http/request-context.ts";
@@ -33,6 +35,7 @@ export interface SignInHouse extends Household {
   readonly ownerId: number;
   readonly ask: Ask;
   readonly openBrowser: () => Browser;
+  readonly panic: PanicLatch;
   readonly logLines: readonly string[];
 }
 
@@ -52,7 +55,12 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
   const built = createGate({ members, guesses, serverName, signInHost: idHost, now });
   const { gate, handOffs } = built;
   const config = { serverName, hosts, publicUrl: "https://example.org" };
-  const context = { config, members, guesses, gate, now } as unknown as AppContext;
+  const logLines: string[] = [];
+  const log = createLog({ level: "warn", now, write: (line) => void logLines.push(line) });
+  const context = { config, log, members, guesses, gate, now } as unknown as AppContext;
+  const panicDatabase = openPanicDatabase(household.folder);
+  const panic = createPanicLatch(panicDatabase, now);
+  t.after(() => panicDatabase.close());
 
   const memberApp = (name: string): App => {
     const routes = new Hono<HttpEnv>();
@@ -67,12 +75,11 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
     });
     return { name, host: name, routes, backup: { databases: [], blobs: [] } };
   };
-  const logLines: string[] = [];
   const dispatch = createDispatch({
     hosts,
-    apps: [createIdApp(context, { handOffs }), memberApp("files"), memberApp("mail")],
+    apps: [createIdApp(context, { handOffs, panic }), memberApp("files"), memberApp("mail")],
     gateRoutes: built.routes,
-    log: createLog({ level: "warn", now, write: (line) => void logLines.push(line) }),
+    log,
   });
   const owner = await members.createOwner({ name: "ada", password: ownerPassword });
   const ben = await members.createAccount({ name: "ben", password: memberPassword });
@@ -92,6 +99,7 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
     benId: ben.id,
     ask,
     logLines,
+    panic,
     openBrowser: () => createBrowser(ask),
   };
 }

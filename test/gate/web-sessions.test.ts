@@ -428,7 +428,7 @@ test("a password alone is not enough where a second step is set up, and what is 
 
   const lost = openBrowser();
   await lost.signIn();
-  assert.equal((await lost.post(idHost, "/sign-in/second-step", { code: recovery })).status, 303);
+  assert.equal((await lost.post(idHost, "/sign-in/second-step", { recovery })).status, 303);
   assert.equal((await lost.send(idHost, "/")).status, 200);
 
   const slow = openBrowser();

@@ -23,6 +23,7 @@ const given: Readonly<Record<string, string>> = {
   "tunnel-token": Buffer.from(`{"a":"${"7c1f".repeat(8)}","s":"Zm94Z2xvdmUtNTE3Nw=="}`).toString("base64"),
   "alert-token": "tk-plover/quixotic+8812?marmalade",
   "s3-secret": "9f+Gusty/Larkspur&Thimble=2207%brook",
+  "mail-bucket-secret": "4c+Windfall/Tansy&Cobble=8830%reed",
 };
 const serviceKey = "wax and feathers: 2201/ä";
 const topic = "kestrel-3391-hollow";
@@ -63,10 +64,11 @@ async function setUp(t: TestContext): Promise<Setup> {
     // Beside the keys, the backups' files have what is no secret: the recipient, and the name of their line.
     const isSecret = (line: string) => line !== "" && !/^(?:#|age1|[0-9a-f]{32}$)/.test(line);
     for (const [index, line] of lines.filter(isSecret).entries()) {
-      secrets.set(`${file} ${index}`, line.replace(/^k[0-9a-f]{8}\./, ""));
+      secrets.set(`${file} ${index}`, line.replace(/^(?:k[0-9a-f]{8}|[er]s256)\./, ""));
     }
   }
-  assert.deepEqual(secrets.size, 3 + secretNames.length + 2);
+  // There are two keys in oidc-keys, and two secrets more in the identity of the backups.
+  assert.deepEqual(secrets.size, 3 + secretNames.length + 1 + 2);
 
   mkdirSync(join(folder, "config"), { mode: 0o700 });
   writeFileSync(join(folder, "config", "n.env"), `NOTES_KEY=${serviceKey}\n`, { mode: 0o600 });

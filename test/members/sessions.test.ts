@@ -202,6 +202,31 @@ test("changes are announced after their commit, also those of another process", 
   assert.deepEqual(await others, ["A", "B"]);
 });
 
+test("what is remembered of a token holds neither past a write here nor past one of another process", async (t) => {
+  const { members, ownerId, open, kind, openAnother } = await openHome(t);
+  const beside = openAnother();
+  const [phone, laptop, tablet] = [await open("PHONE"), await open("LAPTOP"), await open("TABLET")];
+  const ben = await members.createAccount({ name: "ben", password: "violet anchor biscuit" });
+  const his = await members.openSession(ben.id, { address: "192.0.2.1" });
+  const all = [phone, laptop, tablet, his].map(({ accessToken }) => accessToken);
+  const kinds = (): string[] => all.map(kind);
+  assert.deepEqual(kinds(), ["ok", "ok", "ok", "ok"]);
+
+  const ending = members.endSession(ownerId, "PHONE");
+  assert.equal(kind(phone.accessToken), "ok");
+  await ending;
+  assert.deepEqual(kinds(), ["unknown", "ok", "ok", "ok"]);
+  await members.lock(ben.id);
+  assert.deepEqual(kinds(), ["unknown", "ok", "ok", "locked"]);
+
+  await beside.endSession(ownerId, "LAPTOP");
+  await beside.unlock(ben.id);
+  await beside.suspend(ben.id);
+  // The moment for which nobody asks whether another process has written.
+  for (const begun = performance.now(); performance.now() - begun < 2; ) continue;
+  assert.deepEqual(kinds(), ["unknown", "unknown", "ok", "suspended"]);
+});
+
 test("a failed commit changes nothing and announces nothing", async (t) => {
   const { members, ownerId, open, database, kind } = await openHome(t);
   const { accessToken } = await open("A");

@@ -39,18 +39,21 @@ export interface SignedClient {
   close(): void;
 }
 
-export function createSignedClient(options: {
-  /** `http://127.0.0.1:PORT` of the origin. */
-  origin: string;
+/** What is signed of a request. */
+type Provable = Pick<SignedRequest, "method" | "path" | "accessJwt" | "address" | "host">;
+
+interface Signing {
   /** One line, as in the secrets folder. */
-  edgeKey: string;
+  readonly edgeKey: string;
   /** The public host to ask for. */
-  host: string;
-  address?: string;
-  connections?: number;
+  readonly host: string;
+  readonly address?: string;
   /** The clock that is signed with, Unix milliseconds: the edge signs in the origin's. */
-  now?: () => number;
-}): SignedClient {
+  readonly now?: () => number;
+}
+
+/** The headers by which the edge proves a request, fresh for each. */
+export function createSigner(options: Signing): (request: Provable) => Record<string, string> {
   const key = parseEdgeKey(options.edgeKey);
   if (!key) throw new Error("not an edge key");
   const secret = Buffer.from(
@@ -62,15 +65,12 @@ export function createSignedClient(options: {
       EDGE_KEY_DERIVATION.bytes,
     ),
   );
-  const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
-  const { hostname, port } = new URL(options.origin);
-
-  function proof({ method, path, accessJwt, ...asked }: SignedRequest): Record<string, string> {
+  return function prove({ method, path, accessJwt, ...asked }) {
     const time = Math.floor((options.now ?? Date.now)() / 1000);
     const addr = asked.address ?? options.address ?? "192.0.2.1";
     const client = formatEdgeClient({ host: asked.host ?? options.host, scheme: "https", addr, time }) ?? "";
     const parameters = proofParameters(
-      { created: time, keyid: key!.keyid, nonce: randomBytes(16).toString("base64url") },
+      { created: time, keyid: key.keyid, nonce: randomBytes(16).toString("base64url") },
       accessJwt !== undefined,
     );
     const mark = path.indexOf("?");
@@ -94,7 +94,19 @@ export function createSignedClient(options: {
       signature,
       ...(accessJwt !== undefined && { "burrow-access-jwt": accessJwt }),
     };
-  }
+  };
+}
+
+export function createSignedClient(
+  options: Signing & {
+    /** `http://127.0.0.1:PORT` of the origin. */
+    readonly origin: string;
+    readonly connections?: number;
+  },
+): SignedClient {
+  const proof = createSigner(options);
+  const agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 256 });
+  const { hostname, port } = new URL(options.origin);
 
   return {
     request(asked) {

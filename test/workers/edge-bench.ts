@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import { createEdgeProof } from "../../origin/http/edge-proof.ts";
 import type { AcceptedProof, EdgeProof } from "../../origin/http/edge-proof.ts";
 import type { Nonces } from "../../origin/http/nonces.ts";
+import type { PanicLevel } from "../../shared/panic.ts";
 import { incoming, makeEdgeKey } from "../http/signed-request.ts";
 
 /** The Worker as these tests see it: the checker reads workers/ under workerd's types, which Node's do not go with. */
@@ -37,6 +38,8 @@ export interface EdgeBench {
   readonly alerts: string[];
   /** Failures that the sentinel was told of. */
   readonly told: number[];
+  /** What the sentinel has been told of a panic, and how often it was asked. */
+  readonly kept: { told: string; lostBy: string | null; reads: number; beats: number };
   readonly clock: { originAheadMs: number };
   readonly proof: EdgeProof;
   /** The origin itself, for a way to it that is not the ORIGIN binding. */
@@ -53,6 +56,8 @@ export interface EdgeBenchOptions {
   env?: Record<string, unknown>;
   /** The key line of both sides; a fresh one unless given. */
   key?: string;
+  /** In force at the origin. */
+  panic?: () => PanicLevel;
 }
 
 const { default: worker } = (await import(
@@ -64,8 +69,14 @@ export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeB
   const { key = makeEdgeKey("k1") } = options;
   const clock = { originAheadMs: 0 };
   const now = (): number => Date.now() + clock.originAheadMs;
-  const proof = createEdgeProof({ keys: [key], now, nonces: rememberNonces(), panic: () => "none" });
+  const proof = createEdgeProof({
+    keys: [key],
+    now,
+    nonces: rememberNonces(),
+    panic: options.panic ?? (() => "none"),
+  });
   const [arrivals, sent, alerts, told]: [Arrival[], Request[], string[], number[]] = [[], [], [], []];
+  const kept: EdgeBench["kept"] = { told: "none", lostBy: null, reads: 0, beats: 0 };
   t.mock.method(console, "error", (line: string) => alerts.push(line));
 
   async function serve(request: Request): Promise<Response> {
@@ -90,6 +101,16 @@ export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeB
       getByName: () => ({
         recordFailures: async (count: number) => void told.push(count),
         failures: async () => ({ recent: told.reduce((sum, count) => sum + count, 0), lastAt: 1 }),
+        async panic() {
+          kept.reads += 1;
+          return { told: kept.told, lostBy: kept.lostBy };
+        },
+        notePanic: async (level: string) => void (kept.told = level),
+        async beat(level: string) {
+          kept.beats += 1;
+          kept.told = level;
+        },
+        judge: async () => undefined,
       }),
     },
     ...options.env,
@@ -101,6 +122,7 @@ export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeB
     sent,
     alerts,
     told,
+    kept,
     clock,
     proof,
     serve,
@@ -117,7 +139,7 @@ export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeB
       await Promise.all(waiting);
       return response;
     },
-    heartbeat: () => worker.scheduled({}, env, ctx),
+    heartbeat: () => worker.scheduled({ scheduledTime: 0 }, env, ctx),
   };
 }
 

@@ -3,7 +3,8 @@ import { createHmac, hkdfSync, randomBytes } from "node:crypto";
 import { test, type TestContext } from "node:test";
 
 import { EDGE_KEY_DERIVATION, parseEdgeKey } from "../../shared/edge-key.ts";
-import { formatOrderStamp, orderBase, parseFetched } from "../../shared/fetch-order.ts";
+import { parseFetched } from "../../shared/fetch-order.ts";
+import { formatOrderStamp, orderBase } from "../../shared/order-stamp.ts";
 import type { Fetched, FetchOrder } from "../../shared/fetch-order.ts";
 import { makeEdgeKey } from "../http/signed-request.ts";
 import { benchEdge } from "./edge-bench.ts";
@@ -33,7 +34,9 @@ function signed(text: string, signing: Signing = {}): Record<string, string> {
   const secret = parseEdgeKey(key)?.secret ?? new Uint8Array();
   const derived = new Uint8Array(hkdfSync("sha256", secret, "", info, EDGE_KEY_DERIVATION.bytes));
   const stamp = { keyid, created, nonce };
-  const mac = createHmac("sha256", derived).update(orderBase(stamp, text)).digest("base64");
+  const mac = createHmac("sha256", derived)
+    .update(orderBase("fetch", stamp, text))
+    .digest("base64");
   return { "burrow-fetch": formatOrderStamp(stamp, mac) };
 }
 

@@ -48,6 +48,8 @@ export async function askOrigin(errand: Errand, edge: Edge, env: Env): Promise<P
     return undefined;
   }
   edge.clockOffset = facts.time - Date.now();
+  // Whose proof was refused is told nothing.
+  if (facts.proof === "accepted") edge.panic.told = facts.panic;
   return { response, facts };
 }
 

@@ -1,4 +1,3 @@
-import { isWithinWindow, PROOF_WINDOW_SECONDS } from "../../shared/edge-proof.ts";
 import {
   FETCH_ORDER_HEADER,
   FETCH_ORDER_MAX_BYTES,
@@ -6,19 +5,15 @@ import {
   FETCHED_FIELDS,
   FETCHED_HEADER,
   formatFetched,
-  orderBase,
   parseFetchOrder,
-  parseOrderStamp,
 } from "../../shared/fetch-order.ts";
-import type { Fetched, FetchFault, FetchOrder, OrderStamp } from "../../shared/fetch-order.ts";
+import type { Fetched, FetchOrder } from "../../shared/fetch-order.ts";
 import { decodeBase64 } from "../../shared/text-codec.ts";
 import { vetUrl } from "../../shared/vet-url.ts";
-import type { Edge } from "../edge.ts";
 import type { Visit } from "../visit.ts";
-import { refuse } from "./refusal.ts";
+import { judgeStamp, readOrder, refuseOrder } from "./believe-order.ts";
 
 const METHODS = new Set(["GET", "HEAD", "POST"]);
-const NONCES_KEPT = 4_096;
 /** Fetch standard, "null body status": a Response of them with a body throws. */
 const BODILESS = new Set([101, 204, 205, 304]);
 
@@ -31,61 +26,14 @@ export async function fetchForOrigin(visit: Visit): Promise<Response | undefined
   const { request, url, edge } = visit;
   const field = request.headers.get(FETCH_ORDER_HEADER);
   if (url.pathname !== FETCH_ORDER_PATH || request.method !== "POST" || field === null) return undefined;
-  const believed = await readOrder(field, request.body, edge);
-  if (believed === undefined)
-    return refuse(visit, {
-      status: 404,
-      code: "not_found",
-      errcode: "M_UNRECOGNIZED",
-      title: "Not found",
-      message: "There is nothing at this address.",
-    });
+  const believed = await readOrder("fetch", field, request.body, { edge, maxBytes: FETCH_ORDER_MAX_BYTES });
+  if (believed === undefined) return refuseOrder(visit);
   const fault = judgeStamp(believed.stamp, edge);
   if (fault !== undefined) return hand({ fault, time: Date.now() });
   const order = parseFetchOrder(believed.text);
   if (order === undefined || !METHODS.has(order.method))
     return hand({ fault: "malformed", time: Date.now() });
   return await carryOut(order, new Set([...edge.hosts.keys(), visit.env.ORIGIN_HOST ?? ""]));
-}
-
-/** The order's text, once its mac is verified. */
-async function readOrder(
-  field: string,
-  body: ReadableStream<Uint8Array> | null,
-  edge: Edge,
-): Promise<{ stamp: OrderStamp; text: string } | undefined> {
-  const parsed = parseOrderStamp(field);
-  const text = await readText(body);
-  if (parsed === undefined || text === undefined || parsed.stamp.keyid !== edge.keyid) return undefined;
-  const base = new TextEncoder().encode(orderBase(parsed.stamp, text));
-  const mac = decodeBase64(parsed.mac);
-  const good = await crypto.subtle.verify("HMAC", edge.fetchKey, mac, base);
-  return good ? { stamp: parsed.stamp, text } : undefined;
-}
-
-async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
-  if (body === null) return undefined;
-  const decoder = new TextDecoder();
-  let [text, taken] = ["", 0];
-  for await (const chunk of body) {
-    taken += chunk.byteLength;
-    if (taken > FETCH_ORDER_MAX_BYTES) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
-/** A replay is noticed where it meets the same isolate: all that it gains elsewhere is one more fetch of a page. */
-function judgeStamp({ created, nonce }: OrderStamp, { fetchNonces }: Edge): FetchFault | undefined {
-  const second = Math.floor(Date.now() / 1000);
-  if (!isWithinWindow(created, second)) return "stale";
-  if (fetchNonces.has(nonce)) return "replayed";
-  if (fetchNonces.size >= NONCES_KEPT) {
-    for (const [known, time] of fetchNonces)
-      if (time < second - PROOF_WINDOW_SECONDS || fetchNonces.size >= NONCES_KEPT) fetchNonces.delete(known);
-  }
-  fetchNonces.set(nonce, created);
-  return undefined;
 }
 
 async function carryOut(order: FetchOrder, ownHosts: ReadonlySet<string>): Promise<Response> {

@@ -11,7 +11,7 @@ export async function checkPassword(
   account: string,
   password: string,
 ): Promise<Member | undefined> {
-  const deviceCookie = readDeviceCookie(c.req.raw.headers.get("cookie"));
+  const deviceCookie = readDeviceCookie(c.req.header("cookie"));
   return guesses.attempt(
     c.env.context,
     { kind: "password", account, credential: password, deviceCookie },

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
-import { isFresh } from "../../gate/full-session.ts";
 import { readDeviceCookie } from "../../../shared/device-cookie.ts";
+import { isFresh } from "../../gate/full-session.ts";
 import { nextPath } from "../../gate/next-path.ts";
 import { complaintResponse, complaints } from "../../http/errors.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
@@ -62,7 +62,7 @@ export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string
   routes.act(`${path}/passkey`, async (c, { memberId, ...who }, fields) => {
     const next = nextPath(fields.get("next"));
     const answer = parseAnswer(fields.get("answer") ?? "");
-    const deviceCookie = readDeviceCookie(c.req.raw.headers.get("cookie"));
+    const deviceCookie = readDeviceCookie(c.req.header("cookie"));
     const right = await guesses.attempt(c.env.context, { kind: "passkey", deviceCookie }, () =>
       members.passkeys.authenticate({ answer, origin: originOf(c.env.context.client), memberId }),
     );

@@ -6,7 +6,8 @@ import type { HttpEnv } from "../../http/request-context.ts";
 import type { Layout } from "../../pages/layout.ts";
 
 /** What the pages of the sign-in host share. */
-export interface IdContext extends Pick<AppContext, "config" | "members" | "gate" | "guesses" | "now"> {
+export interface IdContext
+  extends Pick<AppContext, "config" | "log" | "members" | "gate" | "guesses" | "now"> {
   readonly routes: Hono<HttpEnv>;
   readonly layout: Layout;
   readonly handOffs: HandOffs;

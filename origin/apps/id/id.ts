@@ -1,13 +1,15 @@
 import { Hono } from "hono";
-import type { App, AppContext } from "../../app.ts";
 import { readDeviceCookie } from "../../../shared/device-cookie.ts";
+import type { App, AppContext } from "../../app.ts";
 import { nextPath } from "../../gate/next-path.ts";
+import type { PanicLatch } from "../../gate/panic/panic-latch.ts";
 import type { HandOffs } from "../../gate/web-sessions/hand-offs.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { createAssets } from "../../pages/assets.ts";
 import { createPages } from "../../pages/pages.ts";
 import { redirectTo } from "../../pages/redirect.ts";
 import { mountConfirm, requireFresh } from "./confirm.ts";
+import { mountEndPanic } from "./end-panic.ts";
 import { mountFactors } from "./factors/mount-factors.ts";
 import { mountKeys } from "./factors/mount-keys.ts";
 import { mountSecondStep } from "./factors/mount-second-step.ts";
@@ -22,17 +24,22 @@ import { mountSignIn } from "./sign-in.ts";
 import { mountSignOut } from "./sign-out.ts";
 
 /** The sign-in host, `id.<server name>`: members sign in once, for all app hosts, and look after their account. */
-export function createIdApp(context: AppContext, parts: { readonly handOffs: HandOffs }): App {
+export function createIdApp(
+  context: AppContext,
+  parts: { readonly handOffs: HandOffs; readonly panic: Pick<PanicLatch, "clear"> },
+): App {
   const routes = new Hono<HttpEnv>();
   const pages = createPages(context.config.serverName);
   const assets = createAssets(new URL("./assets/", import.meta.url), "id");
   const scripts = { passkey: assets.url("passkey.js"), shownOnce: assets.url("shown-once.js") };
-  const id: IdContext = { ...context, ...parts, routes, layout: pages.layout };
+  const { handOffs, panic } = parts;
+  const id: IdContext = { ...context, handOffs, routes, layout: pages.layout };
   const pending = createPendingSignIns(id.now);
   const forMembers = memberRoutes(id);
 
   mountSignIn(id, pending, scripts.passkey);
   mountLaterSteps(id, pending, scripts.passkey);
+  mountEndPanic(id, panic, scripts.passkey);
   mountSignOut(id);
   mountHandOff(id);
   mountOwnPage(id, forMembers);
@@ -68,6 +75,6 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       const taken = pending.take(c);
       return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },
-    deviceCookie: (c) => readDeviceCookie(c.req.raw.headers.get("cookie")),
+    deviceCookie: (c) => readDeviceCookie(c.req.header("cookie")),
   });
 }

@@ -1,4 +1,5 @@
 import type { App, AppContext } from "../../app.ts";
+import { type DeviceRequest, type Member, MembersError, type OpenedSession } from "../../members/members.ts";
 import { createRateLimits } from "../../members/rate-limits.ts";
 import { adminApiRoutes } from "./admin-api/admin-api.ts";
 import { clientApiRoutes } from "./client-api/client-api.ts";
@@ -14,6 +15,7 @@ import { followMembers } from "./follow-members.ts";
 import { createJobs } from "./jobs/jobs.ts";
 import { runJobs } from "./jobs/run-jobs.ts";
 import type { MatrixContext } from "./matrix-context.ts";
+import { MatrixError } from "./matrix-error.ts";
 import { createDelivery } from "./push/delivery.ts";
 import { createGateway } from "./push/gateway.ts";
 import { createNotificationLog } from "./push/notification-log.ts";
@@ -40,6 +42,7 @@ import { createRoomStore } from "./rooms/room-store.ts";
 import { createThreadStore } from "./rooms/thread-store.ts";
 import { startDelayedEvents } from "./rooms/send-delayed-events.ts";
 import { buildRoutes } from "./route.ts";
+import { openDevice } from "./sign-in.ts";
 import { createSearchIndex } from "./search/search-index.ts";
 import { createConnections } from "./sliding-sync/connections.ts";
 import { matrixMigrations } from "./store/migrations.ts";
@@ -118,6 +121,13 @@ export function createMatrixApp(context: AppContext): MatrixApp {
         now,
       },
     ),
+    async openDevice(member, device) {
+      try {
+        return await openDevice(matrix, following, member, device);
+      } catch (error) {
+        throw error instanceof MatrixError ? new MembersError("not-allowed", error.message) : error;
+      }
+    },
     backup: { databases: ["matrix"], blobs: ["blobs"] },
     async close() {
       clearInterval(daily);
@@ -137,6 +147,8 @@ export function createMatrixApp(context: AppContext): MatrixApp {
 export interface MatrixApp extends App {
   /** The domain behind the routes. */
   readonly matrix: MatrixContext;
+  /** Opens a session for a member who has signed in elsewhere on this server. Throws MembersError: not-allowed for a device id that cannot be signed in. */
+  openDevice(member: Member, device: DeviceRequest): Promise<OpenedSession>;
 }
 
 /** Builds every service, each from those above it. */

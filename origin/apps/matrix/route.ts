@@ -27,6 +27,8 @@ export interface Requester {
   readonly owner: boolean;
   /** May read, leave and take back own words, but not speak (specification §Account suspension). */
   readonly suspended: boolean;
+  /** Signed in by the OAuth 2.0 API: the client never sees a password (specification §OAuth 2.0 API). */
+  readonly byOAuth: boolean;
 }
 
 /** One request, as a handler sees it. */
@@ -316,7 +318,7 @@ function authenticate(call: Call, route: Route, parts: RoutingParts): Requester 
     if (owner) return withoutDevice(owner, serverName);
   }
   const { session, suspended } = admit(members, call.request, allowedOn(route));
-  const { name, deviceId, memberId, tokenId, role } = session;
+  const { name, deviceId, memberId, tokenId, role, oauthClient } = session;
   if (route.access === "owner" && role !== "owner") throw forbidden("This is for the owner of this server.");
   members.touch(session, call.context.client.address);
   return {
@@ -327,6 +329,7 @@ function authenticate(call: Call, route: Route, parts: RoutingParts): Requester 
     name,
     owner: role === "owner",
     suspended,
+    byOAuth: oauthClient !== null,
   };
 }
 
@@ -356,7 +359,7 @@ function withoutDevice(
   serverName: string,
 ): Requester {
   const userId = `@${name}:${serverName}`;
-  return { memberId, name, userId, owner: true, suspended: false, deviceId: "", tokenId: 0 };
+  return { memberId, name, userId, owner: true, suspended: false, byOAuth: false, deviceId: "", tokenId: 0 };
 }
 
 /** The command line, with a ticket that it wrote into the data folder: it speaks for the owner, and has no device. */

@@ -1,4 +1,4 @@
-import type { DeviceRequest, Member } from "../../members/members.ts";
+import type { DeviceRequest, Member, OpenedSession } from "../../members/members.ts";
 import { optionalBoolean, optionalObject, optionalString } from "./client-api/read-body.ts";
 import type { JsonObject } from "./events/event.ts";
 import type { FollowMembers } from "./follow-members.ts";
@@ -58,13 +58,13 @@ export function checkDisplayName(text: string, key: string): void {
   }
 }
 
-/** Opens the session; the answer of /login and /register. */
-export async function openSession(
+/** Opens a session on whatever way a member came in. Throws an error for a device id that cannot be signed in. */
+export async function openDevice(
   matrix: MatrixContext,
   following: FollowMembers,
   member: Member,
   device: DeviceRequest,
-): Promise<object> {
+): Promise<OpenedSession> {
   // If this device was ended a moment ago, what belonged to it goes first, and not what the new one will bring.
   if (device.deviceId !== undefined) await following.settle();
   const dehydrated = matrix.dehydratedDevices.find(userIdOf(matrix, member.name));
@@ -81,8 +81,19 @@ export async function openSession(
       matrix.pushers.removeDevice(transaction, userId, opened.deviceId),
     );
   }
+  return opened;
+}
+
+/** The same; the answer of /login and /register. */
+export async function openSession(
+  matrix: MatrixContext,
+  following: FollowMembers,
+  member: Member,
+  device: DeviceRequest,
+): Promise<object> {
+  const opened = await openDevice(matrix, following, member, device);
   return {
-    user_id: userId,
+    user_id: userIdOf(matrix, member.name),
     device_id: opened.deviceId,
     access_token: opened.accessToken,
     ...(opened.refreshToken !== undefined && {

@@ -2,6 +2,8 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { optionalObject, optionalString, requireString } from "./client-api/read-body.ts";
 import { canonicalJson } from "./events/canonical-json.ts";
 import type { JsonObject } from "./events/event.ts";
+import { issuerOf, oauthPaths } from "../../gate/oauth/authorization-server.ts";
+import type { ApprovedAct } from "../../members/members.ts";
 import type { MatrixContext } from "./matrix-context.ts";
 import { forbidden } from "./matrix-error.ts";
 import type { Call } from "./route.ts";
@@ -9,7 +11,11 @@ import { readName } from "./sign-in.ts";
 
 /** What a client must show before an operation is done. Every flow here is one stage. */
 export interface UiaStage {
-  readonly type: "m.login.password" | "m.login.registration_token" | "m.login.dummy";
+  readonly type: "m.login.password" | "m.login.registration_token" | "m.login.dummy" | "m.oauth";
+  /** What the stage was called before it was in the specification: clients of then know no other name. */
+  readonly earlierType?: string;
+  /** What a client needs to know for it. */
+  readonly params?: JsonObject;
   /** Whose operation it is: the user id, or empty where there is no account yet. */
   readonly userId: string;
   /** Tries what the client shows, through the guess limits. Undefined: passed; otherwise what to tell the person. */
@@ -48,13 +54,14 @@ export function createUia(now: () => number, key: Buffer = randomBytes(32)): Uia
   return async function interact(call, body, stage) {
     const { auth: _auth, ...rest } = body;
     const operation = describe(call, stage.userId, rest);
+    const types = [stage.type, ...(stage.earlierType === undefined ? [] : [stage.earlierType])];
     const refuse = (reason: { errcode?: string; error?: string }, session?: string): Response =>
       Response.json(
         {
           ...reason,
           completed: [],
-          flows: [{ stages: [stage.type] }],
-          params: {},
+          flows: types.map((each) => ({ stages: [each] })),
+          params: stage.params ? Object.fromEntries(types.map((each) => [each, stage.params])) : {},
           session: session ?? seal(String(now() + sessionLifetime), operation),
         },
         { status: 401 },
@@ -63,11 +70,13 @@ export function createUia(now: () => number, key: Buffer = randomBytes(32)): Uia
     const auth = optionalObject(body, "auth");
     const type = auth && optionalString(auth, "type");
     // A session alone asks where it stands, as Cinny does: nowhere yet.
-    if (!auth || type === undefined) return refuse({});
+    if (!auth || (type === undefined && stage.type !== "m.oauth")) return refuse({});
     const session = optionalString(auth, "session");
+    // Nothing but the session comes back from a page of ours, and only who was told of the page has one.
+    if (stage.type === "m.oauth" && session === undefined) return refuse({});
     // Of another operation, or too old. Without one the secret still stands in the request that it is meant for.
     if (session !== undefined && !isOpen(session, operation)) return refuse({});
-    if (type !== stage.type) {
+    if (type !== undefined && !types.includes(type)) {
       return refuse({ errcode: "M_FORBIDDEN", error: `This needs ${stage.type}, nothing else.` }, session);
     }
     const failure = await stage.attempt(auth);
@@ -77,7 +86,12 @@ export function createUia(now: () => number, key: Buffer = randomBytes(32)): Uia
 
 /** The signed-in member's own password: for what a stolen access token alone must not do. */
 export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
-  const { name, memberId, userId } = call.requester;
+  const { name, memberId, userId, byOAuth } = call.requester;
+  // The operations say so: such a client is to lead its person to the account management page instead.
+  if (byOAuth) {
+    const page = issuerOf(matrix.config) + oauthPaths.account;
+    throw forbidden(`This app has no use for your password: do it on ${page}.`);
+  }
   return {
     type: "m.login.password",
     userId,
@@ -96,6 +110,23 @@ export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
       if (member) return undefined;
       return { errcode: "M_FORBIDDEN", error: "The password is wrong." };
     },
+  };
+}
+
+/** The member's yes on a page of ours, for a client that must not see the password (§OAuth authentication). */
+export function oauthStage({ config, members }: MatrixContext, call: Call, act: ApprovedAct): UiaStage {
+  const { memberId, userId } = call.requester;
+  return {
+    type: "m.oauth",
+    earlierType: "org.matrix.cross_signing_reset",
+    params: { url: issuerOf(config) + oauthPaths.crossSigningReset },
+    userId,
+    attempt: () =>
+      Promise.resolve(
+        members.approved(memberId, act)
+          ? undefined
+          : { errcode: "M_FORBIDDEN", error: "It was not allowed on the account page yet." },
+      ),
   };
 }
 

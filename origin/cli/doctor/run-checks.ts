@@ -14,6 +14,7 @@ import { checkAccounts, checkDatabases, checkFolder } from "./data.ts";
 import { checkSecrets } from "./keys.ts";
 import { checkDiskSpace, checkDriver, checkFileSystem, checkNode } from "./machine.ts";
 import { checkModes } from "./modes.ts";
+import { checkHeartbeat } from "./heartbeat.ts";
 import { checkPanic } from "./panic.ts";
 import { checkQuestions } from "./questions.ts";
 import { checkDaemon, checkEdge, checkListeners } from "./service.ts";
@@ -66,6 +67,7 @@ async function checkMemory(config: Config): Promise<Check[]> {
       ...(config.mode === "production"
         ? [
             ...checkAlerts(config, database),
+            checkHeartbeat(database, now),
             ...checkBackups(config.dataDir, database, now),
             ...checkQuestions(database, now, isAndroid()),
           ]

@@ -95,6 +95,11 @@ export const policies: Readonly<Record<GuessKind, Policy>> = {
   "hand-off-code": tokens,
   "app-password": tokens,
   "api-key": tokens,
+  "client-secret": tokens,
+  // 34 bits that hold for ten minutes, and only somebody who is signed in can try them.
+  "user-code": {
+    sources: widening({ free: 10, firstDelay: 10 * second, longestDelay: hour, forgiveAfter: 10 * minute }),
+  },
 };
 
 /** What the budget of a key allows. */

@@ -14,6 +14,8 @@ export interface WriteBehind {
  * source no more than its free tries and one, as every further one comes this long after the one before.
  */
 export const writtenAfter = 5_000;
+/** So many at most wait to be written; a flood from ever new sources is then written as it comes. */
+const mostUnwritten = 5_000;
 const writtenAtOnce = 1_000;
 const lookEvery = 1_000;
 const day = 24 * 60 * 60 * 1000;
@@ -28,13 +30,16 @@ export function startWriteBehind(options: {
 }): WriteBehind {
   const { database, store, tidy, clear, onError } = options;
   let dirty = new Map<string, Spent | undefined>();
+  let writing = false;
+  let refused = false;
   let timer: NodeJS.Timeout | undefined;
 
   async function flush(): Promise<void> {
+    clearTimeout(timer);
     timer = undefined;
+    writing = true;
     const batch = dirty;
     dirty = new Map();
-    if (batch.size === 0) return;
     try {
       const changes = [...batch];
       await inSmallWrites(database, () => {
@@ -45,10 +50,15 @@ export function startWriteBehind(options: {
         }
         return changes.length > 0;
       });
+      refused = false;
     } catch (error) {
       onError(error);
-      // Newer ones win; the rest is tried again with the next change.
+      refused = true;
+      // Newer ones win; the rest is tried again. On a disk that stays full what is too much is lost with the next start.
+      if (batch.size > mostUnwritten * 2) return;
       for (const [key, spent] of batch) if (!dirty.has(key)) dirty.set(key, spent);
+    } finally {
+      writing = false;
     }
   }
 
@@ -70,7 +80,9 @@ export function startWriteBehind(options: {
   return {
     note(key, spent) {
       dirty.set(key, spent);
-      timer ??= setTimeout(() => void flush(), writtenAfter).unref();
+      if (dirty.size < mostUnwritten || refused)
+        timer ??= setTimeout(() => void flush(), writtenAfter).unref();
+      else if (!writing) void flush();
     },
     async close() {
       clearInterval(daily);

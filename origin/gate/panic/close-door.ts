@@ -53,7 +53,7 @@ export function closeDoor(options: {
     const refusal = panicRefusal(panic.level(), asked);
     if (refusal !== undefined) return refuse(refusal, asked);
     const answer = Promise.resolve(dispatch(request, env));
-    const outgoing = env.outgoing as ServerResponse;
+    const { outgoing } = env;
     return new Promise((resolve, reject) => {
       let cut = false;
       const open: Open = {
@@ -67,6 +67,8 @@ export function closeDoor(options: {
       opened.add(open);
       outgoing.once("close", () => opened.delete(open));
       answer.then((response) => {
+        // Where it has left HTTP, the listener cuts the connection.
+        if (env.context.upgrade !== undefined) opened.delete(open);
         // Nobody reads it any more.
         if (cut) void response.body?.cancel();
         else resolve(response);

@@ -26,7 +26,7 @@ export function judgeCookie(
   if (token === undefined || request.method === "OPTIONS") return { kind: "nobody" };
   const session = members.webSessions.find(token, context.client.host);
   if (!session) return { kind: "nobody" };
-  const isSafe = isReading(request.method) && !request.headers.has("upgrade");
+  const isSafe = isReading(request.method) && !context.upgrade && !request.headers.has("upgrade");
   if (!isSafe && !isSameOrigin(context.client, request.headers)) return { kind: "foreign" };
   if (session.member.state === "suspended") return { kind: "suspended", session };
   return { kind: "signed-in", session };

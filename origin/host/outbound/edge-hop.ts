@@ -1,6 +1,4 @@
-import { createHmac, hkdfSync, randomBytes } from "node:crypto";
-import { EDGE_KEY_DERIVATION, type EdgeKey, parseEdgeKey } from "../../../shared/edge-key.ts";
-import { NONCE_BYTES } from "../../../shared/edge-proof.ts";
+import { type EdgeKey, parseEdgeKey } from "../../../shared/edge-key.ts";
 import {
   FETCH_ORDER_HEADER,
   FETCH_ORDER_MAX_BYTES,
@@ -10,10 +8,9 @@ import {
   FETCHED_MAX_BYTES,
   type FetchFault,
   type FetchOrder,
-  formatOrderStamp,
-  orderBase,
   parseFetched,
 } from "../../../shared/fetch-order.ts";
+import { signOrder } from "../sign-order.ts";
 import type { Hop, HopAnswer, HopRequest } from "./hop.ts";
 import { OutboundError, type OutboundFault } from "./outbound-error.ts";
 
@@ -48,18 +45,13 @@ export function createEdgeHop({ publicUrl, readKeys, now, send }: EdgeHopOptions
     text: string,
     key: EdgeKey,
   ): Promise<HopAnswer | FetchFault | null> {
-    const stamp = {
-      keyid: key.keyid,
-      created: Math.floor((now() + ahead) / 1000),
-      nonce: randomBytes(NONCE_BYTES).toString("base64url"),
-    };
-    const mac = createHmac("sha256", deriveKey(key)).update(orderBase(stamp, text)).digest("base64");
+    const created = Math.floor((now() + ahead) / 1000);
     const answer = await send({
       ...request,
       method: "POST",
       url,
       headers: new Headers({
-        [FETCH_ORDER_HEADER]: formatOrderStamp(stamp, mac),
+        [FETCH_ORDER_HEADER]: signOrder("fetch", key, created, text),
         "content-type": "application/json",
         "accept-encoding": "identity",
       }),
@@ -107,9 +99,4 @@ function describe({ method, url, headers, body, maxBytes, timeoutMs }: HopReques
     maxBytes: Math.min(maxBytes, FETCHED_MAX_BYTES),
     timeoutMs: Math.min(timeoutMs, FETCH_ORDER_MAX_MS),
   };
-}
-
-function deriveKey({ secret }: EdgeKey): Uint8Array {
-  const { fetchInfo, bytes } = EDGE_KEY_DERIVATION;
-  return new Uint8Array(hkdfSync("sha256", secret, new Uint8Array(0), fetchInfo, bytes));
 }

@@ -83,9 +83,9 @@ export const outboundPurposes = {
     bytes: { usual: 200 * MB, most: 1_000 * MB },
   },
   edge: {
-    causedBy: 'guarded requests, where outbound.through is "edge"',
+    causedBy: 'guarded requests, where outbound.through is "edge"; and signs of life, every five minutes',
     goesTo: "this server's own public URL",
-    users: ["origin/host/outbound/outbound.ts"],
+    users: ["origin/host/heartbeat.ts", "origin/host/outbound/outbound.ts"],
     destinations: ({ publicUrl }) => originsOf([publicUrl]),
     methods: ["POST"],
     mostRedirects: 0,

@@ -61,6 +61,10 @@ export interface WebSessions {
    * everywhere"; or the member is locked or deactivated. Whoever is suspended is told by `member.state`.
    */
   find(token: string, host: string): WebSession | undefined;
+  /** Whether a session of this id is good, without its cookie: what hangs on it asks at each use. */
+  lives(id: number): boolean;
+  /** The member's `session_epoch`: it counts up at each "sign out everywhere". Undefined: no such member. */
+  epochOf(memberId: number): number | undefined;
   /** Notes the browser as seen; writes at most every five minutes, and nobody waits for it. */
   touch(session: WebSession, address: string): void;
   /** The browsers that are signed in, without their sessions at app hosts; the one seen last comes first. */

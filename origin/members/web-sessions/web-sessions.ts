@@ -41,13 +41,13 @@ export function createWebSessions(options: {
   now: () => number;
   /** For writes that nobody waits for. */
   onError: (error: unknown) => void;
-  /** Throws closed while nobody may sign in. */
+  /** Throws `closed` while nobody may sign in. */
   refuseClosed: () => void;
 }): WebSessions & {
   /** Inside a write: ends a member's sessions, all or all but one, and counts up the epoch. How many browsers. */
   readonly endInside: (transaction: Transaction, member: Member, exceptId?: number) => number;
 } {
-  const { database, accounts, changes, now } = options;
+  const { database, accounts, changes, now, refuseClosed } = options;
   const { idleMs, absoluteMs } = options.lifetimes;
   const columns = `s.id, s.parent_id AS parentId, s.member_id AS memberId, s.host, s.created_at AS createdAt,
     s.authenticated_at AS authenticatedAt, s.last_seen_at AS lastSeenAt`;
@@ -93,6 +93,9 @@ export function createWebSessions(options: {
   const carryOver = database.prepare(
     `UPDATE web_sessions SET epoch = (SELECT session_epoch FROM members WHERE id = web_sessions.member_id)
      WHERE id = ? OR parent_id = ?`,
+  );
+  const selectEpoch = database.prepare<{ epoch: number }>(
+    "SELECT session_epoch AS epoch FROM members WHERE id = ?",
   );
   const beingSeen = new Set<number>();
 
@@ -158,7 +161,7 @@ export function createWebSessions(options: {
     endInside,
     open: (memberId, browser) =>
       database.write((transaction) => {
-        options.refuseClosed();
+        refuseClosed();
         const member = accounts.require(memberId);
         if (member.lockedAt !== null) {
           throw new MembersError("locked", "This account is locked. Ask the owner of this server.");
@@ -187,6 +190,8 @@ export function createWebSessions(options: {
       const { id, parentId, authenticatedAt, lastSeenAt } = row;
       return { id, parentId, member, authenticatedAt, lastSeenAt };
     },
+    lives: (id) => live(selectById.get(id)) !== undefined,
+    epochOf: (memberId) => selectEpoch.get(memberId)?.epoch,
     touch({ id, parentId, lastSeenAt }, address) {
       if (Math.abs(now() - lastSeenAt) < touchInterval || beingSeen.has(id)) return;
       beingSeen.add(id);

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 
@@ -27,7 +28,7 @@ const now = (): number => ADA.time * 1000;
 interface Frame {
   readonly panic: PanicLatch;
   readonly lines: string[];
-  readonly ask: (path: string, method?: string) => Promise<IncomingMessage>;
+  readonly ask: (path: string, headers?: Record<string, string>) => Promise<IncomingMessage>;
 }
 
 async function start(t: TestContext, app: string, build: (routes: Hono<HttpEnv>) => void): Promise<Frame> {
@@ -46,12 +47,13 @@ async function start(t: TestContext, app: string, build: (routes: Hono<HttpEnv>)
     proof: createEdgeProof({ keys: [key], now, nonces, panic: () => panic.level() }),
     hosts,
     dispatch: closeDoor({
-      dispatch: createDispatch({ hosts, apps: [small], gateRoutes: new Hono(), log }),
+      dispatch: createDispatch({ hosts, gateRoutes: new Hono<HttpEnv>(), apps: [small], log }),
       panic,
       hosts,
     }),
     log,
   });
+  panic.onChange(() => listener.cutUpgrades());
   t.after(async () => {
     await listener.close(0);
     nonces.close();
@@ -64,17 +66,18 @@ async function start(t: TestContext, app: string, build: (routes: Hono<HttpEnv>)
   return {
     panic,
     lines,
-    async ask(path, method = "GET") {
+    async ask(path, headers = {}) {
       const asking = request({
         port,
         host: "127.0.0.1",
         path,
-        method,
         agent: false,
-        headers: signedHeaders({ key, created: ADA.time, method, target: path }),
+        headers: { ...signedHeaders({ key, created: ADA.time, target: path }), ...headers },
       });
       asking.end();
-      const [answer] = (await once(asking, "response")) as [IncomingMessage];
+      const [answer] = (await Promise.race([once(asking, "response"), once(asking, "upgrade")])) as [
+        IncomingMessage,
+      ];
       return answer;
     },
   };
@@ -102,6 +105,22 @@ test("an event stream is cut, and its app told", async (t) => {
   );
 });
 
+test("a WebSocket is cut", async (t) => {
+  const { panic, ask } = await start(t, "apex", (routes) =>
+    routes.get("/socket", (c) => {
+      c.env.context.upgrade?.accept(["Upgrade", "websocket", "Connection", "Upgrade"]);
+      return RESPONSE_ALREADY_SENT;
+    }),
+  );
+  const upgrade = { connection: "Upgrade", upgrade: "websocket" };
+  const answer = await ask("/socket", upgrade);
+  assert.equal(answer.statusCode, 101);
+  const closed = once(answer.socket, "close");
+  await panic.set("soft");
+  await closed;
+  assert.equal((await ask("/socket", upgrade)).statusCode, 503);
+});
+
 test("who waits gets the answer of the closed door, and what the app says later goes nowhere", async (t) => {
   const asked = Promise.withResolvers<void>();
   const answerOf = Promise.withResolvers<Response>();
@@ -127,7 +146,8 @@ test("the owner's way back stays open on the sign-in host, and on no other", asy
   const id = await start(t, "id", page);
   await id.panic.set("hard");
   assert.equal((await id.ask("/panic")).statusCode, 200);
-  assert.equal((await id.ask("/panic/passkey")).statusCode, 200);
+  for (const path of ["/panic/options", "/assets/id/passkey.js"])
+    assert.equal((await id.ask(path)).statusCode, 200, path);
   for (const path of ["/", "/panics", "/panic%2f..", "/x/panic"])
     assert.notEqual((await id.ask(path)).statusCode, 200, path);
   const apex = await start(t, "apex", page);

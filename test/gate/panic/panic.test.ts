@@ -95,7 +95,7 @@ test("soft: what waits is answered, everybody is shut out, and a kill right afte
     { level: "soft", since: "", daemon: "in-force" },
   );
   const ended = await waiting.answer;
-  assert.ok(performance.now() - began < 5_000, "long before its thirty seconds");
+  assert.ok(performance.now() - began < 20_000, "long before its thirty seconds");
   assert.equal(ended.status, 503);
   assert.equal(ended.json()["errcode"], "M_UNKNOWN");
   assert.equal(ended.headers["access-control-allow-origin"], "*");
@@ -181,7 +181,9 @@ test("revoke-all: every session and invite ends, what waits as well, and nothing
   const { url = "" } = (await server.burrow("invite", "create")) as { url?: string };
   assert.match(url, /invite/);
   const waiting = await waitingSync(server, token);
-  assert.deepEqual(await server.burrow("panic", "revoke-all"), { ended: { devices: 1, invites: 1 } });
+  assert.deepEqual(await server.burrow("panic", "revoke-all"), {
+    ended: { devices: 1, browsers: 0, keys: 0, invites: 1 },
+  });
   assert.equal((await waiting.answer).status, 401);
   const whoami = await server.client.request({
     method: "GET",

@@ -1,10 +1,11 @@
-import { Hono } from "hono";
 /** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+
+import { Hono } from "hono";
 
 import type { AppContext } from "../../../origin/app.ts";
 import { createProxyApps } from "../../../origin/apps/proxy/proxy.ts";
@@ -13,6 +14,7 @@ import { trustedHeaders } from "../../../origin/config/proxied-app.ts";
 import type { Gate } from "../../../origin/gate/gate.ts";
 import type { Identity } from "../../../origin/gate/identity.ts";
 import { createLog } from "../../../origin/host/log.ts";
+import type { HttpEnv } from "../../../origin/http/request-context.ts";
 import { createDispatch } from "../../../origin/http/dispatch.ts";
 import { createEdgeProof } from "../../../origin/http/edge-proof.ts";
 import { complaintResponse, complaints } from "../../../origin/http/errors.ts";
@@ -110,7 +112,7 @@ export async function openProxyHouse(
     proof: createEdgeProof({ keys: [key], now: () => now, nonces, panic: () => "none" }),
     hosts,
     trusted: trustedHeaders(apps),
-    dispatch: createDispatch({ hosts, apps: proxied, gateRoutes: new Hono(), log }),
+    dispatch: createDispatch({ hosts, gateRoutes: new Hono<HttpEnv>(), apps: proxied, log }),
     log,
   });
   t.after(async () => {

@@ -23,6 +23,8 @@ const ALLOWED: Record<string, string> = {
     "looks whether an app's upstream, which is on loopback or a socket, answers",
   "origin/gate/proxy/upstream.ts": "carries requests to an app's upstream, which is on loopback or a socket",
   "origin/cli/dev-port.ts": "looks for a free port on loopback",
+  "origin/cli/edge/cloudflare-api.ts":
+    "asks Cloudflare's API, from the command line, on any machine of the owner's",
   "origin/cli/doctor/service.ts": "asks the public URL as a client would, from the command line",
 };
 

@@ -86,7 +86,7 @@ export function clientApiRoutes(matrix: MatrixContext, uia: Uia, following: Foll
     ...versionsRoutes(),
     ...wellknownRoutes(matrix),
     ...capabilitiesRoutes(matrix),
-    ...oauthServerMetadataRoutes(),
+    ...oauthServerMetadataRoutes(matrix),
     // Accounts, sessions, devices
     ...loginRoutes(matrix, following, loginTokens),
     ...loginTokenRoutes(matrix, uia, loginTokens),

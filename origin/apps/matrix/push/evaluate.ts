@@ -41,34 +41,81 @@ export function compileRules(rules: PushRuleSet): Evaluator {
   for (const kind of pushRuleKinds) {
     for (const rule of rules[kind]) {
       if (!rule.enabled) continue;
-      const conditions = conditionsOf(kind, rule);
-      if (rule.default && textMentionRules.has(rule.rule_id)) conditions.unshift(hasNoMentions);
-      compiled.push({ conditions, verdict: verdictOf(rule.actions) });
+      const { common, own } = conditionsOf(kind, rule);
+      if (rule.default && textMentionRules.has(rule.rule_id)) common.unshift(hasNoMentions);
+      compiled.push({ common, own, verdict: verdictOf(rule.actions) });
     }
   }
+  const judgeForAll = commonJudge(compiled);
   return function judge(event, facts) {
-    for (const { conditions, verdict } of compiled) {
-      if (allHold(conditions, event, facts)) return verdict;
+    const forAll = judgeForAll(event, facts);
+    if (forAll) return forAll;
+    for (const { common, own, verdict } of compiled) {
+      if (commonHold(common, event, facts) && ownHold(own, event, facts)) return verdict;
     }
     return silent;
   };
 }
 
-function allHold(conditions: readonly Condition[], event: RoomEvent, facts: PushFacts): boolean {
+function commonHold(conditions: readonly CommonCondition[], event: RoomEvent, facts: PushFacts): boolean {
+  for (const { holds } of conditions) if (!holds(event, facts)) return false;
+  return true;
+}
+
+function ownHold(conditions: readonly Condition[], event: RoomEvent, facts: PushFacts): boolean {
   for (const holds of conditions) if (!holds(event, facts)) return false;
   return true;
 }
 
 interface CompiledRule {
-  readonly conditions: readonly Condition[];
+  /** Those that ask nothing of the member whose rule it is. */
+  readonly common: readonly CommonCondition[];
+  readonly own: readonly Condition[];
   readonly verdict: PushVerdict;
 }
 
 type Condition = (event: RoomEvent, facts: PushFacts) => boolean;
 
+interface CommonCondition {
+  /** The same for conditions that are the same. */
+  readonly text: string;
+  readonly holds: Condition;
+}
+
+/** The verdict for all whose rules are alike but for what is their own; undefined where that is asked. */
+type CommonJudge = (event: RoomEvent, facts: PushFacts) => PushVerdict | undefined;
+
+const judges = new Map<string, CommonJudge>();
+const mostJudges = 512;
+
+/**
+ * Most members have the predefined rules, and most messages mention nobody: what one of them hears, all do. So the
+ * event is judged once for all with rules like these, and for each only where a rule comes down to their own name.
+ */
+function commonJudge(rules: readonly CompiledRule[]): CommonJudge {
+  const alike = JSON.stringify(
+    rules.map(({ common, own, verdict }) => [common.map(({ text }) => text), own.length > 0, verdict]),
+  );
+  let judge = judges.get(alike);
+  if (!judge) {
+    judge = rememberLast((event, facts) => {
+      for (const { common, own, verdict } of rules) {
+        if (commonHold(common, event, facts)) return own.length > 0 ? undefined : verdict;
+      }
+      return silent;
+    });
+    if (judges.size >= mostJudges) judges.clear();
+    judges.set(alike, judge);
+  }
+  return judge;
+}
+
 const silent: PushVerdict = { notify: false, highlight: false, tweaks: "" };
 const never: Condition = () => false;
-const hasNoMentions: Condition = ({ pdu }) => !Object.hasOwn(pdu.content, "m.mentions");
+const hasNoMentions: CommonCondition = {
+  text: "no mentions",
+  holds: ({ pdu }) => !Object.hasOwn(pdu.content, "m.mentions"),
+};
 
 function verdictOf(actions: readonly PushAction[]): PushVerdict {
   let notify = false;
@@ -84,58 +131,86 @@ function verdictOf(actions: readonly PushAction[]): PushVerdict {
   return { notify, highlight, tweaks: tweaks.size === 0 ? "" : JSON.stringify(Object.fromEntries(tweaks)) };
 }
 
-function conditionsOf(kind: PushRuleKind, rule: PushRule): Condition[] {
+function conditionsOf(
+  kind: PushRuleKind,
+  rule: PushRule,
+): { common: CommonCondition[]; own: readonly Condition[] } {
   switch (kind) {
     case "override":
     case "postcontent":
     case "underride":
-      return (rule.conditions ?? []).map(shareCondition);
+      return divide(rule.conditions ?? []);
     case "content":
-      return [rule.pattern ? matchText(contentBody, compileWordGlob(rule.pattern)) : never];
+      return {
+        common: [],
+        own: [rule.pattern ? matchText(contentBody, compileWordGlob(rule.pattern)) : never],
+      };
     case "room":
-      return [(event) => event.roomId === rule.rule_id];
+      return { common: [], own: [(event) => event.roomId === rule.rule_id] };
     default:
-      return [(event) => event.pdu.sender === rule.rule_id];
+      return { common: [], own: [(event) => event.pdu.sender === rule.rule_id] };
   }
 }
 
-/** Those that ask nothing of the member whose rule it is. */
-const alikeForAll: ReadonlySet<string> = new Set([
-  "event_match",
+/** All of a rule's conditions must hold, so their order does not matter. */
+function divide(conditions: readonly PushCondition[]): { common: CommonCondition[]; own: Condition[] } {
+  const common: CommonCondition[] = [];
+  const own: Condition[] = [];
+  for (const condition of conditions) {
+    if (isCommon(condition)) {
+      common.push(shareCondition(JSON.stringify(condition), () => compileCondition(condition)));
+      continue;
+    }
+    own.push(compileCondition(condition));
+    const { kind, key } = condition;
+    if (kind === "event_property_contains" && typeof key === "string") {
+      // Whether the user is mentioned is asked of each of them only where anybody is.
+      common.push(shareCondition(JSON.stringify(["any", key]), () => hasAny(propertyAt(key))));
+    }
+  }
+  return { common, own };
+}
+
+/** Whether the condition reads the same in the predefined rules of everyone: no name of theirs stands in it. */
+function isCommon({ kind, key }: PushCondition): boolean {
+  if (kind === "event_match") return key !== "state_key";
+  return commonKinds.has(kind);
+}
+
+const commonKinds: ReadonlySet<string> = new Set([
   "event_property_is",
-  "event_property_contains",
   "room_member_count",
   "sender_notification_permission",
 ]);
-const shared = new Map<string, Condition>();
+const shared = new Map<string, CommonCondition>();
 const mostShared = 4096;
 
-/**
- * Most members have the predefined rules, and an event is judged for one after the other: a condition that reads the
- * same for two of them is one condition, which answers from memory when it is asked about the same event again.
- */
-function shareCondition(condition: PushCondition): Condition {
-  if (!alikeForAll.has(condition.kind)) return compileCondition(condition);
-  const text = JSON.stringify(condition);
-  const known = shared.get(text);
-  if (known) return known;
-  const compiled = rememberLast(compileCondition(condition));
-  if (shared.size >= mostShared) shared.clear();
-  shared.set(text, compiled);
-  return compiled;
+/** A condition that reads the same for two members is one, which answers from memory when it is asked again. */
+function shareCondition(text: string, compile: () => Condition): CommonCondition {
+  let known = shared.get(text);
+  if (!known) {
+    known = { text, holds: rememberLast(compile()) };
+    if (shared.size >= mostShared) shared.clear();
+    shared.set(text, known);
+  }
+  return known;
 }
 
-function rememberLast(holds: Condition): Condition {
-  let lastEvent: RoomEvent | undefined;
-  let lastFacts: PushFacts | undefined;
-  let answer = false;
+function rememberLast<Answer>(
+  answerOf: (event: RoomEvent, facts: PushFacts) => Answer,
+): (event: RoomEvent, facts: PushFacts) => Answer {
+  let last: { readonly event: RoomEvent; readonly facts: PushFacts; readonly answer: Answer } | undefined;
   return (event, facts) => {
-    if (event !== lastEvent || facts !== lastFacts) {
-      answer = holds(event, facts);
-      lastEvent = event;
-      lastFacts = facts;
-    }
-    return answer;
+    if (last?.event !== event || last.facts !== facts)
+      last = { event, facts, answer: answerOf(event, facts) };
+    return last.answer;
+  };
+}
+
+function hasAny(read: PropertyReader): Condition {
+  return (event) => {
+    const found = read(event);
+    return Array.isArray(found) && found.length > 0;
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Database } from "../../../storage/database.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { RoomEvent } from "../events/event.ts";
+import { createRecentTails } from "./recent-tails.ts";
 import type { Room } from "./room.ts";
 import { toRoomEvent } from "./room-store.ts";
 
@@ -124,6 +125,7 @@ export function createEventStore(database: Database): EventStore {
     "SELECT sender_device, txn_id FROM events WHERE so = ?",
   );
   const recent = new Map<number, RoomEvent>();
+  const tails = createRecentTails();
   // Beside the event and not in it: no other device may see it.
   const sentAs = new WeakMap<RoomEvent, { device: string | null; txnId: string | null }>();
 
@@ -171,6 +173,7 @@ export function createEventStore(database: Database): EventStore {
       );
     },
     newest: (room, after, upTo, limit) =>
+      tails.newest(room.roomId, after, upTo, limit) ??
       newest
         .all(room.nid, after, upTo, limit)
         .map((row) => toEvent(row, room.roomId))
@@ -183,7 +186,9 @@ export function createEventStore(database: Database): EventStore {
       return row && toEvent(row, room.roomId);
     },
     stateChanges: (room, after, upTo) =>
-      stateChanges.all(room.nid, after, upTo, upTo).map((row) => toEvent(row, room.roomId)),
+      after >= room.stateSo
+        ? []
+        : stateChanges.all(room.nid, after, upTo, upTo).map((row) => toEvent(row, room.roomId)),
     stateIntervals: (room, type, key) =>
       intervals
         .all(room.nid, type, key)
@@ -212,8 +217,15 @@ export function createEventStore(database: Database): EventStore {
     },
     stored(write, event, sent) {
       keep(event, sent?.deviceId ?? null, sent?.txnId ?? null);
-      write.onRollback(() => void recent.delete(event.so));
+      tails.push(event);
+      write.onRollback(() => {
+        recent.delete(event.so);
+        tails.drop(event.roomId);
+      });
     },
-    changed: (so) => void recent.delete(so),
+    changed(so) {
+      recent.delete(so);
+      tails.dropWith(so);
+    },
   };
 }

@@ -131,6 +131,7 @@ function emptyRoom(nid: number, roomId: string, version: RoomVersion, deleted: b
     version,
     deleted,
     state,
+    stateSo: 0,
     members: new Map(),
     joined: new Set(),
     last: undefined,
@@ -146,6 +147,8 @@ export function applyState(room: Room, event: RoomEvent): void {
   const { type, state_key: key, content } = event.pdu;
   if (key === undefined) return;
   room.state.set(stateKey(type, key), event);
+  // A redaction puts an older event in its own place again.
+  room.stateSo = Math.max(room.stateSo, event.so);
   if (type !== "m.room.member") return;
   const membership = content["membership"] as Membership;
   room.members.set(key, membership);

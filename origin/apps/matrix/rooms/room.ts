@@ -15,6 +15,8 @@ export interface Room extends AuthState {
   readonly deleted: boolean;
   /** The current state by `stateKey(type, key)`. */
   readonly state: Map<string, RoomEvent>;
+  /** The newest position at which any of it was set: after it the state has not changed. */
+  stateSo: number;
   /** Everyone's current membership; absent means never there. */
   readonly members: Map<string, Membership>;
   /** Users whose membership is join, in the order of joining. */

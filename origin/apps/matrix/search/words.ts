@@ -26,11 +26,17 @@ const unspacedScripts =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}\\p{Script=Tibetan}\\u30fc";
 const runs = new RegExp(`[${unspacedScripts}]+|[^${unspacedScripts}]+`, "gu");
 const isUnspaced = new RegExp(`^[${unspacedScripts}]`, "u");
+const plainWord = /^[A-Za-z0-9]+$/;
 
 /** The words of a text, in their order. */
 export function wordsOf(text: string): Word[] {
   const words: Word[] = [];
   for (const [whole] of text.slice(0, mostText).matchAll(anyWord)) {
+    // Most words of most texts: what follows would find the same.
+    if (plainWord.test(whole)) {
+      words.push({ original: whole, folded: whole.toLowerCase(), unspaced: false });
+      continue;
+    }
     for (const [original] of whole.matchAll(runs)) {
       const unspaced = isUnspaced.test(original);
       // Folding may take a sign apart: ½ into two numbers.

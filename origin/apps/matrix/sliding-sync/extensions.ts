@@ -128,9 +128,18 @@ export function roomExtensions(
 }
 
 /** An extension that is asked for, or for other rooms than before, begins anew: what it told is not known by room. */
-function nameOf({ lists, rooms }: RoomSelection): string {
-  return hash("sha256", JSON.stringify([lists && [...lists], rooms && [...rooms]]), "base64url");
+function nameOf(selection: RoomSelection): string {
+  let name = selectionNames.get(selection);
+  if (name === undefined) {
+    const { lists, rooms } = selection;
+    name = hash("sha256", JSON.stringify([lists && [...lists], rooms && [...rooms]]), "base64url");
+    selectionNames.set(selection, name);
+  }
+  return name;
 }
+
+/** A client asks for the same selection each time, and it is the same object then (parse-request.ts). */
+const selectionNames = new WeakMap<RoomSelection, string>();
 
 const everyRoom = "*";
 

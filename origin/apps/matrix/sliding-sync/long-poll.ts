@@ -4,6 +4,9 @@ import { formatPos, type Pos } from "./pos.ts";
 import type { SlidingSyncAnswer, TurnResult } from "./sliding-sync.ts";
 import type { Turn } from "./turn.ts";
 
+/** Why a wait ends, which nobody asks: without one given, each abort makes an error with its stack. */
+const over = "over";
+
 export interface WaitRequest {
   readonly turn: Turn;
   readonly signal: AbortSignal;
@@ -22,8 +25,8 @@ export function createLongPoll(
   return async function longPoll({ turn, signal, checkSession }) {
     const { connection, request, userId } = turn;
     const place = new AbortController();
-    const ended = (): void => place.abort();
-    connection.waiting?.abort();
+    const ended = (): void => place.abort(over);
+    connection.waiting?.abort(over);
     connection.waiting = place;
     signal.addEventListener("abort", ended, { once: true });
     const timeout = request.pos ? request.timeout : 0;
@@ -42,7 +45,7 @@ export function createLongPoll(
       }
     } finally {
       signal.removeEventListener("abort", ended);
-      place.abort();
+      place.abort(over);
       if (connection.waiting === place) connection.waiting = undefined;
     }
   };

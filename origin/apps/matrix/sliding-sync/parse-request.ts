@@ -64,7 +64,11 @@ export function parseRequest(
   const { to_device: _, ...lasting } = extensions;
   const text = JSON.stringify([dialect, lists, subscriptions, lasting]);
   if (text.length > most.text) throw tooLarge("A request may ask for things in at most 256 KiB.");
-  const parse = { dialect, userId };
+  const wishes = wishesOf(text, userId, () => ({
+    ...parseRooms({ dialect, userId }, lists, subscriptions),
+    extensions: parseExtensions(lasting),
+    asked: hash("sha256", text, "base64url"),
+  }));
   return {
     dialect,
     connId,
@@ -72,6 +76,40 @@ export function parseRequest(
     timeout: envelope.timeout,
     presence: readPresenceState(setPresence, "set_presence"),
     txnId: optionalString(body, "txn_id"),
+    ...wishes,
+    extensions: { ...wishes.extensions, toDevice: parseToDevice(enabledOf(extensions, "to_device")) },
+  };
+}
+
+/** What a request asks for: the same from one to the next, as a rule, and for all who have the same client. */
+type Wishes = Pick<SlidingSyncRequest, "lists" | "subscriptions" | "asked"> & {
+  readonly extensions: Omit<ExtensionsRequest, "toDevice">;
+};
+
+const known = new Map<string, Wishes>();
+/** 2 MB of text, and some times that of what is made of it. Element X's requests are of 1 to 3 KiB. */
+const mostKnown = 512;
+const longestKnown = 4096;
+
+/** Those that were made of the same text before; never changed by anybody, so that all may have the same. */
+function wishesOf(text: string, userId: string, parse: () => Wishes): Wishes {
+  if (text.length > longestKnown) return parse();
+  const key = text.includes('"$ME"') ? `${userId}${text}` : text;
+  let wishes = known.get(key);
+  if (!wishes) {
+    wishes = parse();
+    if (known.size >= mostKnown) known.delete(known.keys().next().value!);
+    known.set(key, wishes);
+  }
+  return wishes;
+}
+
+function parseRooms(
+  parse: Parse,
+  lists: JsonObject,
+  subscriptions: JsonObject,
+): Pick<Wishes, "lists" | "subscriptions"> {
+  return {
     lists: new Map(
       entriesOf(lists, "lists", most.lists).map(([name, list]) => {
         checkName(name, "The name of a list");
@@ -84,8 +122,6 @@ export function parseRequest(
         parseConfig(parse, config, `room_subscriptions.${roomId}`),
       ]),
     ),
-    extensions: parseExtensions(extensions),
-    asked: hash("sha256", text, "base64url"),
   };
 }
 
@@ -213,11 +249,13 @@ function parseFilter(filter: JsonObject, path: string): ListFilter {
   };
 }
 
-function parseExtensions(extensions: JsonObject): ExtensionsRequest {
-  const enabled = (key: string): JsonObject | undefined => {
-    const extension = optionalObject(extensions, key);
-    return extension && optionalBoolean(extension, "enabled") === true ? extension : undefined;
-  };
+function enabledOf(extensions: JsonObject, key: string): JsonObject | undefined {
+  const extension = optionalObject(extensions, key);
+  return extension && optionalBoolean(extension, "enabled") === true ? extension : undefined;
+}
+
+function parseExtensions(extensions: JsonObject): Wishes["extensions"] {
+  const enabled = (key: string): JsonObject | undefined => enabledOf(extensions, key);
   const selection = (key: string): RoomSelection | undefined => {
     const extension = enabled(key);
     if (!extension) return undefined;
@@ -229,7 +267,6 @@ function parseExtensions(extensions: JsonObject): ExtensionsRequest {
     return { lists: names("lists"), rooms: names("rooms") };
   };
   return {
-    toDevice: parseToDevice(enabled("to_device")),
     e2ee: enabled("e2ee") !== undefined,
     accountData: selection("account_data"),
     receipts: selection("receipts"),

@@ -40,8 +40,12 @@ export interface RoomList {
 /** Reads the list of a user as it is now. */
 export type ReadRoomList = (userId: string) => RoomList;
 
-/** Lists in memory: a thousand rooms are some 200 KB. */
-const mostLists = 32;
+/**
+ * Rooms in the lists that are in memory, 200 bytes each, where a list by itself counts as so many more. As a number of
+ * lists it would be too few for fifty people who wait, or too many for those with thousands of rooms.
+ */
+const mostRooms = 32_000;
+const roomsOfAnEmptyList = 12;
 
 interface Kept {
   sorted: ListedRoom[];
@@ -52,6 +56,8 @@ interface Kept {
   readonly stayed: Map<number, boolean>;
   direct: ReadonlySet<string>;
   asOf: number;
+  /** Of `mostRooms`, so many are counted for it. */
+  counted: number;
 }
 
 /**
@@ -67,6 +73,7 @@ export function createRoomLists(matrix: MatrixContext): ReadRoomList {
   const one = database.prepare<ListedRoom>(`${columns} WHERE m.user = ? AND m.room = ? AND m.forgotten = 0`);
   const changedRooms = createChangedRooms(database);
   const lists = new Map<string, Kept>();
+  let counted = 0;
 
   function load(userId: string): Kept {
     const sorted = all.all(userId).toSorted(byRecency);
@@ -78,6 +85,7 @@ export function createRoomLists(matrix: MatrixContext): ReadRoomList {
       stayed: new Map(),
       direct: directRooms(matrix, userId),
       asOf: matrix.stream.current(),
+      counted: 0,
     };
   }
 
@@ -146,13 +154,24 @@ export function createRoomLists(matrix: MatrixContext): ReadRoomList {
     return stayed;
   }
 
-  return (userId) => {
-    const list = lists.get(userId) ?? load(userId);
-    // Re-inserted: the first key of the map is the user who asked longest ago.
+  function keep(userId: string, list: Kept): void {
+    // Re-inserted: the first of the map is the user who asked longest ago.
     lists.delete(userId);
     lists.set(userId, list);
-    if (lists.size > mostLists) lists.delete(lists.keys().next().value!);
+    counted -= list.counted;
+    list.counted = list.sorted.length + roomsOfAnEmptyList;
+    counted += list.counted;
+    for (const [oldest, { counted: freed }] of lists) {
+      if (counted <= mostRooms || oldest === userId) break;
+      lists.delete(oldest);
+      counted -= freed;
+    }
+  }
+
+  return (userId) => {
+    const list = lists.get(userId) ?? load(userId);
     refresh(userId, list);
+    keep(userId, list);
     return {
       sorted: list.sorted,
       get: (nid) => list.byNid.get(nid),

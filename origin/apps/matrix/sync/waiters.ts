@@ -26,8 +26,12 @@ export interface Wait {
   cancel(): void;
 }
 
-/** Answers begun in one turn of the event loop: some milliseconds, also on a phone. */
-const mostAtOnce = 16;
+/** What the answers begun in one turn of the event loop may take together, in ms: others wait for so long. */
+const longestTurn = 20;
+/** As many as are begun before it is known what one takes, and the fewest and the most then. */
+const firstAtOnce = 16;
+const fewestAtOnce = 8;
+const mostAtOnce = 64;
 
 export function createWaiters(startPosition: () => number): Waiters {
   const started = startPosition();
@@ -36,11 +40,26 @@ export function createWaiters(startPosition: () => number): Waiters {
   const due: ((woken: boolean) => void)[] = [];
   const changes = new Map<string, number>();
   let closed = false;
+  let atOnce = firstAtOnce;
 
-  /** A message in a room of hundreds must not hold up everybody else: between its readers others get their turn. */
+  /**
+   * A message in a room of hundreds must not hold up everybody else: between its readers others get their turn. But
+   * in that turn those who were answered ask again, which the next ones wait for: so as few turns as may be.
+   */
   function wake(): void {
-    for (const end of due.splice(0, mostAtOnce)) end(true);
+    const begun = performance.now();
+    const woken = due.splice(0, atOnce);
+    for (const end of woken) end(true);
     if (due.length > 0) setImmediate(wake);
+    if (woken.length < fewestAtOnce) return;
+    // Behind everything that they do in this turn: a tick comes after the microtasks that are there before it.
+    queueMicrotask(() => process.nextTick(() => fit(woken.length, performance.now() - begun)));
+  }
+
+  /** Half of the way at a time: one slow turn (garbage, another process) says little. */
+  function fit(answers: number, elapsed: number): void {
+    const fitting = (answers * longestTurn) / Math.max(elapsed, 0.1);
+    atOnce = Math.round(Math.max(fewestAtOnce, Math.min(mostAtOnce, (atOnce + fitting) / 2)));
   }
 
   return {

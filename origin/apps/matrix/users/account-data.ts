@@ -79,6 +79,9 @@ export function createAccountData(parts: {
   );
   // Asked for every member at every event.
   const ignoredBy = new Map<string, ReadonlySet<string>>();
+  /** By user, the position after which nothing of theirs was set; for the others it is the one of the start. */
+  const newest = new Map<string, number>();
+  const started = stream.current();
 
   function get(userId: string, room: number, type: string): JsonObject | undefined {
     const row = find.get(userId, room, type);
@@ -100,6 +103,7 @@ export function createAccountData(parts: {
       }
       const so = stream.next(transaction);
       save.run(userId, room, type, text, so);
+      newest.set(userId, so);
       if (room === 0) forgetIgnored(transaction, userId, type);
       transaction.afterCommit(() => waiters.notify([userId], so));
     },
@@ -111,7 +115,8 @@ export function createAccountData(parts: {
       forgetIgnored(transaction, userId, ignoredUserList);
       return erase.run(userId, limit).changes;
     },
-    changesSince: (userId, after, upTo) => changes.all(userId, after, upTo).map(toEntry),
+    changesSince: (userId, after, upTo) =>
+      after >= (newest.get(userId) ?? started) ? [] : changes.all(userId, after, upTo).map(toEntry),
     all: (userId) => all.all(userId).map(toEntry),
     ofRoom: (userId, room) => inRoom.all(userId, room).map(toEntry),
     ignored(userId) {

@@ -75,6 +75,8 @@ export function createReceipts(parts: {
     `SELECT ${columns} FROM receipts r WHERE r.room = ?2 AND ${visible}`,
   );
   const drop = database.prepare("DELETE FROM receipts WHERE room = ? AND user = ?");
+  /** No receipt of anybody has moved after it: what a message wakes need not look for any. */
+  let newest = stream.current();
 
   function set(transaction: Transaction, room: Room, receipt: Receipt): void {
     const { userId, type, event, thread } = receipt;
@@ -84,6 +86,7 @@ export function createReceipts(parts: {
     const known = find.get(room.nid, userId, type, thread);
     if (known && known.event_so >= event.so) return;
     const so = stream.next(transaction);
+    newest = so;
     save.run(room.nid, userId, type, thread, event.eventId, event.so, now(), so);
     unread.clear(transaction, userId, room.nid, event.so, thread === "" ? undefined : thread);
     // A private receipt is nobody else's business; one's own other devices hear of the new counts.
@@ -101,14 +104,18 @@ export function createReceipts(parts: {
   return {
     set,
     setFullyRead,
-    changesSince: (userId, after, upTo) =>
-      toContents(after === 0 ? all.all(userId) : changes.all(userId, after, upTo)),
+    changesSince(userId, after, upTo) {
+      if (after === 0) return toContents(all.all(userId));
+      return after >= newest ? noContents : toContents(changes.all(userId, after, upTo));
+    },
     inRoom: (userId, room) => toContents(ofRoom.all(userId, room)).get(room),
     erase(_transaction, userId, rooms) {
       for (const room of rooms) drop.run(room, userId);
     },
   };
 }
+
+const noContents: ReadonlyMap<number, ReceiptContent[]> = new Map();
 
 type ReceiptContent = Record<string, Record<string, Record<string, JsonObject>>>;
 

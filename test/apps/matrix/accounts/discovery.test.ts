@@ -75,7 +75,7 @@ test("there is no federation, but the software's name and version are told", asy
 test("unknown paths are 404, known ones with another method 405, both with CORS", async () => {
   for (const [method, path, status] of [
     ["GET", "/_matrix/client/v3/nonsense", 404],
-    ["GET", "/_matrix/client/v1/auth_metadata", 404],
+    ["POST", "/_matrix/client/v1/auth_metadata", 405],
     ["DELETE", "/_matrix/client/v3/login", 405],
     ["GET", "/_matrix/client/v3/logout", 405],
     ["POST", "/_matrix/federation/v1/version", 405],

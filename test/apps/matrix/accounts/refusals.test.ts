@@ -40,7 +40,7 @@ test("addresses are neither kept nor verified, and each request is told so in th
   }
 });
 
-test("there are no bridges, no application services, no single sign-on, no OAuth", async () => {
+test("there are no bridges, no application services, no single sign-on", async () => {
   for (const [method, path, status, errcode] of [
     ["GET", "/v3/thirdparty/protocol/irc", 404, "M_NOT_FOUND"],
     ["GET", "/v3/thirdparty/location/irc", 404, "M_NOT_FOUND"],
@@ -50,8 +50,6 @@ test("there are no bridges, no application services, no single sign-on, no OAuth
     ["POST", "/v1/appservice/irc/ping", 403, "M_FORBIDDEN"],
     ["GET", "/v3/login/sso/redirect?redirectUrl=https://example.org", 404, "M_NOT_FOUND"],
     ["GET", "/v3/login/sso/redirect/oidc", 404, "M_NOT_FOUND"],
-    ["GET", "/v1/auth_metadata", 404, "M_UNRECOGNIZED"],
-    ["GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", 404, "M_UNRECOGNIZED"],
   ] as const) {
     const body = method === "POST" ? { body: {} } : {};
     const reply = await fixture.request(method, path, { token, ...body });
@@ -59,5 +57,17 @@ test("there are no bridges, no application services, no single sign-on, no OAuth
     // Nothing of it is somewhere to be redirected to.
     assert.equal(reply.headers.get("location"), null);
   }
-  assert.equal((await fixture.request("POST", "/v1/auth_metadata", { token, body: {} })).status, 405);
+});
+
+test("where OAuth is turned off, clients are told to sign in by password", async () => {
+  const off = await createFixture({ environment: { BURROW_MATRIX_OAUTH: "off" } });
+  try {
+    for (const path of ["/v1/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata"]) {
+      const reply = await off.request("GET", path);
+      assert.deepEqual([reply.status, reply.body.errcode], [404, "M_UNRECOGNIZED"]);
+      assert.equal((await fixture.request("GET", path)).body.issuer, "http://id.burrow.localhost");
+    }
+  } finally {
+    await off.close();
+  }
 });

@@ -62,3 +62,26 @@ test("those who wait are woken when whoever did it has had a turn to be answered
   late.cancel();
   assert.equal(await late.woken, false);
 });
+
+test("as many are woken in one turn as are answered in twenty milliseconds, and after slow answers fewer", async () => {
+  const waiters = createWaiters(() => 0);
+  async function inFirstTurn(answerMs: number): Promise<number> {
+    let woken = 0;
+    const all = names.map(async (name) => {
+      await waiters.wait(name, 60_000).woken;
+      woken += 1;
+      for (const begun = performance.now(); performance.now() - begun < answerMs; ) continue;
+    });
+    waiters.notify(names, 1);
+    await turn();
+    const first = woken;
+    await Promise.all(all);
+    return first;
+  }
+  await inFirstTurn(0);
+  const quick = await inFirstTurn(0);
+  assert.ok(quick > 16 && quick < names.length, `${quick} of quick ones`);
+  await inFirstTurn(2);
+  const slow = await inFirstTurn(0);
+  assert.ok(slow < 25, `${slow} after slow ones`);
+});
