@@ -14,6 +14,21 @@ import { SettingError } from "./setting-error.ts";
 /** What only the owner's own tools ask for; behind Access unless told otherwise, once a team is configured. */
 const OWNERS_PATHS: readonly string[] = ["/_burrow/admin", "/_burrow/metrics", "/_burrow/samples"];
 
+/**
+ * By app host, what is asked for by programs that cannot follow a redirect to a sign-in page (Matrix clients, and what
+ * speaks OAuth 2.0): a policy for the whole host leaves it to access tokens and the throttle. A policy for such a path
+ * itself, or for one below it, holds all the same.
+ */
+const LEFT_TO_TOKENS: Readonly<Record<string, readonly string[]>> = {
+  apex: ["/_matrix", "/.well-known"],
+  id: [
+    "/.well-known",
+    ...["token", "keys", "register", "revoke", "userinfo", "device-authorization"].map(
+      (name) => `/oidc/${name}`,
+    ),
+  ],
+};
+
 export function readTeam(value: unknown): string {
   if (value === "") return "";
   if (typeof value === "string" && TEAM_DOMAIN.test(value)) return value;
@@ -136,12 +151,15 @@ export function accessOf(
     (one, index) => policies.findIndex(({ host, path }) => host === one.host && path === one.path) < index,
   );
   if (doubled !== undefined) throw new SettingError(`access.policy has ${doubled.host}${doubled.path} twice`);
+  const open = [...server.hosts].flatMap(([host, app]) =>
+    (LEFT_TO_TOKENS[app] ?? []).map((path) => ({ host, path, aud: [], serviceTokens: [] })),
+  );
   const owners = ownersPolicies(values, server);
   return Object.freeze({
     team,
     certsUrl: certsUrl === "" ? undefined : certsUrl,
     // The owner's own policies come last: at the same path they win.
-    policies: Object.freeze([...owners, ...policies]),
+    policies: Object.freeze([...open, ...owners, ...policies]),
     mapEmail: new Map(values["access.map_email"].map(({ email, member }) => [email, member])),
   });
 }

@@ -92,7 +92,7 @@ export interface AccessConfig {
   readonly team: string;
   /** Where the keys are had in development and tests; undefined: at the team. */
   readonly certsUrl: string | undefined;
-  /** The owner's paths, then what burrow.toml names. */
+  /** What is left to tokens, the owner's paths, then what burrow.toml names: the later one wins. */
   readonly policies: readonly AccessPolicy[];
   /** E-mail in lower case → name of the member who is signed in by it in one step. */
   readonly mapEmail: ReadonlyMap<string, string>;
