@@ -23,7 +23,7 @@ const MOST_CANDIDATES = 4;
 export function findCanaryCandidates(text: string): CanaryCandidate[] {
   const found = [...text.slice(0, 4_096).matchAll(CANDIDATE)].slice(0, MOST_CANDIDATES);
   return found.map((match) => {
-    const bits = [...(match[1] ?? "").toUpperCase()]
+    const bits = Array.from((match[1] ?? "").toUpperCase())
       .map((character) => ALPHABET.indexOf(character).toString(2).padStart(5, "0"))
       .join("");
     const bytes = Uint8Array.from(bits.match(/[01]{8}/g) ?? [], (eight) => Number.parseInt(eight, 2));

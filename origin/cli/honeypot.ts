@@ -59,7 +59,7 @@ const list: Command = {
     await withOwnersApi(invocation, async (api) => {
       const page = await api.ask<{ probes: ProbeReport[]; next?: number }>(
         "GET",
-        `/security/probes?${query}`,
+        `/security/probes?${query.toString()}`,
       );
       const { blocks } = await api.ask<{ blocks: BlockReport[] }>("GET", "/security/blocks");
       answer(invocation, { ...page, blocks }, [

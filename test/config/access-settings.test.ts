@@ -84,13 +84,13 @@ test("policies and mapped e-mails are read as written, and the edge gets the pol
     { host: "example.org", path: "/invite", aud: [AUD, "second-audience"], serviceTokens: ["one.access"] },
     { host: "example.org", path: "/invite/help", aud: [], serviceTokens: [] },
   ]);
-  assert.deepEqual([...config.access!.mapEmail], [["ada@example.org", "ada"]]);
+  assert.deepEqual([...config.access.mapEmail], [["ada@example.org", "ada"]]);
   const deployed = parse(deploymentOf('name = "x"\n[vars]\nHOSTS = ""\n', config)) as {
     vars: { ACCESS: string };
   };
   assert.deepEqual(parseAccessRules(deployed.vars.ACCESS), {
     team: "example.cloudflareaccess.com",
-    policies: config.access!.policies,
+    policies: config.access.policies,
   });
   assert.doesNotMatch(deployed.vars.ACCESS, /ada/);
 });

@@ -19,10 +19,10 @@ after(() => team.stop());
 /** A verifier with a clock of its own, which only moves when it is told. */
 function open(): { verifier: AccessVerifier; clock: { now: number }; fetches: () => number } {
   const clock = { now: Date.now() };
-  const before = team.fetches();
+  const sofar = team.fetches();
   const fetchKeys = async (): Promise<unknown> => (await fetch(team.certsUrl)).json();
   const verifier = createAccessVerifier({ team: TEAM, fetchKeys, now: () => clock.now });
-  return { verifier, clock, fetches: () => team.fetches() - before };
+  return { verifier, clock, fetches: () => team.fetches() - sofar };
 }
 
 test("a person and a listed service token are let in, by whatever audience the policy names", async () => {

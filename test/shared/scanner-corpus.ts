@@ -31,7 +31,7 @@ export const PROBES: Readonly<Record<string, readonly string[]>> = {
   ],
   "dotfiles/env-of-app": ["/config.env", "/prod.env", "/env.bak"],
   "dotfiles/htaccess": ["/.htaccess", "/.htpasswd", "/admin/.htpasswd"],
-  "dotfiles/ssh": ["/.ssh/id_rsa", "/.ssh/", "/root/.ssh/authorized_keys"],
+  "dotfiles/ssh": ["/.ssh/id_rsa", "/.ssh/", "/backup/.ssh/authorized_keys"],
   "dotfiles/private-key": ["/id_rsa", "/id_ed25519.bak", "/server.key", "/keys/privatekey.key"],
   "dotfiles/history": ["/.bash_history", "/.mysql_history"],
   "dotfiles/shell": ["/.bashrc", "/.profile"],

@@ -40,7 +40,10 @@ export function createCloudflareList(options: {
         comment: `burrow: ${reason}`.slice(0, COMMENT_MAX),
       }));
       const response = await send(JSON.stringify(items));
-      if (response.ok) return void (await response.body?.cancel());
+      if (response.ok) {
+        await response.body?.cancel();
+        return;
+      }
       const told = describe(await response.text().catch(() => ""));
       const permanent = [400, 401, 403, 404].includes(response.status);
       throw new BlockListError(`Cloudflare answered ${response.status}${told}`, permanent);
@@ -55,7 +58,7 @@ export function createCloudflareList(options: {
         body,
       });
     } catch (error) {
-      throw new BlockListError(String((error as Error).message), false);
+      throw new BlockListError((error as Error).message, false);
     }
   }
 }

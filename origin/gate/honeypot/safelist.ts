@@ -14,8 +14,6 @@ export function createSafelist(networks: readonly string[]): (address: string) =
   return function isSafe(address) {
     if (!ipaddr.isValid(address)) return false;
     const parsed = ipaddr.process(address);
-    return ranges.some(
-      ([network, bits]) => network.kind() === parsed.kind() && parsed.match(network as typeof parsed, bits),
-    );
+    return ranges.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits));
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -24,7 +24,8 @@ interface Asked {
 async function startFake(t: TestContext) {
   const asked: Asked[] = [];
   const answers: { status: number; body: string }[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => void answer(request, response));
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const items = JSON.parse(await text(request)) as Asked["items"];
     const { method = "", url = "", headers } = request;
     asked.push({ method, path: url, authorization: headers.authorization ?? "", items });
@@ -32,7 +33,7 @@ async function startFake(t: TestContext) {
     const { status, body } = answers.shift() ?? ok;
     response.writeHead(status, { "content-type": "application/json" }).end(body);
     server.emit("asked");
-  });
+  }
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   t.after(() => server.closeAllConnections());

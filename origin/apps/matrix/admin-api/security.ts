@@ -19,9 +19,9 @@ export function securityRoutes(honeypot: Honeypot | undefined, now: () => number
   ][] = [
     ["GET", "/security/probes", listProbes],
     ["GET", "/security/blocks", (_call, on) => ({ blocks: on.blocks.list().map(describeBlock) })],
-    ["POST", "/security/blocks", block],
+    ["POST", "/security/blocks", refuseSource],
     ["GET", "/security/sources/:source", showSource],
-    ["DELETE", "/security/blocks/:source", unblock],
+    ["DELETE", "/security/blocks/:source", letInAgain],
     ["GET", "/security/statistics", statistics],
   ];
 
@@ -81,7 +81,7 @@ function showSource(call: Call, on: Honeypot): object {
   };
 }
 
-async function block(call: Call, on: Honeypot): Promise<object> {
+async function refuseSource(call: Call, on: Honeypot): Promise<object> {
   const body = await call.json();
   const source = on.sourceOf(requireString(body, "source"));
   const seconds = optionalInteger(body, "expires_in_seconds") ?? 24 * HOUR;
@@ -96,7 +96,7 @@ async function block(call: Call, on: Honeypot): Promise<object> {
   return describeBlock(await on.block(source, seconds * 1000, reason));
 }
 
-async function unblock(call: Call, on: Honeypot): Promise<object> {
+async function letInAgain(call: Call, on: Honeypot): Promise<object> {
   const source = on.sourceOf(call.params["source"] ?? "");
   if (!(await on.unblock(source))) throw notFound(`${source} is not refused.`);
   return {};
