@@ -37,7 +37,7 @@ export function createAccountPages(oidc: OidcContext) {
     const place = placeOf[c.req.query("action") ?? ""] ?? "/";
     const deviceId = c.req.query("device_id");
     const isOne = place === oauthPaths.devices && deviceId !== undefined;
-    return redirectTo(isOne ? `${place}?${new URLSearchParams({ device_id: deviceId })}` : place);
+    return redirectTo(isOne ? `${place}?${new URLSearchParams({ device_id: deviceId }).toString()}` : place);
   }
 
   /** All of a member's devices, or the one that a client has asked for. */
