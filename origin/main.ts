@@ -15,7 +15,6 @@ import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
-import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { closeDoor } from "./gate/panic/close-door.ts";
 import { closeWayOut } from "./gate/panic/close-way-out.ts";
@@ -56,7 +55,6 @@ export interface Origin {
   readonly config: Config;
   readonly address: BoundAddress;
   readonly members: Members;
-  readonly guesses: GuessLimits;
   readonly apps: readonly App[];
   readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
@@ -251,7 +249,7 @@ export async function startOrigin(options: {
       cleanups.push(() => signs.close());
     }
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
+    return { config, address: listener.address, members, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -75,9 +75,8 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       const found = pending.find(c);
       return found && id.members.get(found.memberId);
     },
-    async complete(c, member, next) {
-      if (next !== "") return finishSignIn(id, c, member, nextPath(next));
-      // At the second step no form says where to go: the first step has noted it, and is used up by this.
+    complete: (c, member, next) => finishSignIn(id, c, member, nextPath(next)),
+    completePending: async (c, member) => {
       const taken = pending.take(c);
       return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },

@@ -43,7 +43,7 @@ export async function admit(
   context: RequestContext,
   request: Asking,
 ): Promise<Visitor | Response> {
-  if (isOpen(app, pathOf(request))) return await greet(app, gate, context, request);
+  if (isOpen(app, request)) return await greet(app, gate, context, request);
   const ways = { basic: app.appPasswords, bearer: app.appPasswords };
   const identity = await gate.identify(context, request, ways);
   if (!identity) return await turnAway(app, gate, context, request);
@@ -105,10 +105,10 @@ async function turnAway(
 
 const isByCookie = ({ via }: Identity): boolean => via === "session" || via === "access";
 
-function isOpen({ who, openPaths }: ProxiedApp, path: string): boolean {
+function isOpen({ who, openPaths }: ProxiedApp, request: Asking): boolean {
   if (who === "everyone") return true;
   if (openPaths.length === 0) return false;
-  const canonical = canonicalisePath(path);
+  const canonical = canonicalisePath(pathOf(request));
   // What some server might read otherwise than it is judged here (`..;`, an escape in an escape) is not open.
   if (typeof canonical === "string" || canonical.soundPrefix !== canonical.path) return false;
   if (/(?:^|\/|%2f)\.{1,2};|%25/i.test(canonical.path)) return false;
