@@ -16,7 +16,6 @@ import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
-import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
 import { createCanaryCheck } from "./gate/honeypot/canary.ts";
 import { guardByHoneypot, watchGuesses } from "./gate/honeypot/guard.ts";
 import { openHoneypot } from "./gate/honeypot/open-honeypot.ts";
@@ -60,7 +59,6 @@ export interface Origin {
   readonly config: Config;
   readonly address: BoundAddress;
   readonly members: Members;
-  readonly guesses: GuessLimits;
   readonly apps: readonly App[];
   readonly alerts: Alerts;
   /** Ends waiting requests, lets the others finish for 1.5 s, closes the databases. Calling it twice is calling it once. */
@@ -265,7 +263,7 @@ export async function startOrigin(options: {
       cleanups.push(() => signs.close());
     }
     log.info("origin.started", { listen: listener.address.text, serverName: config.serverName });
-    return { config, address: listener.address, members, guesses, apps, alerts, close: stop };
+    return { config, address: listener.address, members, apps, alerts, close: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -55,7 +55,7 @@ export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string
   );
 
   routes.act(`${path}/passkey/options`, async (_c, who) =>
-    Response.json(await members.passkeys.beginAuthentication(who.memberId), {
+    Response.json(members.passkeys.beginAuthentication(who.memberId), {
       headers: { "cache-control": "no-store" },
     }),
   );

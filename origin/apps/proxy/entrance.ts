@@ -1,6 +1,6 @@
 import type { Complaint } from "../../../shared/answers.ts";
 import { canonicalisePath } from "../../../shared/canonical-path.ts";
-import type { Entrance, ProxiedApp } from "../../config/proxied-app.ts";
+import { isAdmitted, type ProxiedApp } from "../../config/proxied-app.ts";
 import type { Asking, Gate } from "../../gate/gate.ts";
 import type { Identity } from "../../gate/identity.ts";
 import { mayUse } from "../../gate/keys/identify-by-key.ts";
@@ -35,12 +35,6 @@ const foreignSocket: Complaint = {
   code: "foreign_origin",
   message: "Only a page of this very host may open a connection here in your name.",
 };
-
-/** Whether an entrance is open to this member. */
-export function isAdmitted(who: Entrance, { name, role }: Pick<Identity, "name" | "role">): boolean {
-  if (who === "everyone" || who === "members") return true;
-  return who === "owner" ? role === "owner" : who.includes(name);
-}
 
 /** Lets a request in, or gives the answer that stands in its place. */
 export async function admit(
