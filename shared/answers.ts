@@ -1,3 +1,5 @@
+import { COMPLAINT_PAGE_POLICY, complaintPage } from "./complaint-page.ts";
+
 /** The protocol in which a request wants its errors told. */
 export type Dialect = "matrix" | "html" | "json";
 
@@ -32,13 +34,18 @@ export function dialectOf(path: string, accept: string | null): Dialect {
   return accept !== null && /\btext\/html\b/i.test(accept) ? "html" : "json";
 }
 
-/** Content type and body of a complaint in a dialect. */
-export function formatComplaint(complaint: Complaint, dialect: Dialect): { type: string; body: string } {
-  const { retryAfterMs } = complaint;
+/** Body, content type and, of a page, the content security policy of a complaint in a dialect. */
+export function formatComplaint(
+  complaint: Complaint,
+  dialect: Dialect,
+): { type: string; body: string; policy?: string } {
+  const { retryAfterMs, status, title } = complaint;
   const wait = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
   if (dialect === "matrix") return json({ errcode: complaint.errcode, error: complaint.message, ...wait });
   if (dialect === "json") return json({ error: complaint.code, message: complaint.message, ...wait });
-  return { type: "text/html; charset=utf-8", body: page(complaint.title, complaint.message) };
+  const again = retryAfterMs !== undefined || status >= 500;
+  const body = complaintPage(title, complaint.message, again);
+  return { type: "text/html; charset=utf-8", body, policy: COMPLAINT_PAGE_POLICY };
 }
 
 /** The header that says when to try again, where the complaint does. Whole seconds, never too early (RFC 9110 §10.2.3). */
@@ -48,27 +55,4 @@ export function retryAfterOf({ retryAfterMs }: Complaint): Record<string, string
 
 function json(value: Record<string, string | number>): { type: string; body: string } {
   return { type: "application/json", body: JSON.stringify(value) };
-}
-
-function page(title: string, message: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(title)}</title>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(message)}</p>
-</main>
-</body>
-</html>
-`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

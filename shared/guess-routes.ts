@@ -70,6 +70,7 @@ const GUESS_ROUTES: readonly GuessRoute[] = [
   post(/^\/oidc\/(?:token|revoke)$/, "client-secret"),
   signIn(post(/^\/oidc\/device$/, "user-code")),
   signIn(post(/^\/oidc\/interaction\/[^/]+$/, "invite-token")),
+  post(/^\/oidc\/account\/deactivate$/, "password"),
   // An API key beside the owner's access token.
   { methods: ["GET", "HEAD"], path: /^\/_burrow\/(?:metrics|samples)$/, kind: "api-key" },
   {
@@ -87,19 +88,29 @@ export function classifyGuess(method: string, rawPath: string): GuessKind | unde
   return findRoute(method, rawPath)?.kind;
 }
 
+/** Where a client asks to be signed in to, with no secret of anybody's: by a session that a browser has. */
+const AUTHORISE = /^\/oidc\/(?:authorize|device-authorization)(?:\/.*)?$/;
+
 /** Whether a request may open a session or make an account. Errs towards it, as `classifyGuess` does. */
 export function opensSession(method: string, rawPath: string): boolean {
-  return findRoute(method, rawPath)?.signsIn === true;
+  return (
+    findRoute(method, rawPath)?.signsIn === true || readings(rawPath).some((path) => AUTHORISE.test(path))
+  );
 }
 
 function findRoute(method: string, rawPath: string): GuessRoute | undefined {
-  const canonical = canonicalisePath(rawPath);
-  if (typeof canonical === "string") return undefined;
-  for (const path of new Set([canonical.path, canonical.soundPrefix].map(withoutEmptySegments))) {
+  for (const path of readings(rawPath)) {
     const route = GUESS_ROUTES.find((row) => row.methods.includes(method) && row.path.test(path));
     if (route !== undefined) return route;
   }
   return undefined;
+}
+
+/** The ways in which a reader may take a path. */
+function readings(rawPath: string): string[] {
+  const canonical = canonicalisePath(rawPath);
+  if (typeof canonical === "string") return [];
+  return [...new Set([canonical.path, canonical.soundPrefix].map(withoutEmptySegments))];
 }
 
 function withoutEmptySegments(path: string): string {

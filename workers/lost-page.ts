@@ -1,4 +1,5 @@
-import { LOST_PATH, LOST_STYLE_PATH } from "./gate/declare-lost.ts";
+export const LOST_PATH = "/.burrow/lost";
+export const LOST_STYLE_PATH = "/.burrow/lost.css";
 
 /** What the page shows: the form, its question before the act, or what has been done. */
 export type LostPage =
@@ -56,7 +57,7 @@ the server runs on another device, or this one is back and you have opened it fr
 <a href="${LOST_PATH}">Cancel</a>
 </form>`,
       };
-    case "done":
+    default:
       return {
         heading: "The server is shut off",
         body: `<p>Nothing is forwarded to the device any more. Within 15 seconds that holds everywhere.</p>

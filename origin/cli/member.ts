@@ -186,9 +186,13 @@ export const memberCommands: readonly Command[] = [
   ),
   devices,
   kickDevice,
-  act("sign-out", "Ends all sessions of a member.", async (members, member) => {
-    const ended = await members.endSessions(member.id);
-    return { said: `${ended} devices of ${member.name} were signed out.`, facts: { signed_out: ended } };
+  act("sign-out", "Signs a member out of every device and browser.", async (members, member) => {
+    const devices = await members.endSessions(member.id);
+    const browsers = await members.webSessions.endAll(member.id);
+    return {
+      said: `${devices} devices and ${browsers} browsers of ${member.name} were signed out.`,
+      facts: { signed_out: devices + browsers },
+    };
   }),
   act(
     "deactivate",

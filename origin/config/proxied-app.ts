@@ -33,6 +33,15 @@ export interface IdentityHeaders {
   readonly members: ReadonlyMap<string, Exclude<Entrance, "everyone">>;
 }
 
+/** Whether an entrance is open to this member. */
+export function isAdmitted(
+  who: Entrance,
+  { name, role }: { readonly name: string; readonly role: "owner" | "member" },
+): boolean {
+  if (who === "everyone" || who === "members") return true;
+  return who === "owner" ? role === "owner" : who.includes(name);
+}
+
 /** Every field name that some app takes at its word: no client's may reach it (E2). */
 export function trustedHeaders(apps: readonly ProxiedApp[]): string[] {
   const names = apps.flatMap(({ identity, secret }) => [

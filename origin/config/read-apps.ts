@@ -46,7 +46,7 @@ export function readApps(
   }
   const apps: ProxiedApp[] = [];
   const problems: string[] = [];
-  for (const [index, entry] of (value as Entry[]).entries()) {
+  for (const [index, entry] of value.entries()) {
     const name = typeof entry["name"] === "string" ? `"${entry["name"]}"` : `number ${index + 1}`;
     const report = (problem: string): void => void problems.push(`[[app]] ${name}: ${problem}.`);
     const app = readApp(entry, surroundings, report);

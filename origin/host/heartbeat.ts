@@ -82,7 +82,10 @@ export function createSignsOfLife(options: {
   async function beatOnce(): Promise<void> {
     const level = panic.level();
     try {
-      if (!(await tell(level))) return void log.warn("heartbeat.refused");
+      if (!(await tell(level))) {
+        log.warn("heartbeat.refused");
+        return;
+      }
       heard = level;
       await noteFact(database, heartbeatFact, { value: level, notedAt: now() });
     } catch (error) {

@@ -94,7 +94,7 @@ export function writeComplaint(
   accept: string | null,
 ): { headers: Record<string, string>; body: string } {
   const dialect = dialectOf(path, accept);
-  const { type, body } = formatComplaint(complaint, dialect);
+  const { type, body, policy } = formatComplaint(complaint, dialect);
   const headers: Record<string, string> = {
     "content-type": type,
     "cache-control": "no-store",
@@ -102,6 +102,7 @@ export function writeComplaint(
   };
   if (dialect === "matrix") for (const [name, value] of MATRIX_CORS) headers[name] = value;
   if (dialect === "html") for (const [name, value] of DEFAULT_HEADERS) headers[name] = value;
+  if (policy !== undefined) headers["content-security-policy"] = policy;
   return { headers, body };
 }
 

@@ -4,7 +4,8 @@ import type { Device, Members, Session } from "./members.ts";
 export interface Devices {
   readonly list: (memberId: number) => Device[];
   readonly presences: Members["presences"];
-  readonly rename: (memberId: number, deviceId: string, displayName: string | null) => Promise<boolean>;
+  /** Inside a write. False: there is none. */
+  readonly rename: (memberId: number, deviceId: string, displayName: string | null) => boolean;
   readonly touch: (session: Session, address: string) => void;
   /** Inside a write: makes the device, or notes a known one as seen. */
   readonly add: (memberId: number, deviceId: string, displayName: string | null, address: string) => void;
@@ -50,8 +51,7 @@ export function createDevices(options: {
       new Map(
         selectPresences.all().map(({ memberId, devices, lastSeenAt }) => [memberId, { devices, lastSeenAt }]),
       ),
-    rename: (memberId, deviceId, displayName) =>
-      database.write(() => rename.run(displayName, memberId, deviceId).changes > 0),
+    rename: (memberId, deviceId, displayName) => rename.run(displayName, memberId, deviceId).changes > 0,
     touch({ memberId, deviceId }, address) {
       const key = `${memberId} ${deviceId}`;
       const at = now();

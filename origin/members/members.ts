@@ -107,6 +107,8 @@ export interface MemberChange {
   readonly name: string;
   readonly kind:
     | "session-ended"
+    /** A device's. Others see it beside its keys. */
+    | "device-renamed"
     /** A browser's, at one host. */
     | "web-session-ended"
     | "suspended"
@@ -116,7 +118,7 @@ export interface MemberChange {
     | "deactivated"
     /** What the member has said is to be shown to nobody who was not there. Comes after `deactivated`. */
     | "erased";
-  /** Of `session-ended`. */
+  /** Of `session-ended` and `device-renamed`. */
   readonly deviceId: string | null;
   /** Of `web-session-ended`. */
   readonly webSessionId: number | null;

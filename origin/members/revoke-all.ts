@@ -21,6 +21,7 @@ export function createRevokeAll(options: {
   );
   const deleteSetupTokens = database.prepare("DELETE FROM setup_tokens");
   const deleteTickets = database.prepare("DELETE FROM tickets");
+  const deleteApprovals = database.prepare("DELETE FROM approvals");
   return () =>
     database.write((transaction) => {
       let [devices, browsers, revoked] = [0, 0, 0];
@@ -32,6 +33,7 @@ export function createRevokeAll(options: {
       }
       deleteSetupTokens.run();
       deleteTickets.run();
+      deleteApprovals.run();
       return { devices, browsers, keys: revoked, invites: revokeInvites.run(now()).changes };
     });
 }

@@ -14,7 +14,8 @@ import {
 import { createTokenMemory } from "./token-memory.ts";
 import { hashToken, makeToken } from "./tokens.ts";
 
-export interface Sessions extends Devices {
+export interface Sessions extends Omit<Devices, "rename"> {
+  readonly rename: Members["renameDevice"];
   readonly open: Members["openSession"];
   readonly authenticate: (accessToken: string) => Authentication;
   readonly refresh: Members["refresh"];
@@ -135,6 +136,13 @@ export function createSessions(options: {
   return {
     ...devices,
     endInside,
+    rename: (memberId, deviceId, displayName) =>
+      database.write((transaction) => {
+        const member = accounts.get(memberId);
+        if (!member || !devices.rename(memberId, deviceId, displayName)) return false;
+        changes.record(transaction, { memberId, name: member.name, kind: "device-renamed", deviceId });
+        return true;
+      }),
     open: (memberId, { deviceId = makeDeviceId(), displayName, refreshable = false, oauthClient, address }) =>
       database.write(() => {
         refuseClosed();

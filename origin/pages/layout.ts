@@ -36,7 +36,7 @@ const policyOf = ({ formTargets = [] }: Page): string =>
   ].join("; ");
 
 export function createLayout(assets: Assets, serverName: string): Layout {
-  const stylesheet = assets.url("pages.css");
+  const stylesheets = ["pages.css", "lists.css"].map((name) => assets.url(name));
   const script = assets.url("pages.js");
 
   return function renderPage(c, page) {
@@ -56,7 +56,7 @@ export function createLayout(assets: Assets, serverName: string): Layout {
 <meta name="robots" content="noindex">
 <title>${page.title} · ${serverName}</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="${stylesheet}">
+${stylesheets.map((href) => html`<link rel="stylesheet" href="${href}">`)}
 ${[script, ...(page.scripts ?? [])].map((src) => html`<script type="module" src="${src}"></script>`)}
 </head>
 <body>

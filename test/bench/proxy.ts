@@ -62,9 +62,9 @@ export async function benchProxy(options: {
   const address = `127.0.0.1:${port}`;
   const ours = await startOurs(options, address);
   const caddy = await startCaddy(options, address);
-  const [open] = ours;
+  const [first] = ours;
   const ways = [...ours, ...(caddy ? [caddy] : [])];
-  if (!open) throw new Error("nothing was started");
+  if (!first) throw new Error("nothing was started");
 
   const rates = new Map(ways.map((way) => [way, emptyRate()]));
   for (const way of ways) await backlog(way, emptyRate(), 1);
@@ -86,7 +86,7 @@ export async function benchProxy(options: {
     }),
   ]);
   const proof = measureProof(folder);
-  const each = median(rates.get(open)?.cpuMicroseconds ?? []);
+  const each = median(rates.get(first)?.cpuMicroseconds ?? []);
   print("the proof's share", [
     [
       "verifying a request and proving its reply",
@@ -117,7 +117,7 @@ export async function benchProxy(options: {
   ]);
 
   for (const direction of ["down", "up"] as const) {
-    const few = [open, ...(caddy ? [caddy] : [])];
+    const few = [first, ...(caddy ? [caddy] : [])];
     const speeds = new Map(few.map((way) => [way, { speed: [] as number[], cpu: [] as number[] }]));
     for (let round = 0; round < rounds; round += 1) {
       for (const way of few) {
@@ -143,7 +143,9 @@ export async function benchProxy(options: {
   if (!caddy) console.log("\nno Caddy beside it: apt-get install caddy");
 }
 
-/** Twice the same app: open to everybody, and to members, one of whom comes with an app password. */
+const membersHost = "members.bench.localhost";
+
+/** Twice the same app: open to everybody, and to members, one of whom comes by browser and by app password. */
 async function startOurs(
   { folder, root, start }: { folder: string; root: string; start: (child: ChildProcess) => void },
   upstream: string,
@@ -169,6 +171,9 @@ async function startOurs(
   const { id } = await members.createOwner({ name: "dora", password: "a long password for benchmarks" });
   const request = { memberId: id, kind: "app-password", name: "bench", scopes: ["apps"] } as const;
   const { secret } = await members.keys.create({ via: "device" }, request);
+  const browser = { host: "id.bench.localhost", address: "192.0.2.1", userAgent: "bench" };
+  const signedIn = await members.webSessions.open(id, browser);
+  const session = await members.webSessions.openChild(signedIn.id, { ...browser, host: membersHost });
   members.close();
   await database.close();
 
@@ -197,7 +202,8 @@ async function startOurs(
   const authorization = `Basic ${Buffer.from(`dora:${secret}`).toString("base64")}`;
   return [
     way("ours, open to everyone", "open.bench.localhost", {}),
-    way("ours, a member's app password", "members.bench.localhost", { authorization }),
+    way("ours, a member's browser", membersHost, { cookie: `__Host-burrow-session=${session?.token}` }),
+    way("ours, a member's app password", membersHost, { authorization }),
   ];
 }
 
@@ -293,9 +299,9 @@ function ask(
   connection: Client,
   way: Way,
   path: string,
-  upload?: { readonly bytes: number; readonly body: AsyncIterable<Uint8Array> },
+  content?: { readonly bytes: number; readonly body: AsyncIterable<Uint8Array> },
 ): Promise<void> {
-  const method = upload ? "PUT" : "GET";
+  const method = content ? "PUT" : "GET";
   return new Promise((resolve, reject) => {
     let status = 0;
     let bytes = 0;
@@ -306,9 +312,9 @@ function ask(
         path,
         headers: {
           ...way.headers(method, path),
-          ...(upload && { "content-length": String(upload.bytes) }),
+          ...(content && { "content-length": String(content.bytes) }),
         },
-        ...(upload && { body: upload.body as never }),
+        ...(content && { body: content.body as never }),
       },
       {
         onRequestStart() {},

@@ -6,17 +6,22 @@ import { test, type TestContext } from "node:test";
 import type { App, Check } from "../../origin/app.ts";
 import { readAppChecks } from "../../origin/cli/doctor/apps.ts";
 import { checkBackups } from "../../origin/cli/doctor/backups.ts";
+import { checkHeartbeat } from "../../origin/cli/doctor/heartbeat.ts";
 import { checkSecrets } from "../../origin/cli/doctor/keys.ts";
 import { checkDatabases } from "../../origin/cli/doctor/data.ts";
 import { checkMemberKeys } from "../../origin/cli/doctor/member-keys.ts";
 import { checkModes } from "../../origin/cli/doctor/modes.ts";
+import { checkPanic } from "../../origin/cli/doctor/panic.ts";
 import { checkQuestions, factOf } from "../../origin/cli/doctor/questions.ts";
 import { checkSsh, sshConfigFile } from "../../origin/cli/doctor/ssh.ts";
 import { beginEdgeKey } from "../../origin/config/rotate-secret.ts";
 import { createSecrets, secretFile, writeSecret } from "../../origin/config/secrets.ts";
 import { openBackupHistory } from "../../origin/host/backup/backup-history.ts";
 import { identityFile } from "../../origin/host/backup/backup-keys.ts";
+import { openPanicDatabase } from "../../origin/gate/panic/panic-database.ts";
+import { createPanicLatch } from "../../origin/gate/panic/panic-latch.ts";
 import { noteFact } from "../../origin/host/facts.ts";
+import { heartbeatFact } from "../../origin/host/heartbeat.ts";
 import { openHostDatabase } from "../../origin/host/host-database.ts";
 import { createLog } from "../../origin/host/log.ts";
 import { noteAppChecks } from "../../origin/host/note-app-checks.ts";
@@ -165,6 +170,27 @@ test("modes: a folder that others may look into is told with what is open in it"
   const check = checkModes(dataDir);
   assert.deepEqual(states([check]), ["modes warning"]);
   assert.match(check.detail, /2 files or folders/);
+});
+
+test("a panic in force is a failure until it is ended, and so is a latch that cannot be read", async (t) => {
+  const dataDir = temporaryFolder(t);
+  assert.deepEqual(states([await checkPanic(dataDir)]), ["panic ok"]);
+  const database = openPanicDatabase(dataDir);
+  await createPanicLatch(database, () => now).set("logins");
+  await database.close();
+  const inForce = await checkPanic(dataDir);
+  assert.deepEqual(states([inForce]), ["panic failed"]);
+  assert.match(`${inForce.detail} ${inForce.mend}`, /logins .* 2027-01-15.* burrow panic clear/);
+  writeFileSync(join(dataDir, "panic.db"), "no database, for as long as one is looked at. ".repeat(100));
+  assert.deepEqual(states([await checkPanic(dataDir)]), ["panic failed"]);
+});
+
+test("signs of life: never taken, taken lately, and missed", async (t) => {
+  const database = host(t);
+  assert.deepEqual(states([checkHeartbeat(database, now)]), ["heartbeat warning"]);
+  await noteFact(database, heartbeatFact, { value: "none", notedAt: now });
+  assert.deepEqual(states([checkHeartbeat(database, now + 600_000)]), ["heartbeat ok"]);
+  assert.deepEqual(states([checkHeartbeat(database, now + 1_000_000)]), ["heartbeat warning"]);
 });
 
 test("the yearly questions are asked until they are confirmed, and again after a year", async (t) => {

@@ -1,6 +1,5 @@
 import { createKdf, type Kdf } from "../../origin/members/kdf.ts";
-import type { RequestContext } from "../../origin/http/request-context.ts";
-import { ThrottledError } from "../../origin/http/throttled-error.ts";
+import { DEVICE_COOKIE, readDeviceCookie } from "../../shared/device-cookie.ts";
 import {
   type Answer,
   createSignedClient,
@@ -83,8 +82,8 @@ async function attack(scene: {
   minutes: number;
 }): Promise<DrillFigures> {
   const { origin, edge, clock, kdf, guesses, minutes } = scene;
-  const { members, guesses: guessLimits } = origin.origin;
-  const owner = await members.createOwner({ name: "ada", password: ownerPassword });
+  const { members } = origin.origin;
+  await members.createOwner({ name: "ada", password: ownerPassword });
   const insider = await insiderToken(origin);
   const doors = doorsTo(insider);
   await edge.request({
@@ -97,35 +96,18 @@ async function attack(scene: {
   const odd: string[] = [];
   const step = (minutes * minute) / guesses;
 
+  const waitOf = ({ status, headers, text }: Answer, done: number): number => {
+    if (status !== done && status !== 429) throw new Error(`the owner got ${status}: ${text}`);
+    return status === done ? 0 : Number(headers["retry-after"]) * 1000;
+  };
   async function signIn(address: string): Promise<number> {
     const body = passwordLogin("ada", ownerPassword);
-    const { status, headers, text } = await edge.request({
-      method: "POST",
-      path: `${client}/v3/login`,
-      address,
-      body,
-    });
-    if (status !== 200 && status !== 429) throw new Error(`the owner got ${status}: ${text}`);
-    return status === 200 ? 0 : Number(headers["retry-after"]) * 1000;
+    return waitOf(await edge.request({ method: "POST", path: `${client}/v3/login`, address, body }), 200);
   }
-  /** As the page does it that gave the browser its cookie. */
-  async function signInByBrowser(deviceCookie: string, address: string): Promise<number> {
-    const context: RequestContext = {
-      client: { host: "id.burrow.localhost", scheme: "https", address, ray: "", country: "" },
-      guess: "none",
-    };
-    const attempt = { kind: "password", account: "ada", credential: ownerPassword, deviceCookie } as const;
-    try {
-      const found = await guessLimits.attempt(context, attempt, (turn) =>
-        members.verifyPassword("ada", ownerPassword, turn),
-      );
-      if (!found) throw new Error("the owner's password is wrong");
-      return 0;
-    } catch (error) {
-      if (!(error instanceof ThrottledError)) throw error;
-      return error.retryAfterMs;
-    }
-  }
+  const byBrowser = async (address: string, cookie: string): Promise<number> =>
+    waitOf(await byPage(address, cookie), 303);
+  const byPage = (address: string, cookie = "") =>
+    edge.request(withCookie({ ...signInForm("ada", ownerPassword), address }, cookie));
   /** How long it takes to get in, who waits being told for how long; the attack goes on. */
   async function waitToEnter(wait: () => Promise<number>): Promise<number> {
     const from = clock.now;
@@ -163,7 +145,7 @@ async function attack(scene: {
 
   // The owner has been at home before the attack.
   await signIn("198.51.100.7");
-  const cookie = await guessLimits.rememberDevice(owner.id);
+  const cookie = deviceCookieOf(await byPage("198.51.100.8"));
   const waits: Record<keyof DrillFigures["owner"], number[]> = {
     "known browser": [],
     "known network": [],
@@ -172,7 +154,7 @@ async function attack(scene: {
   const rounds = 4;
   for (let round = 0; round < rounds; round += 1) {
     await besiege(Math.floor(guesses / rounds));
-    waits["known browser"].push(await waitToEnter(() => signInByBrowser(cookie, `192.0.2.${100 + round}`)));
+    waits["known browser"].push(await waitToEnter(() => byBrowser(`2001:db8:${round + 1}::1`, cookie)));
     waits["known network"].push(await waitToEnter(() => signIn(`198.51.100.${20 + round}`)));
     waits["fresh address"].push(await waitToEnter(() => signIn(`192.0.${3 + round}.50`)));
   }
@@ -188,6 +170,28 @@ async function attack(scene: {
 }
 
 const together = 10;
+const idHost = "id.burrow.localhost";
+
+const signInForm = (name: string, password: string): SignedRequest => ({
+  method: "POST",
+  path: "/sign-in",
+  host: idHost,
+  body: new URLSearchParams({ name, password, next: "/" }).toString(),
+  headers: {
+    "content-type": "application/x-www-form-urlencoded",
+    origin: `https://${idHost}`,
+    accept: "text/html",
+  },
+});
+
+const withCookie = (asked: SignedRequest, cookie: string): SignedRequest =>
+  cookie === "" ? asked : { ...asked, headers: { ...asked.headers, cookie } };
+
+const deviceCookieOf = ({ headers }: Answer): string => {
+  const value = [headers["set-cookie"]].flat().map(readDeviceCookie).find(Boolean);
+  if (value === undefined) throw new Error("signing in by the page gave no device cookie");
+  return `${DEVICE_COOKIE}=${value}`;
+};
 
 /** Two of three guesses come from 200 addresses, the third from anywhere in one /48. */
 function addressOf(n: number): string {
@@ -243,6 +247,10 @@ function doorsTo(insider: string): Readonly<Record<string, Door>> {
     },
     "the same, spelt otherwise": {
       ask: (n) => post(`/_matrix/client/r0/%6Cogin`, passwordLogin("@ada:burrow.localhost", `guess ${n}`)),
+      wrong: status(403),
+    },
+    "the sign-in page": {
+      ask: (n) => signInForm("ada", `guess ${n}`),
       wrong: status(403),
     },
     "login of a name that nobody has": {

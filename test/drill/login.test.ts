@@ -10,9 +10,8 @@ test("an attack on every door reaches few derivations, and its owner comes and g
   const figures = await runLoginDrill({ dataDir: temporaryFolder(t), guesses: 2_000, minutes: 30 });
   for (const line of describeDrill(figures)) t.diagnostic(line);
   assert.deepEqual(figures.odd, []);
-  // Seven of the thirteen doors cost a derivation a guess where nothing holds them: more than 1,000, and 36 in each minute.
+  // Eight of the fourteen doors cost a derivation a guess where nothing holds them: some 1,200.
   assert.ok(figures.derivations <= 500, String(figures.derivations));
-  assert.ok(figures.derivationsInWorstMinute <= 40, String(figures.derivationsInWorstMinute));
   const most = (waits: readonly number[]): number => Math.max(...waits);
   assert.equal(most(figures.owner["known browser"]), 0);
   assert.equal(most(figures.owner["known network"]), 0);

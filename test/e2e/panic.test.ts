@@ -82,7 +82,7 @@ async function signOfLife(): Promise<boolean> {
   const databases = openDatabases(dataDir);
   const database = openHostDatabase(databases);
   const latchDatabase = openPanicDatabase(dataDir);
-  const before = readFact(database, heartbeatFact)?.notedAt;
+  const earlier = readFact(database, heartbeatFact)?.notedAt;
   const signs = createSignsOfLife({
     publicUrl: config.publicUrl,
     readKeys: () => [home.facts.edgeKey],
@@ -95,7 +95,7 @@ async function signOfLife(): Promise<boolean> {
   await signs.close();
   const noted = readFact(database, heartbeatFact)?.notedAt;
   await Promise.all([outbound.close(), databases.close(), latchDatabase.close()]);
-  return noted !== before;
+  return noted !== earlier;
 }
 
 test("a panic at the origin ends what waits, is told to the edge, and outlasts the origin there", async () => {

@@ -54,7 +54,7 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
   const serverName = "example.org";
   const built = createGate({ members, guesses, serverName, signInHost: idHost, now });
   const { gate, handOffs } = built;
-  const config = { serverName, hosts, publicUrl: "https://example.org" };
+  const config = { serverName, hosts, publicUrl: "https://example.org", apps: [] };
   const logLines: string[] = [];
   const log = createLog({ level: "warn", now, write: (line) => void logLines.push(line) });
   const context = { config, log, members, guesses, gate, now } as unknown as AppContext;

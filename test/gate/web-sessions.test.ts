@@ -70,6 +70,11 @@ test("cookies are of one host, hidden from scripts, encrypted on the way, and di
   // Two of the name are no browser's doing.
   const twice = `${session}=${atFiles}; ${session}=${atFiles}`;
   assert.equal(whoIs(await ask(filesHost, "/open", { headers: { cookie: twice } })), undefined);
+  // Names that only look the same are not held to the rules of __Host-.
+  for (const before of ["\u00a0", "\u0085", "\u000b", "x", "$", '"']) {
+    const alike = `${before}${session}=${atFiles}`;
+    assert.equal(whoIs(await ask(filesHost, "/open", { headers: { cookie: alike } })), undefined, before);
+  }
   assert.equal(
     whoIs(await ask(filesHost, "/open", { headers: { cookie: `x=1; ${session}=${atFiles}` } })),
     "ben",

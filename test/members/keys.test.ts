@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { membersAfterRestore } from "../../origin/members/after-restore.ts";
 import type { Authority } from "../../origin/members/authority.ts";
 import type { Members } from "../../origin/members/members.ts";
+import { chooseDriver } from "../../origin/storage/open-driver.ts";
 import { memberPassword, openHousehold, refusedAs, settle } from "./open-members.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -122,10 +125,9 @@ test("a session mints, sees and ends its own member's keys only", async (t) => {
   await assert.rejects(members.keys.create(ben, { ...request, kind: "api-key" }), refusedAs("not-allowed"));
   const { id, secret } = await apiKey(members, ownerId, ["metrics"]);
   await assert.rejects(members.keys.revoke(ben, id), refusedAs("not-allowed"));
-  await assert.rejects(members.keys.revokeAll(ben, ownerId), refusedAs("not-allowed"));
   assert.deepEqual(members.keys.list(benId), []);
   assert.ok(members.keys.verify("api-key", secret, address));
-  assert.equal(await members.keys.revokeAll(device, ownerId), 1);
+  assert.equal(await members.keys.revoke({ via: "session", memberId: ownerId }, id), true);
 });
 
 test("last use is noted once an hour, however often and from however many places a key is used", async (t) => {
@@ -181,4 +183,16 @@ test("a member has 50 live keys at most; ended ones count no more, and are forgo
   clock.now += 121 * day;
   await apiKey(members, benId, ["mail"]);
   assert.equal(members.keys.list(benId).length, 1);
+});
+
+test("after a restore no key of that time opens anything; the second factors of that time do", async (t) => {
+  const { members, folder, benId } = await household(t);
+  const { secret } = await apiKey(members, benId, ["mail"]);
+  const [code = ""] = await members.recoveryCodes.regenerate(device, benId);
+  const driver = chooseDriver()(join(folder, "members.db"));
+  driver.exec(membersAfterRestore);
+  driver.close();
+  assert.equal(members.keys.verify("api-key", secret, address), undefined);
+  assert.equal(typeof members.keys.list(benId)[0]?.revokedAt, "number");
+  assert.equal(await members.recoveryCodes.use(benId, code), true);
 });

@@ -21,13 +21,16 @@ interface Watched {
 }
 
 interface Modules {
-  NOTHING_WATCHED: Watched;
-  judgeSilence(
+  readonly NOTHING_WATCHED: Watched;
+  readonly judgeSilence: (
     before: Watched,
     found: { health: string; now: number },
-  ): { watched: Watched; news: { kind: Watched["announced"]; detail: string } | undefined };
-  watchRequests(env: object, now: number, graphql: string): Promise<void>;
-  sendAlert(env: object, alert: { title: string; text: string; urgent: boolean }): Promise<boolean>;
+  ) => { watched: Watched; news: { kind: Watched["announced"]; detail: string } | undefined };
+  readonly watchRequests: (env: object, now: number, graphql: string) => Promise<void>;
+  readonly sendAlert: (
+    env: object,
+    alert: { title: string; text: string; urgent: boolean },
+  ) => Promise<boolean>;
 }
 
 /** The checker reads workers/ under workerd's types. */
@@ -41,7 +44,7 @@ const { sendAlert } = await load("watch/send-alert.ts");
 function look(letters: string): { news: (string | undefined)[]; details: string[] } {
   let watched: Watched = NOTHING_WATCHED;
   const details: string[] = [];
-  const news = [...letters].map((letter, index): string | undefined => {
+  const news = letters.split("").map((letter, index): string | undefined => {
     const now = 1_800_000_000_000 + index * 5 * MINUTE;
     if (letter === letter.toUpperCase()) watched = { ...watched, lastBeat: now - MINUTE };
     const health = letter.toLowerCase() === "w" ? "well" : "away";

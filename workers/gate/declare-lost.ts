@@ -1,11 +1,8 @@
 import { appOfUrl } from "../../shared/hosts.ts";
 import { readKillCode } from "../../shared/kill-code.ts";
-import { LOST_STYLE, type LostPage, renderLostPage } from "../lost-page.ts";
+import { LOST_PATH, LOST_STYLE, LOST_STYLE_PATH, type LostPage, renderLostPage } from "../lost-page.ts";
 import type { Visit } from "../visit.ts";
 import { killCodeTries } from "./kill-code-tries.ts";
-
-export const LOST_PATH = "/.burrow/lost";
-export const LOST_STYLE_PATH = "/.burrow/lost.css";
 
 const FORM_MAX_BYTES = 2_048;
 const CSP =

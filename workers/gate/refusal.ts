@@ -44,10 +44,15 @@ const ANSWERS: Readonly<Record<Failure, { complaint: Complaint; retryAfter?: num
 /** The edge's own answer in the asker's protocol; Matrix clients in browsers may read theirs. */
 export function refuse(visit: Visit, complaint: Complaint, headers: Record<string, string> = {}): Response {
   const { pathname } = visit.url;
-  const { type, body } = formatComplaint(complaint, dialectOf(pathname, visit.request.headers.get("accept")));
+  const dialect = dialectOf(pathname, visit.request.headers.get("accept"));
+  const { type, body, policy } = formatComplaint(complaint, dialect);
   const response = new Response(visit.request.method === "HEAD" ? null : body, {
     status: complaint.status,
-    headers: { ...headers, "content-type": type },
+    headers: {
+      ...headers,
+      "content-type": type,
+      ...(policy !== undefined && { "content-security-policy": policy }),
+    },
   });
   if (isMatrixPath(pathname)) for (const [name, value] of MATRIX_CORS) response.headers.set(name, value);
   return response;

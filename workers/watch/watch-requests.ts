@@ -61,7 +61,7 @@ async function countRequests(options: {
       redirect: "manual",
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
-    const { data } = (await answer.json()) as Analytics;
+    const { data } = await answer.json<Analytics>();
     const rows = data?.viewer?.accounts?.[0]?.workersInvocationsAdaptive;
     if (rows === undefined) throw new Error(`status ${answer.status}, and no figures`);
     return rows.reduce((sum, row) => sum + (Number(row.sum?.requests) || 0), 0);

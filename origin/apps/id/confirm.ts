@@ -54,8 +54,8 @@ export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string
     },
   );
 
-  routes.act(`${path}/passkey/options`, async (_c, who) =>
-    Response.json(await members.passkeys.beginAuthentication(who.memberId), {
+  routes.act(`${path}/passkey/options`, (_c, who) =>
+    Response.json(members.passkeys.beginAuthentication(who.memberId), {
       headers: { "cache-control": "no-store" },
     }),
   );

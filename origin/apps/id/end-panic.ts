@@ -21,7 +21,7 @@ export function mountEndPanic(id: IdContext, panic: Pick<PanicLatch, "clear">, s
   routes.get(path, (c) => layout(c, askPage(script)));
 
   routes.post(`${path}/options`, (c) =>
-    answerForm(c, layout, async () => c.json(await members.passkeys.beginAuthentication())),
+    answerForm(c, layout, () => Promise.resolve(c.json(members.passkeys.beginAuthentication()))),
   );
 
   routes.post(path, (c) =>

@@ -15,11 +15,14 @@ import { mountKeys } from "./factors/mount-keys.ts";
 import { mountSecondStep } from "./factors/mount-second-step.ts";
 import { finishSignIn } from "./finish-sign-in.ts";
 import { formTargets } from "./form-targets.ts";
+import { mountDevices } from "./devices-page.ts";
 import { mountHandOff } from "./hand-off.ts";
 import type { IdContext } from "./id-context.ts";
 import { memberRoutes } from "./member-routes.ts";
 import { mountOwnPage } from "./own-page.ts";
+import { mountPassword } from "./password-page.ts";
 import { createPendingSignIns, type PendingSignIns } from "./pending-sign-ins.ts";
+import { mountSessions } from "./sessions-page.ts";
 import { mountSignIn } from "./sign-in.ts";
 import { mountSignOut } from "./sign-out.ts";
 
@@ -43,6 +46,9 @@ export function createIdApp(
   mountSignOut(id);
   mountHandOff(id);
   mountOwnPage(id, forMembers);
+  mountPassword(id, forMembers);
+  mountSessions(id, forMembers);
+  mountDevices(id, forMembers);
   mountConfirm(id, forMembers, scripts.passkey);
   const factors = {
     context,
@@ -69,9 +75,8 @@ function mountLaterSteps(id: IdContext, pending: PendingSignIns, script: string)
       const found = pending.find(c);
       return found && id.members.get(found.memberId);
     },
-    async complete(c, member, next) {
-      if (next !== "") return finishSignIn(id, c, member, nextPath(next));
-      // At the second step no form says where to go: the first step has noted it, and is used up by this.
+    complete: (c, member, next) => finishSignIn(id, c, member, nextPath(next)),
+    completePending: async (c, member) => {
       const taken = pending.take(c);
       return taken?.memberId === member.id ? finishSignIn(id, c, member, taken.next) : redirectTo("/sign-in");
     },

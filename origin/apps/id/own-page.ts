@@ -1,23 +1,70 @@
 import { html } from "hono/html";
+import { isAdmitted } from "../../config/proxied-app.ts";
+import { originOf } from "../../http/same-origin.ts";
+import type { FactorsHeld } from "../../members/factors/second-factors.ts";
+import type { Markup } from "../../pages/layout.ts";
+import { doneNote } from "./done-note.ts";
 import type { IdContext } from "./id-context.ts";
 import type { MemberRoutes } from "./member-routes.ts";
 import { signOutForm } from "./sign-out.ts";
 
-/** The member's own page: what there is of the account, and the way to each of it. */
-export function mountOwnPage({ config, members }: IdContext, routes: MemberRoutes): void {
-  routes.page("/", (_c, who) => ({
-    title: who.name,
-    body: html`<div class="card">
-<h1>Hello, ${who.name}</h1>
+const doneTexts = { password: "Your password is changed. All other browsers are signed out." } as const;
+
+/** The member's own page: who it is, the apps that are open to them, and the way to each part of the account. */
+export function mountOwnPage({ config, members, now }: IdContext, routes: MemberRoutes): void {
+  routes.page("/", (c, who) => {
+    const { memberId, name } = who;
+    const browsers = members.webSessions.list(memberId).length;
+    const devices = members.devices(memberId).length;
+    const keys = members.keys
+      .list(memberId)
+      .filter(
+        ({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now()),
+      ).length;
+    const apps = config.apps.filter((app) => isAdmitted(app.who, who));
+    return {
+      title: "Your account",
+      body: html`<div class="card">
+<h1>Hello, ${name}</h1>
+${doneNote(c, doneTexts)}
 ${
-  members.get(who.memberId)?.state === "suspended"
-    ? html`<div class="alert" role="status">Your account is suspended: you can read your chats, and not write. Ask the owner of this server.</div>`
+  members.get(memberId)?.state === "suspended"
+    ? html`<p class="alert" role="status">Your account is suspended: you can read your chats, and not write. Ask the owner
+of this server.</p>`
     : ""
 }
-<dl class="facts">
-<div><dt>User ID</dt><dd><code>@${who.name}:${config.serverName}</code></dd></div>
-</dl>
+<p>You are <code>@${name}:${config.serverName}</code> to others.</p>
+${
+  apps.length === 0
+    ? ""
+    : html`<h2>Apps</h2>
+<ul class="ways">${apps.map((app) => way(originOf(c.env.context.client, app.host), app.name, app.host))}</ul>`
+}
+<h2>Your account</h2>
+<ul class="ways">
+${way("/factors", "How you sign in", describeFactors(members.secondFactors(memberId)))}
+${way("/password", "Password", "Change it")}
+${way("/sessions", "Browsers", `Signed in with ${count(browsers, "browser")}`)}
+${way("/devices", "Chat devices", devices === 0 ? "No chat app is signed in" : `Signed in with ${count(devices, "chat app")}`)}
+${way("/keys", "Keys for programs", keys === 0 ? "None so far" : count(keys, "key"))}
+</ul>
 ${signOutForm}
 </div>`,
-  }));
+    };
+  });
+}
+
+function way(href: string, title: string, says: string): Markup {
+  return html`<li><a href="${href}">${title}</a> <span class="hint">${says}</span></li>`;
+}
+
+function describeFactors({ required, passkeys, totp }: FactorsHeld): string {
+  if (!required) return "By the password alone: a passkey is safer";
+  return [passkeys > 0 ? count(passkeys, "passkey") : "", totp ? "authenticator app" : ""]
+    .filter(Boolean)
+    .join(", ");
+}
+
+function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? "" : "s"}`;
 }

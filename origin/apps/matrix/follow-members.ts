@@ -91,6 +91,8 @@ function follow(matrix: MatrixContext, transaction: Transaction, change: MemberC
       matrix.accountData.remove(transaction, userId, `${prefix}${deviceId}`);
     }
   }
+  // The name stands in what /keys/query answers to others.
+  if (change.kind === "device-renamed") matrix.deviceLists.noteChange(transaction, userId);
   if (change.kind === "deactivated") {
     matrix.dehydratedDevices.remove(transaction, userId);
     matrix.keyBackups.removeAll(transaction, userId);

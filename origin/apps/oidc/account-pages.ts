@@ -1,10 +1,15 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
+import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import { oauthPaths } from "../../gate/oauth/authorization-server.ts";
 import type { Identity } from "../../gate/identity.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { answerForm } from "../../pages/answer-form.ts";
-import type { Page } from "../../pages/layout.ts";
+import type { Device } from "../../members/members.ts";
+import { ago } from "../../pages/ago.ts";
+import type { Markup, Page } from "../../pages/layout.ts";
+import { passwordInput } from "../../pages/password-input.ts";
+import { plainPage } from "../../pages/plain-page.ts";
 import { redirectTo } from "../../pages/redirect.ts";
 import type { OidcContext } from "./oidc-context.ts";
 import { requireHere } from "./who-is-here.ts";
@@ -14,6 +19,13 @@ const approvedFor = 10 * 60 * 1000;
 
 /** Where an account management action leads (Matrix §Account management URL actions), also by its earlier name. */
 const placeOf: Readonly<Record<string, string>> = {
+  "org.matrix.devices_list": oauthPaths.devices,
+  "org.matrix.sessions_list": oauthPaths.devices,
+  "org.matrix.device_view": oauthPaths.devices,
+  "org.matrix.session_view": oauthPaths.devices,
+  "org.matrix.device_delete": oauthPaths.devices,
+  "org.matrix.session_end": oauthPaths.devices,
+  "org.matrix.account_deactivate": oauthPaths.deactivate,
   "org.matrix.cross_signing_reset": oauthPaths.crossSigningReset,
 };
 
@@ -22,7 +34,52 @@ export function createAccountPages(oidc: OidcContext) {
   const { pages, members } = oidc;
 
   function lead(c: Context<HttpEnv>): Response {
-    return redirectTo(placeOf[c.req.query("action") ?? ""] ?? "/");
+    const place = placeOf[c.req.query("action") ?? ""] ?? "/";
+    const deviceId = c.req.query("device_id");
+    const isOne = place === oauthPaths.devices && deviceId !== undefined;
+    return redirectTo(isOne ? `${place}?${new URLSearchParams({ device_id: deviceId }).toString()}` : place);
+  }
+
+  /** All of a member's devices, or the one that a client has asked for. */
+  async function showDevices(c: Context<HttpEnv>): Promise<Response> {
+    const here = await requireHere(oidc, c);
+    if (here instanceof Response) return here;
+    const wanted = c.req.query("device_id");
+    const devices = members.devices(here.memberId);
+    const shown = devices.filter(({ deviceId }) => wanted === undefined || deviceId === wanted);
+    return await pages.layout(c, devicesPage(shown, wanted !== undefined, oidc.now()));
+  }
+
+  function endDevice(c: Context<HttpEnv>): Promise<Response> {
+    return answerForm(c, pages.layout, async (fields) => {
+      const here = await requireHere(oidc, c);
+      if (here instanceof Response) return here;
+      // One that is not there was ended before: what was wanted is so.
+      await members.endSession(here.memberId, fields.get("device_id") ?? "");
+      return redirectTo(oauthPaths.devices);
+    });
+  }
+
+  async function showDeactivation(c: Context<HttpEnv>): Promise<Response> {
+    const here = await requireHere(oidc, c);
+    return here instanceof Response ? here : await pages.layout(c, deactivationPage(here));
+  }
+
+  function deactivate(c: Context<HttpEnv>): Promise<Response> {
+    return answerForm(c, pages.layout, async (fields) => {
+      const here = await requireHere(oidc, c);
+      if (here instanceof Response) return here;
+      const password = fields.get("password") ?? "";
+      const deviceCookie = readDeviceCookie(c.req.header("cookie"));
+      const right = await oidc.guesses.attempt(
+        c.env.context,
+        { kind: "password", account: here.name, credential: password, deviceCookie },
+        (turn) => members.verifyPassword(here.name, password, turn),
+      );
+      if (right?.id !== here.memberId) return deactivationPage(here, "That is not your password.");
+      await members.deactivate(here.memberId, { erase: fields.get("erase") === "yes" });
+      return plainPage("Closed", "Your account is closed, and every device is signed out.");
+    });
   }
 
   async function showReset(c: Context<HttpEnv>): Promise<Response> {
@@ -39,7 +96,63 @@ export function createAccountPages(oidc: OidcContext) {
     });
   }
 
-  return { lead, showReset, approveReset };
+  return { lead, showDevices, endDevice, showDeactivation, deactivate, showReset, approveReset };
+}
+
+function devicesPage(devices: readonly Device[], isOne: boolean, now: number): Page {
+  const title = isOne ? "Sign out this device?" : "Your chat devices";
+  return {
+    title,
+    body: html`<div class="card">
+<h1>${title}</h1>
+${devices.length === 0 ? html`<p>${isOne ? "There is no such device any more." : "No chat app is signed in."}</p>` : ""}
+<dl class="facts">
+${devices.map((device) => describeDevice(device, now))}
+</dl>
+<p>${isOne ? html`<a href="${oauthPaths.devices}">All devices</a> ` : ""}<a href="/">Your account</a></p>
+</div>`,
+  };
+}
+
+function describeDevice({ deviceId, displayName, lastSeenAt }: Device, now: number): Markup {
+  const seen = lastSeenAt === null ? "" : html`, seen ${ago(lastSeenAt, now)}`;
+  return html`<div><dt>${deviceId}${seen}</dt>
+<dd>${displayName ?? "A chat app"}
+<form method="post" action="${oauthPaths.devices}">
+<input type="hidden" name="device_id" value="${deviceId}">
+<button type="submit" class="quiet">Sign out<span class="unseen"> ${displayName ?? ""} ${deviceId}</span></button>
+</form></dd></div>`;
+}
+
+function deactivationPage({ name, role }: Identity, problem?: string): Page {
+  if (role === "owner") {
+    return plainPage(
+      "Not possible",
+      "The owner's account cannot be closed: nobody could run this server any more.",
+    );
+  }
+  return {
+    title: problem === undefined ? "Close your account?" : "Error: Close your account?",
+    status: problem === undefined ? 200 : 403,
+    body: html`<div class="card">
+<h1>Close your account?</h1>
+<p>You are <strong>${name}</strong>. Every device is signed out, you leave every room, and nobody ever gets your name
+again. It cannot be undone.</p>
+<form method="post" action="${oauthPaths.deactivate}">
+<div class="alert" role="alert" id="problem"${problem === undefined ? html` hidden` : ""}>${problem ?? ""}</div>
+<p><label><input type="checkbox" name="erase" value="yes"> Also hide what I have written from people who join later</label></p>
+<div class="field">
+<label for="password">Password</label>
+${passwordInput(
+  "password",
+  html`autocomplete="current-password"${problem === undefined ? "" : html` aria-describedby="problem" aria-invalid="true"`}`,
+)}
+</div>
+<button type="submit">Close my account for ever</button>
+</form>
+<p><a href="/">Keep it</a></p>
+</div>`,
+  };
 }
 
 function resetPage({ name }: Identity): Page {
@@ -54,7 +167,7 @@ only if you have no other device left that is verified, and no recovery key.</p>
 <li>Messages that only the old keys can open stay closed.</li>
 </ul>
 <form method="post" action="${oauthPaths.crossSigningReset}">
-<button type="submit" class="danger">Allow it for ten minutes</button>
+<button type="submit">Allow it for ten minutes</button>
 </form>
 <p><a href="/">Leave everything as it is</a></p>
 </div>`,

@@ -16,16 +16,19 @@ export function codeInputPage(ctx: KoaContextWithOIDC, error?: { userCode?: stri
   const asked = ctx.query["code"];
   const typed = error?.userCode ?? (typeof asked === "string" ? asked.slice(0, 20) : "");
   return {
-    title: "Sign in a device",
+    title: error ? "Error: Sign in a device" : "Sign in a device",
     status: error ? 422 : 200,
     body: html`<div class="card">
 <h1>Sign in a device</h1>
 <p>Type the code that the other device shows. Do so only for a device of your own that you are looking at.</p>
-${error ? html`<p class="problem" role="alert">${problemOf(error.name)}</p>` : ""}
 <form method="post" action="${action}">
+<div class="alert" role="alert" id="problem"${error ? "" : html` hidden`}>${error ? problemOf(error.name) : ""}</div>
 <input type="hidden" name="xsrf" value="${formMark(ctx)}">
+<div class="field">
 <label for="user_code">Code</label>
-<input id="user_code" name="user_code" value="${typed}" required autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="20">
+<input id="user_code" name="user_code" value="${typed}" required autocomplete="off" autocapitalize="characters"
+ autocorrect="off" spellcheck="false" maxlength="20"${error ? html` aria-describedby="problem" aria-invalid="true"` : ""}>
+</div>
 <button type="submit">Continue</button>
 </form>
 </div>`,
@@ -60,7 +63,7 @@ export function codeConfirmPage(
 <h1>Sign in this device?</h1>
 <p>The app <strong>${client.clientName ?? client.clientId}</strong> will be able to read and write your chats on
 <strong>${serverName}</strong>, as you.</p>
-<dl>
+<dl class="facts">
 <dt>Code</dt><dd><code>${code}</code></dd>
 <dt>Asked from</dt><dd>${typeof ip === "string" ? ip : "an unknown address"}</dd>
 </dl>

@@ -1,6 +1,6 @@
 import type { Complaint } from "../../../shared/answers.ts";
 import { canonicalisePath } from "../../../shared/canonical-path.ts";
-import type { Entrance, ProxiedApp } from "../../config/proxied-app.ts";
+import { isAdmitted, type ProxiedApp } from "../../config/proxied-app.ts";
 import type { Asking, Gate } from "../../gate/gate.ts";
 import type { Identity } from "../../gate/identity.ts";
 import { mayUse } from "../../gate/keys/identify-by-key.ts";
@@ -36,12 +36,6 @@ const foreignSocket: Complaint = {
   message: "Only a page of this very host may open a connection here in your name.",
 };
 
-/** Whether an entrance is open to this member. */
-export function isAdmitted(who: Entrance, { name, role }: Pick<Identity, "name" | "role">): boolean {
-  if (who === "everyone" || who === "members") return true;
-  return who === "owner" ? role === "owner" : who.includes(name);
-}
-
 /** Lets a request in, or gives the answer that stands in its place. */
 export async function admit(
   app: ProxiedApp,
@@ -49,7 +43,7 @@ export async function admit(
   context: RequestContext,
   request: Asking,
 ): Promise<Visitor | Response> {
-  if (isOpen(app, pathOf(request))) return await greet(app, gate, context, request);
+  if (isOpen(app, request)) return await greet(app, gate, context, request);
   const ways = { basic: app.appPasswords, bearer: app.appPasswords };
   const identity = await gate.identify(context, request, ways);
   if (!identity) return await turnAway(app, gate, context, request);
@@ -111,10 +105,10 @@ async function turnAway(
 
 const isByCookie = ({ via }: Identity): boolean => via === "session" || via === "access";
 
-function isOpen({ who, openPaths }: ProxiedApp, path: string): boolean {
+function isOpen({ who, openPaths }: ProxiedApp, request: Asking): boolean {
   if (who === "everyone") return true;
   if (openPaths.length === 0) return false;
-  const canonical = canonicalisePath(path);
+  const canonical = canonicalisePath(pathOf(request));
   // What some server might read otherwise than it is judged here (`..;`, an escape in an escape) is not open.
   if (typeof canonical === "string" || canonical.soundPrefix !== canonical.path) return false;
   if (/(?:^|\/|%2f)\.{1,2};|%25/i.test(canonical.path)) return false;

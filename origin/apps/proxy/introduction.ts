@@ -1,7 +1,6 @@
-import type { IdentityHeaders, ProxiedApp } from "../../config/proxied-app.ts";
+import { type IdentityHeaders, isAdmitted, type ProxiedApp } from "../../config/proxied-app.ts";
 import type { Identity } from "../../gate/identity.ts";
 import type { Told } from "../../gate/proxy/request-fields.ts";
-import { isAdmitted } from "./entrance.ts";
 
 /**
  * What an app is told of who asks, names and values in turns; of nobody only the secret, by which it knows Burrow.

@@ -1,6 +1,5 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
-import type { ServerResponse } from "node:http";
 import type { App, AppContext } from "../../app.ts";
 import { proxiedHost } from "../../config/hosts.ts";
 import type { ProxiedApp } from "../../config/proxied-app.ts";
@@ -56,13 +55,7 @@ function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffe
   const timer = setInterval(review, reviewEveryMs).unref();
 
   async function answer(c: Context<HttpEnv>): Promise<Response> {
-    const {
-      incoming,
-      outgoing,
-      context: asked,
-    } = c.env as HttpEnv["Bindings"] & {
-      outgoing: ServerResponse;
-    };
+    const { incoming, outgoing, context: asked } = c.env;
     const request = { method: c.req.method, url: c.req.url, headers: c.req.raw.headers };
     if (refusedMethods.has(request.method)) return c.body(null, 405);
     const visitor = await admit(app, gate, asked, request);

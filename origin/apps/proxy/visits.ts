@@ -33,7 +33,7 @@ export function createVisits(options: { most: number; mayStay: (visit: Visit) =>
       if (underWay.has(visit)) underWay.set(visit, carried);
     },
     async review() {
-      for (const visit of [...underWay.keys()]) {
+      for (const visit of underWay.keys()) {
         if (!visit.isSomebody) continue;
         // Who cannot be told to be welcome any more is not.
         const stays = await mayStay(visit).catch(() => false);
@@ -41,7 +41,7 @@ export function createVisits(options: { most: number; mayStay: (visit: Visit) =>
       }
     },
     cutAll() {
-      for (const carried of [...underWay.values()]) carried?.cut();
+      for (const carried of underWay.values()) carried?.cut();
     },
   };
 }

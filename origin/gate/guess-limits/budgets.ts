@@ -33,12 +33,12 @@ interface Entry {
   spent: Spent;
   pending: number;
   /** Digests of the last wrong secrets. */
-  readonly wrong: string[];
-  repeats: { level: number; at: number };
+  wrong: readonly string[];
+  repeats: { readonly level: number; readonly at: number };
 }
 
-/** Entries; some 300 bytes each. Beyond it those go first that have used up least. */
-const mostEntries = 20_000;
+/** Entries of some 500 bytes each. Beyond it those go first that have used up least. */
+const mostEntries = 10_000;
 /** A household has a few stale clients, an attacker no use for more. */
 const wrongKept = 16;
 /** A stale client that asks every half minute goes unnoticed; a thousand repetitions must not cost a KDF call each. */
@@ -111,8 +111,7 @@ export function createBudgets(options: {
               entry.pending -= 1;
               if (wrong === undefined || entry.wrong.includes(wrong)) return;
               entry.spent = spendOne(entry.spent, allowance, now);
-              entry.wrong.push(wrong);
-              if (entry.wrong.length > wrongKept) entry.wrong.shift();
+              entry.wrong = [...entry.wrong, wrong].slice(-wrongKept);
               if (entries.get(key) === entry) changed(key, entry.spent);
             },
           };
@@ -132,6 +131,10 @@ export function createBudgets(options: {
   };
 }
 
+// Most entries never need their own.
+const noneWrong: readonly string[] = [];
+const allRepeats = { level: repeatsAtOnce, at: 0 };
+
 function emptyEntry(spent: Spent): Entry {
-  return { spent, pending: 0, wrong: [], repeats: { level: repeatsAtOnce, at: 0 } };
+  return { spent, pending: 0, wrong: noneWrong, repeats: allRepeats };
 }

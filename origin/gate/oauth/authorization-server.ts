@@ -17,6 +17,8 @@ export const oauthPaths = {
   /** Account management (Matrix §OAuth 2.0 account management). */
   account: "/oidc/account",
   crossSigningReset: "/oidc/account/cross-signing-reset",
+  devices: "/oidc/account/devices",
+  deactivate: "/oidc/account/deactivate",
 } as const;
 
 /** The origin of the sign-in host, and the issuer of every token: `https://id.example.org`. Never what a request says. */
@@ -26,9 +28,8 @@ export function issuerOf(config: Pick<Config, "serverName" | "publicUrl">): stri
   return url.origin;
 }
 
-/** The acts that the account management URL leads to, under their stable names and those of before v1.18. */
-export const accountActions = [
-  "org.matrix.profile",
+/** The acts that the account management URL leads to. Names and pictures are the chat apps' own to change. */
+const accountActions = [
   "org.matrix.devices_list",
   "org.matrix.device_view",
   "org.matrix.device_delete",

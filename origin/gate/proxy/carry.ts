@@ -47,7 +47,7 @@ export function carry(errand: Errand): Carried {
   const hasBody = hasContent(incoming);
   const request: Dispatcher.DispatchOptions = {
     path: incoming.url ?? "/",
-    method: (incoming.method ?? "GET") as Dispatcher.HttpMethod,
+    method: incoming.method ?? "GET",
     headers: requestFields(incoming, { ...errand, client: context.client, hasBody }),
     body: hasBody ? requestBody(incoming) : null,
     ...(context.upgrade && { upgrade: "websocket" }),

@@ -80,6 +80,6 @@ function dial(
     socket.off("error", failed);
     callback(null, socket);
   });
-  socket.once("close", reader.close);
+  socket.once("close", () => reader.close());
   socket.setNoDelay(true);
 }

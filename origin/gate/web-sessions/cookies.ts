@@ -18,7 +18,8 @@ const value = /^[\w.~-]{1,200}$/;
 export function readCookie(headers: Headers, name: string): string | undefined {
   const found = (headers.get("cookie") ?? "")
     .split(";")
-    .map((pair) => pair.trim())
+    // RFC 6265 §5.4 and no more: `trim` would take `\u00a0__Host-…`, which any sibling host can set, for ours.
+    .map((pair) => pair.replaceAll(/^[ \t]+|[ \t]+$/g, ""))
     .filter((pair) => pair.startsWith(`${name}=`))
     .map((pair) => pair.slice(name.length + 1));
   return found.length === 1 && value.test(found[0] ?? "") ? found[0] : undefined;

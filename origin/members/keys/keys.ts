@@ -51,9 +51,7 @@ export interface Keys {
   readonly list: (memberId?: number) => Key[];
   /** False: there is none such that is not revoked. Throws not-allowed. */
   readonly revoke: (authority: Authority, id: number) => Promise<boolean>;
-  /** How many ended. Throws not-allowed. */
-  readonly revokeAll: (authority: Authority, memberId: number) => Promise<number>;
-  /** Inside a write: for an account that ends. */
+  /** Inside a write: how many of a member ended. */
   readonly revokeInside: (memberId: number) => number;
 }
 
@@ -111,8 +109,6 @@ export function createKeys(options: {
       .finally(() => beingNoted.delete(key.id));
   }
 
-  const revokeInside = (memberId: number): number => setAllRevoked.run(now(), memberId).changes;
-
   return {
     create(authority, request) {
       const { kind, memberId } = request;
@@ -157,12 +153,7 @@ export function createKeys(options: {
         requireOwn(authority, key.memberId);
         return setRevoked.run(now(), id).changes > 0;
       }),
-    revokeAll: (authority, memberId) =>
-      database.write(() => {
-        requireOwn(authority, memberId);
-        return revokeInside(memberId);
-      }),
-    revokeInside,
+    revokeInside: (memberId) => setAllRevoked.run(now(), memberId).changes,
   };
 }
 

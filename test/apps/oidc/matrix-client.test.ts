@@ -382,6 +382,49 @@ test("cross-signing keys are replaced on a word from the account page, never by 
   }
 });
 
+test("a client leads its person to the devices, of which one is ended, and to the end of the account", async (t) => {
+  online(t);
+  await fixture.members.register({
+    name: "eve",
+    password: "violet anchor ninety canoes",
+    inviteToken: await fixture.invite(),
+  });
+  const { token } = await signIn("eve");
+  const { device_id: device } = (await (await ask(token, "account/whoami")).json()) as { device_id: string };
+  const browser = fixture.browser();
+  await browser.signIn("eve");
+  const lead = (action: string) => browser.follow(`/oidc/account?action=${action}&device_id=${device}`);
+  for (const action of metadata.account_management_actions_supported ?? []) {
+    const page = await lead(action);
+    assert.equal(page.status, 200, action);
+    assert.notEqual(new URL(page.url).pathname, "/", action);
+  }
+  const page = await lead("org.matrix.device_delete");
+  assert.match(page.text, new RegExp(`value="${device}"`));
+  const forged = await browser.open("/oidc/account/devices", {
+    form: { device_id: device },
+    origin: "https://evil.example",
+  });
+  assert.equal(forged.status, 403);
+  assert.equal((await ask(token, "account/whoami")).status, 200);
+  await browser.follow("/oidc/account/devices", { form: { device_id: device } });
+  assert.equal((await ask(token, "account/whoami")).status, 401);
+  // Somebody else's device is not theirs to end.
+  const bens = await signIn("ben");
+  const { device_id: other } = (await (await ask(bens.token, "account/whoami")).json()) as {
+    device_id: string;
+  };
+  await browser.follow("/oidc/account/devices", { form: { device_id: other } });
+  assert.equal((await ask(bens.token, "account/whoami")).status, 200);
+
+  const close = (secret: string) =>
+    browser.open("/oidc/account/deactivate", { form: { password: secret, erase: "yes" } });
+  assert.equal((await close("not the password")).status, 403);
+  assert.equal(fixture.members.find("eve")?.state, "active");
+  assert.match((await close("violet anchor ninety canoes")).text, /account is closed/);
+  assert.equal(fixture.members.find("eve")?.state, "deactivated");
+});
+
 /** A master key alone, as good as any. */
 function keysOf(seed: string): object {
   const key = Buffer.alloc(32, seed).toString("base64").replace(/=+$/, "");

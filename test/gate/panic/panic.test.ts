@@ -147,6 +147,8 @@ test("logins: nobody signs in by any way, and whoever is signed in goes on", asy
     ["/sign-in", "name=ada"],
     ["//_matrix/client/v3/login/", "{}"],
     ["/_matrix/client/v3/register", "{}"],
+    ["/oidc/interaction/x", ""],
+    ["/oidc/authorize", ""],
   ] as const)
     assert.equal((await server.client.request({ method: "POST", path, body })).status, 503, path);
 

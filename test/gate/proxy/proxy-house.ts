@@ -1,6 +1,13 @@
 /** The real frame and the real proxy, before a small program of somebody else's; only who asks is decided by a table. */
 import { EventEmitter, once } from "node:events";
-import { createServer, type IncomingMessage, request, type RequestListener, type Server } from "node:http";
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -116,7 +123,7 @@ export async function openProxyHouse(
     log,
   });
   t.after(async () => {
-    await Promise.all(proxied.map((app) => app.close?.()));
+    for (const app of proxied) await app.close?.();
     await listener.close(0);
     upstream.closeAllConnections();
     upstream.close();
@@ -167,6 +174,28 @@ export async function openProxyHouse(
       return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) };
     },
   };
+}
+
+/** A member's request whose answer is looked at while it arrives. */
+export function begin(
+  house: ProxyHouse,
+  path: string,
+  options: { method?: string; headers?: Record<string, string> } = {},
+): ClientRequest {
+  const { method = "GET", headers = {} } = options;
+  return request({
+    port: house.port,
+    host: "127.0.0.1",
+    method,
+    path,
+    agent: false,
+    headers: house.signed(method, path, { cookie: cookieOf("ben"), ...headers }),
+  });
+}
+
+export async function answerOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+  return incoming;
 }
 
 /** Says what reached it: its raw fields, by their names in lower case. */

@@ -2,13 +2,13 @@ import type { Context, Hono } from "hono";
 import type { AppContext } from "../../../app.ts";
 import { requireFullSession } from "../../../gate/full-session.ts";
 import type { Identity } from "../../../gate/identity.ts";
-import { complaintResponse } from "../../../http/errors.ts";
 import type { HttpEnv } from "../../../http/request-context.ts";
 import type { Authority } from "../../../members/authority.ts";
 import { MembersError } from "../../../members/members.ts";
-import { FormRefusal, readForm, statusOf } from "../../../pages/form-post.ts";
+import { answerForm, refuseOtherMethods } from "../../../pages/answer-form.ts";
+import { statusOf } from "../../../pages/form-post.ts";
 import type { Layout, Page } from "../../../pages/layout.ts";
-import { plainPage } from "../../../pages/plain-page.ts";
+import { redirectTo } from "../../../pages/redirect.ts";
 
 /** What the pages of factors and keys are built with. */
 export interface FactorParts {
@@ -37,41 +37,35 @@ interface ActOptions {
   /** Where the member goes on after signing in again. */
   readonly page: string;
   readonly work: (act: Act) => Promise<Page | Response>;
-  /** The page on which the act was refused, with what is to be done; absent: one that says so and leads back. */
-  readonly refused?: (act: Act, message: string) => Page;
+  /** What is answered where the members' domain refuses it; absent: a page that says so and leads back. */
+  readonly refused?: (act: Act, message: string) => Page | Response;
 }
 
 /** POST: the form of a page of ours (G4), from a member who has signed in freshly with a browser (G5). */
-export function mountAct(routes: Hono<HttpEnv>, parts: FactorParts, options: ActOptions): void {
-  routes.post(options.path, async (c) => {
-    let act: Act | undefined;
-    try {
-      const fields = await readForm(c);
-      const identity = await parts.requireFresh(c, options.page);
+export function mountAct(
+  routes: Hono<HttpEnv>,
+  { layout, requireFresh }: FactorParts,
+  options: ActOptions,
+): void {
+  const { path, page, work, refused } = options;
+  routes.post(path, (c) =>
+    answerForm(c, layout, async (fields) => {
+      const identity = await requireFresh(c, page);
       if (identity instanceof Response) return identity;
       const field = (name: string): string => fields.get(name) ?? "";
-      act = { c, identity, authority: requireFullSession(identity), field, fields };
-      const answer = await options.work(act);
-      return answer instanceof Response ? answer : await parts.layout(c, answer);
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (!refusal) throw error;
-      const { status, message } = refusal;
-      if (c.req.header("accept")?.includes("application/json")) {
-        const complaint = { status, code: "refused", errcode: "M_FORBIDDEN", title: "Not done", message };
-        return complaintResponse(complaint, c.req.path, "application/json");
+      const act: Act = { c, identity, authority: requireFullSession(identity), field, fields };
+      try {
+        return await work(act);
+      } catch (error) {
+        const answer = error instanceof MembersError ? refused?.(act, error.message) : undefined;
+        if (!(error instanceof MembersError) || !answer) throw error;
+        return answer instanceof Response ? answer : { ...answer, status: statusOf[error.code] };
       }
-      const page = act && options.refused ? options.refused(act, message) : plainPage("Not done", message);
-      return parts.layout(c, { ...page, status });
-    }
-  });
-}
-
-/** What a person is told, and the status; undefined: a fault of ours. */
-export function refusalOf(error: unknown) {
-  if (error instanceof FormRefusal) return { status: error.status, message: error.message };
-  if (error instanceof MembersError) return { status: statusOf[error.code], message: error.message };
-  return undefined;
+    }),
+  );
+  // Whoever opens its address again, after a page that is shown once.
+  routes.get(path, () => redirectTo(page));
+  refuseOtherMethods(routes, layout, path, "GET, HEAD, POST");
 }
 
 /** The number in the path; one that is none finds nothing. */

@@ -1,7 +1,8 @@
-import type { Context, Hono } from "hono";
+import type { Hono } from "hono";
 import { originOf } from "../../../http/same-origin.ts";
 import type { HttpEnv } from "../../../http/request-context.ts";
 import type { Page } from "../../../pages/layout.ts";
+import { redirectTo } from "../../../pages/redirect.ts";
 import { factorsPage } from "./factors-page.ts";
 import { type Act, type FactorParts, idOf, mountAct } from "./member-act.ts";
 import { recoveryCodesPage } from "./recovery-codes-page.ts";
@@ -41,9 +42,9 @@ export function mountFactors(routes: Hono<HttpEnv>, parts: FactorParts): void {
   });
 
   /** With the first factor come the recovery codes: nobody makes them later. */
-  async function added({ c, authority, identity }: Act, done: string): Promise<Page | Response> {
+  async function added({ authority, identity }: Act, done: string): Promise<Page | Response> {
     const { memberId } = identity;
-    if (recoveryCodes.remaining(memberId) > 0) return goBack(c, done);
+    if (recoveryCodes.remaining(memberId) > 0) return goBack(done);
     const codes = await recoveryCodes.regenerate(authority, memberId);
     const { serverName } = config;
     return recoveryCodesPage({
@@ -57,9 +58,13 @@ export function mountFactors(routes: Hono<HttpEnv>, parts: FactorParts): void {
   const act = (path: string, work: (act: Act) => Promise<Page | Response>) =>
     mountAct(routes, parts, { path: `${page}${path}`, page, work });
 
-  act("/passkeys/options", async ({ c, authority, identity }) =>
-    c.json(await passkeys.beginRegistration(authority, identity.memberId)),
-  );
+  mountAct(routes, parts, {
+    path: `${page}/passkeys/options`,
+    page,
+    work: async ({ c, authority, identity }) =>
+      c.json(await passkeys.beginRegistration(authority, identity.memberId)),
+    refused: ({ c }, message) => c.json({ code: "refused", message }, 409),
+  });
   act("/passkeys", async (asked) => {
     const { c, authority, identity, field } = asked;
     await passkeys.register(authority, {
@@ -72,11 +77,11 @@ export function mountFactors(routes: Hono<HttpEnv>, parts: FactorParts): void {
   });
   act("/passkeys/:id/name", async ({ c, authority, identity, field }) => {
     await passkeys.rename(authority, identity.memberId, idOf(c), field("name"));
-    return goBack(c, "renamed");
+    return goBack("renamed");
   });
   act("/passkeys/:id/remove", async ({ c, authority, identity }) => {
     await passkeys.remove(authority, identity.memberId, idOf(c));
-    return goBack(c, "removed");
+    return goBack("removed");
   });
   act("/authenticator", async ({ authority, identity }) =>
     totpPage(await totp.begin(authority, identity.memberId)),
@@ -90,9 +95,9 @@ export function mountFactors(routes: Hono<HttpEnv>, parts: FactorParts): void {
     },
     refused: (_asked, message) => totpRetryPage(message),
   });
-  act("/authenticator/remove", async ({ c, authority, identity }) => {
+  act("/authenticator/remove", async ({ authority, identity }) => {
     await totp.remove(authority, identity.memberId);
-    return goBack(c, "no-app");
+    return goBack("no-app");
   });
   act("/recovery-codes", async ({ authority, identity }) => {
     const codes = await recoveryCodes.regenerate(authority, identity.memberId);
@@ -100,7 +105,7 @@ export function mountFactors(routes: Hono<HttpEnv>, parts: FactorParts): void {
   });
 }
 
-const goBack = (c: Context<HttpEnv>, done: string): Response => c.redirect(`${page}?done=${done}`, 303);
+const goBack = (done: string): Response => redirectTo(`${page}?done=${done}`);
 
 /** What the browser made of a ceremony; nonsense is no answer. */
 export function parseAnswer(text: string): unknown {

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { HttpEnv } from "../../../http/request-context.ts";
 import type { KeyKind } from "../../../members/keys/keys.ts";
+import { redirectTo } from "../../../pages/redirect.ts";
 import { keysPage, lifetimes, newKeyPage } from "./keys-page.ts";
 import { type Act, type FactorParts, idOf, mountAct } from "./member-act.ts";
 
@@ -47,7 +48,7 @@ export function mountKeys(routes: Hono<HttpEnv>, parts: FactorParts): void {
     page,
     async work({ c, authority }) {
       await keys.revoke(authority, idOf(c));
-      return c.redirect(`${page}?done=revoked`, 303);
+      return redirectTo(`${page}?done=revoked`);
     },
   });
 }

@@ -4,10 +4,10 @@ import type { Attempt } from "../../../gate/guess-limits/guess-limits.ts";
 import { originOf } from "../../../http/same-origin.ts";
 import type { HttpEnv } from "../../../http/request-context.ts";
 import type { Member } from "../../../members/members.ts";
-import { readForm } from "../../../pages/form-post.ts";
+import { answerForm, refuseOtherMethods } from "../../../pages/answer-form.ts";
 import type { Layout } from "../../../pages/layout.ts";
 import { plainPage } from "../../../pages/plain-page.ts";
-import { refusalOf } from "./member-act.ts";
+import { redirectTo } from "../../../pages/redirect.ts";
 import { parseAnswer } from "./mount-factors.ts";
 import { secondStepPage, type SecondStepWay } from "./second-step-page.ts";
 
@@ -18,8 +18,10 @@ export interface SignInParts {
   readonly script: string;
   /** Whose right password this browser has given, and who has yet to show a second factor. */
   readonly pending: (c: Context<HttpEnv>) => Member | undefined;
-  /** Signs the browser in and leads to where the member wanted. `next` is what a form said, to be checked there. */
-  readonly complete: (c: Context<HttpEnv>, member: Member, next: string) => Promise<Response>;
+  /** Signs in whoever is pending in this browser, once, and leads to where they wanted. */
+  readonly completePending: (c: Context<HttpEnv>, member: Member) => Promise<Response>;
+  /** Signs in whoever has both factors in one; `next` is what a form said, and is judged there. */
+  readonly complete: (c: Context<HttpEnv>, member: Member, next: string | null) => Promise<Response>;
   /** The value of the cookie by which the limits know this browser. */
   readonly deviceCookie: (c: Context<HttpEnv>) => string | undefined;
 }
@@ -36,17 +38,17 @@ const wrong: Readonly<Record<SecondStepWay, string>> = {
 
 /** The second step after a password, and signing in with a passkey alone, which is both factors in one. */
 export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void {
+  const { layout } = parts;
   const { members, guesses } = parts.context;
 
   routes.get(secondStep, async (c) => {
     const member = parts.pending(c);
-    if (!member) return c.redirect("/sign-in", 303);
-    return parts.layout(c, secondStepPage({ held: members.secondFactors(member.id), script: parts.script }));
+    if (!member) return redirectTo("/sign-in");
+    return layout(c, secondStepPage({ held: members.secondFactors(member.id), script: parts.script }));
   });
 
   routes.post(`${secondStep}/options`, (c) =>
-    answering(c, parts, async () => {
-      await readForm(c);
+    answerForm(c, layout, async () => {
       const member = parts.pending(c);
       if (!member) return expired(c);
       return c.json(members.passkeys.beginAuthentication(member.id));
@@ -54,10 +56,9 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
   );
 
   routes.post(secondStep, (c) =>
-    answering(c, parts, async () => {
-      const fields = await readForm(c);
+    answerForm(c, layout, async (fields) => {
       const member = parts.pending(c);
-      if (!member) return c.redirect("/sign-in", 303);
+      if (!member) return redirectTo("/sign-in");
       const way = wayOf(fields);
       const credential = fields.get(fieldOf[way]) ?? "";
       const attempt: Attempt = {
@@ -67,10 +68,10 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
         deviceCookie: parts.deviceCookie(c),
       };
       const right = await guesses.attempt(c.env.context, attempt, () => check(c, member, way, credential));
-      if (right) return parts.complete(c, member, "");
+      if (right) return parts.completePending(c, member);
       const held = members.secondFactors(member.id);
       const problem = { way, message: wrong[way] };
-      return parts.layout(c, { ...secondStepPage({ held, script: parts.script, problem }), status: 403 });
+      return { ...secondStepPage({ held, script: parts.script, problem }), status: 403 };
     }),
   );
 
@@ -88,26 +89,28 @@ export function mountSecondStep(routes: Hono<HttpEnv>, parts: SignInParts): void
     return (await ways[way]()) ? true : undefined;
   }
 
+  refuseOtherMethods(routes, layout, secondStep, "GET, HEAD, POST");
+  refuseOtherMethods(routes, layout, `${secondStep}/options`, "POST");
+
   routes.post(`${passkeyAlone}/options`, (c) =>
-    answering(c, parts, async () => {
-      await readForm(c);
-      return c.json(members.passkeys.beginAuthentication());
-    }),
+    answerForm(c, layout, () => Promise.resolve(c.json(members.passkeys.beginAuthentication()))),
   );
 
   routes.post(passkeyAlone, (c) =>
-    answering(c, parts, async () => {
-      const fields = await readForm(c);
+    answerForm(c, layout, async (fields) => {
       const answer = parseAnswer(fields.get("answer") ?? "");
       const origin = originOf(c.env.context.client);
       const attempt: Attempt = { kind: "passkey", deviceCookie: parts.deviceCookie(c) };
       const member = await guesses.attempt(c.env.context, attempt, () =>
         members.passkeys.authenticate({ answer, origin }),
       );
-      if (member) return parts.complete(c, member, fields.get("next") ?? "");
-      return parts.layout(c, { ...plainPage("Not signed in", wrong.passkey), status: 403 });
+      if (member) return parts.complete(c, member, fields.get("next"));
+      return { ...plainPage("Not signed in", wrong.passkey), status: 403 };
     }),
   );
+  routes.get(passkeyAlone, () => redirectTo("/sign-in"));
+  refuseOtherMethods(routes, layout, passkeyAlone, "GET, HEAD, POST");
+  refuseOtherMethods(routes, layout, `${passkeyAlone}/options`, "POST");
 }
 
 const fieldOf: Readonly<Record<SecondStepWay, string>> = {
@@ -123,19 +126,4 @@ function wayOf(fields: URLSearchParams): SecondStepWay {
 
 function expired(c: Context<HttpEnv>): Response {
   return c.json({ code: "expired", message: "This took too long. Load this page again and sign in." }, 401);
-}
-
-/** Refusals of the form and of the members' domain, as a page. */
-async function answering(
-  c: Context<HttpEnv>,
-  { layout }: Pick<SignInParts, "layout">,
-  work: () => Promise<Response>,
-): Promise<Response> {
-  try {
-    return await work();
-  } catch (error) {
-    const refusal = refusalOf(error);
-    if (!refusal) throw error;
-    return layout(c, { ...plainPage("Not signed in", refusal.message), status: refusal.status });
-  }
 }

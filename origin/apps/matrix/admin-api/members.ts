@@ -82,9 +82,11 @@ export function memberRoutes(matrix: MatrixContext, following: FollowMembers): O
     };
 
   async function signOut(call: Call): Promise<Answer> {
-    const ended = await members.endSessions(memberOf(call).id);
+    const { id } = memberOf(call);
+    const devices = await members.endSessions(id);
+    const browsers = await members.webSessions.endAll(id);
     await following.settle();
-    return { signed_out: ended };
+    return { signed_out: devices + browsers };
   }
 
   async function deactivate(call: Call): Promise<Answer> {

@@ -8,7 +8,7 @@ import { passwordStage, type Uia } from "../uia.ts";
 import { optionalString, optionalStrings } from "./read-body.ts";
 
 export function deviceManagementRoutes(matrix: MatrixContext, uia: Uia, following: FollowMembers): Route[] {
-  const { members, database, deviceLists } = matrix;
+  const { members } = matrix;
 
   function ownDevice(call: Call): Device {
     const wanted = call.params["deviceId"];
@@ -22,12 +22,11 @@ export function deviceManagementRoutes(matrix: MatrixContext, uia: Uia, followin
     const displayName = optionalString(await call.json(), "display_name");
     if (displayName === undefined) return {};
     checkDisplayName(displayName, "display_name");
-    const { memberId, userId } = call.requester;
+    const { memberId } = call.requester;
     if (!(await members.renameDevice(memberId, deviceId, displayName))) {
       throw notFound("You have no device of this id.");
     }
-    // The name stands in what /keys/query answers to others.
-    await database.write((transaction) => deviceLists.noteChange(transaction, userId));
+    await following.settle();
     return {};
   }
 
