@@ -117,6 +117,7 @@ export function describeMessage(
 ): Record<string, unknown> {
   const { hash, size, message, fields } = parsed;
   return describe(wanted, () => message, {
+    id: () => null,
     blobId: () => formatBlobId({ hash, partId: undefined }),
     threadId: () => null,
     mailboxIds: () => null,

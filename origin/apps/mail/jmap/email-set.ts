@@ -88,7 +88,10 @@ async function keep(mail: MailContext, account: number, raw: Readable): Promise<
 
 async function readStored(mail: MailContext, hash: string): Promise<Message> {
   try {
-    return await mail.reader.read(mail.blobs.pathOf(hash));
+    const message = await mail.reader.read(mail.blobs.pathOf(hash));
+    // Any bytes can be read as a body; what has no header is no message (RFC 5322 §3.6).
+    if (message.root.headers.length === 0) throw new UnreadableMessageError("no-message", "There is no header.");
+    return message;
   } catch (error) {
     if (error instanceof UnreadableMessageError)
       throw new SetError("invalidEmail", "The bytes cannot be read as a message.");

@@ -70,43 +70,50 @@ function writePart(node: MimeNode, part: NewPart): void {
   }
 }
 
+/** Fields that the library writes by their own grammar, whatever they are given as. */
+const addressFields = new Set(["from", "sender", "to", "cc", "bcc", "reply-to"]);
+const idFields = new Set(["message-id", "in-reply-to", "references"]);
+
 function addField(node: MimeNode, { name, value }: NewField): void {
+  const key = name.toLowerCase();
+  // As it was given, or written here already: it may be folded, and is not encoded again.
+  const add = (text: string, foldLines = true): void => {
+    if (addressFields.has(key) || idFields.has(key) || key === "date") node.addHeader(name, text);
+    else node.addHeader(name, { prepared: true, foldLines, value: text });
+  };
   switch (value.form) {
     case "raw":
-      // As it was given: it may be folded, and is not encoded again.
-      node.addHeader(name, { prepared: true, foldLines: false, value: value.value.trimStart() });
-      return;
+      return add(value.value.trimStart(), false);
     case "text":
-      node.addHeader(name, value.value.replaceAll(/\s*\r?\n\s*/g, " "));
-      return;
+      return void node.addHeader(name, value.value.replaceAll(/\s*\r?\n\s*/g, " "));
     case "addresses":
-      node.addHeader(name, { prepared: true, foldLines: true, value: formatAddresses(node, value.value) });
-      return;
+      if (addressFields.has(key)) return void node.addHeader(name, value.value.map(addressEntry));
+      return add(formatAddresses(node, value.value));
     case "ids":
-      node.addHeader(name, { prepared: true, foldLines: true, value: value.value.map((id) => `<${id}>`).join(" ") });
-      return;
+      return add(value.value.map((id) => `<${id}>`).join(" "));
     case "date":
-      node.addHeader(name, formatDate(value.value));
-      return;
+      return add(formatDate(value.value));
     case "urls":
-      node.addHeader(name, { prepared: true, foldLines: true, value: value.value.map((url) => `<${url}>`).join(", ") });
+      return add(value.value.map((url) => `<${url}>`).join(", "));
   }
 }
 
 type AddressList = Extract<NewField["value"], { form: "addresses" }>["value"];
 
-/** The library writes names and addresses; it is given them one by one, since what is no address must stay as well. */
+function addressEntry(entry: AddressList[number]) {
+  if ("email" in entry) return { name: entry.name ?? "", address: entry.email };
+  return { name: entry.name, group: entry.addresses.map(({ name, email }) => ({ name: name ?? "", address: email })) };
+}
+
+/** For fields that are none of the usual ones: names are encoded, and addresses stand as they are. */
 function formatAddresses(node: MimeNode, list: AddressList): string {
-  const one = ({ name, email }: EmailAddress): string =>
-    /^[^\s<>@,;:"]+@[^\s<>@,;:"]+$/.test(email)
-      ? node.encodeHeaderValue("To", [{ name: name ?? "", address: email }])
-      : node.encodeHeaderValue("X-Name", email.replaceAll(/[\r\n<>]/g, " "));
+  const plain = (text: string): string => node.encodeHeaderValue("X-Text", text.replaceAll(/[\r\n<>:;,"]/g, " "));
+  const one = ({ name, email }: EmailAddress): string => {
+    const address = `<${email.replaceAll(/[\r\n<>]/g, " ")}>`;
+    return name === null ? address : `${plain(name)} ${address}`;
+  };
   return list
-    .map((entry) =>
-      "email" in entry
-        ? one(entry)
-        : `${node.encodeHeaderValue("X-Name", entry.name.replaceAll(/[\r\n<>:;,]/g, " "))}: ${entry.addresses.map(one).join(", ")};`,
-    )
+    .map((entry) => ("email" in entry ? one(entry) : `${plain(entry.name)}: ${entry.addresses.map(one).join(", ")};`))
     .join(", ");
 }
 
