@@ -37,7 +37,7 @@ export function createAccountPages(oidc: OidcContext) {
     const place = placeOf[c.req.query("action") ?? ""] ?? "/";
     const deviceId = c.req.query("device_id");
     const isOne = place === oauthPaths.devices && deviceId !== undefined;
-    return redirectTo(isOne ? `${place}?${new URLSearchParams({ device_id: deviceId })}` : place);
+    return redirectTo(isOne ? `${place}?device_id=${encodeURIComponent(deviceId)}` : place);
   }
 
   /** All of a member's devices, or the one that a client has asked for. */
@@ -140,7 +140,7 @@ function deactivationPage({ name, role }: Identity, problem?: string): Page {
 again. It cannot be undone.</p>
 <form method="post" action="${oauthPaths.deactivate}">
 <div class="alert" role="alert" id="problem"${problem === undefined ? html` hidden` : ""}>${problem ?? ""}</div>
-<p><label><input type="checkbox" name="erase" value="yes"> Also hide what I have written from people who join later</label></p>
+<label class="choice"><input type="checkbox" name="erase" value="yes"><span>Also hide what I have written from people who join later</span></label>
 <div class="field">
 <label for="password">Password</label>
 ${passwordInput(
