@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import type { Config } from "./config/config.ts";
 import type { Gate } from "./gate/gate.ts";
 import type { GuessLimits } from "./gate/guess-limits/guess-limits.ts";
+import type { Honeypot } from "./gate/honeypot/honeypot.ts";
 import type { Alerts } from "./host/alerts/alerts.ts";
 import type { Log } from "./host/log.ts";
 import type { Outbound } from "./host/outbound/outbound.ts";
@@ -19,6 +20,8 @@ export interface AppContext {
   readonly gate: Gate;
   /** Every route on which a secret can be tried goes through this. */
   readonly guesses: GuessLimits;
+  /** Undefined while it is off. */
+  readonly honeypot: Honeypot | undefined;
   /** Tells the owner. */
   readonly alerts: Pick<Alerts, "raise" | "clear">;
   /** Of the Matrix app alone: it deletes what no row of its own needs. Another app opens a store in another folder. */

@@ -5,6 +5,7 @@ import { matrixMigrations } from "./apps/matrix/store/migrations.ts";
 import { throttleAfterRestore } from "./gate/guess-limits/after-restore.ts";
 import { oidcAfterRestore, oidcMigrations } from "./apps/oidc/store/migrations.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
+import { honeypotMigrations } from "./gate/honeypot/migrations.ts";
 import type { RestorableDatabase } from "./host/backup/restore.ts";
 import { hostMigrations } from "./host/host-database.ts";
 import { membersAfterRestore } from "./members/after-restore.ts";
@@ -21,4 +22,5 @@ export const knownDatabases: readonly RestorableDatabase[] = [
   { name: "members", migrations: membersMigrations, afterRestore: membersAfterRestore },
   { name: "host", migrations: hostMigrations },
   { name: "throttle", migrations: throttleMigrations, afterRestore: throttleAfterRestore },
+  { name: "honeypot", migrations: honeypotMigrations },
 ];

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
+import { createHoneypotApp } from "./apps/honeypot/honeypot.ts";
 import { createHomeApp } from "./apps/home/home.ts";
 import { createMailApp } from "./apps/mail/mail.ts";
 import { createIdApp } from "./apps/id/id.ts";
@@ -15,6 +16,9 @@ import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
 import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
+import { createCanaryCheck } from "./gate/honeypot/canary.ts";
+import { guardByHoneypot, watchGuesses } from "./gate/honeypot/guard.ts";
+import { openHoneypot } from "./gate/honeypot/open-honeypot.ts";
 import { throttleMigrations } from "./gate/guess-limits/migrations.ts";
 import { closeDoor } from "./gate/panic/close-door.ts";
 import { closeWayOut } from "./gate/panic/close-way-out.ts";
@@ -148,14 +152,19 @@ export async function startOrigin(options: {
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
-    const guesses = createGuessLimits({
+    const honeypot = openHoneypot({ config, openDatabase, alerts, outbound, secrets, log, now });
+    cleanups.push(() => honeypot?.close());
+    const limits = createGuessLimits({
       database: openDatabase("throttle", throttleMigrations),
       nameOf: (memberId) => members.get(memberId)?.name,
       now,
       limited: !config.testing,
       log,
     });
-    cleanups.push(() => guesses.close());
+    cleanups.push(() => limits.close());
+    const guesses = honeypot
+      ? watchGuesses(limits, { honeypot, hasCanary: createCanaryCheck(keys) })
+      : limits;
     const { serverName } = config;
     const signInHost = hostNamed(config.hosts, "id");
     const {
@@ -169,6 +178,7 @@ export async function startOrigin(options: {
       members,
       gate,
       guesses,
+      honeypot,
       alerts,
       blobs,
       outbound: closeWayOut(outbound, panic),
@@ -188,6 +198,7 @@ export async function startOrigin(options: {
       oidc,
       ...(config.mail ? [createMailApp(context, config.mail)] : []),
       ...createProxyApps(context),
+      ...(honeypot ? [createHoneypotApp(honeypot, now)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
     ];
     const areas = [...apps.map((app) => app.backup), coreArea];
@@ -207,7 +218,10 @@ export async function startOrigin(options: {
       trusted: trustedHeaders(config.apps),
       proof,
       dispatch: closeDoor({
-        dispatch: guardByAccess(createDispatch({ hosts, apps, gateRoutes, log }), access),
+        dispatch: guardByHoneypot(
+          guardByAccess(createDispatch({ hosts, apps, gateRoutes, log }), access),
+          honeypot,
+        ),
         panic,
         hosts,
       }),

@@ -41,7 +41,9 @@ const FETCH_EVERY_MS = MINUTE_MS;
 const FIRST_FETCH_EVERY_MS = 5_000;
 /** Access keeps a key for a week after it was replaced: older ones may have been withdrawn. */
 const LAST_GOOD_MS = 7 * 24 * 60 * MINUTE_MS;
-const FIRST_FETCHES_AT_ONCE = 8;
+/** A fetch takes no longer: whoever waits for another's is told to come back then. */
+const FETCH_TAKES_MS = 4_000;
+const LOOK_EVERY_MS = 25;
 
 /** How long a token that was found good is not verified again: a browser sends the same one with every request. */
 const REMEMBERED_MS = MINUTE_MS;
@@ -153,12 +155,12 @@ function createKeyCache(
   now: () => number,
 ): { find(kid: string): Promise<KeySet | AccessFault> } {
   let known: { set: KeySet; kids: ReadonlySet<string>; fetchedAt: number } | undefined;
-  let attemptedAt = Number.NEGATIVE_INFINITY;
-  let underWay = 0;
+  let startedAt = Number.NEGATIVE_INFINITY;
+  let ended = true;
 
   async function refresh(): Promise<void> {
-    attemptedAt = now();
-    underWay += 1;
+    startedAt = now();
+    ended = false;
     try {
       const set = await fetchKeys();
       const kids = kidsOf(set);
@@ -166,24 +168,31 @@ function createKeyCache(
     } catch {
       // The last good set stays.
     } finally {
-      underWay -= 1;
+      ended = true;
     }
   }
 
-  /** One waits for none of the others: workerd does not let a request wait for what another has begun. */
-  function mayFetch(): boolean {
-    const every = known === undefined ? FIRST_FETCH_EVERY_MS : FETCH_EVERY_MS;
-    if (Math.abs(now() - attemptedAt) >= every) return true;
-    return known === undefined && underWay > 0 && underWay < FIRST_FETCHES_AT_ONCE;
+  /** By the clock too: a request that its client leaves is ended by workerd in the middle, and its fetch never ends. */
+  const isUnderWay = (): boolean => !ended && Math.abs(now() - startedAt) < FETCH_TAKES_MS;
+
+  /** By looking again: workerd does not let one request wait for another's promise. */
+  async function untilEnded(): Promise<void> {
+    for (let waited = 0; isUnderWay() && waited < FETCH_TAKES_MS; waited += LOOK_EVERY_MS)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 
   return {
     async find(kid) {
       const age = known === undefined ? 0 : Math.abs(now() - known.fetchedAt);
       if (age > LAST_GOOD_MS) known = undefined;
-      if ((!known?.kids.has(kid) || age >= REFRESH_AFTER_MS) && mayFetch()) await refresh();
+      const isMissing = !known?.kids.has(kid);
+      if (isMissing && isUnderWay()) await untilEnded();
+      else if (isMissing || age >= REFRESH_AFTER_MS) {
+        const every = known === undefined ? FIRST_FETCH_EVERY_MS : FETCH_EVERY_MS;
+        if (Math.abs(now() - startedAt) >= every) await refresh();
+      }
       if (known?.kids.has(kid)) return known.set;
-      return known === undefined || underWay > 0 ? "keys-unavailable" : "invalid";
+      return known === undefined ? "keys-unavailable" : "invalid";
     },
   };
 }

@@ -26,12 +26,6 @@ export class AccessRulesError extends Error {
   override readonly name = "AccessRulesError";
 }
 
-/**
- * Paths that clients use which cannot follow a redirect to a sign-in page: a policy for the whole host leaves them to
- * access tokens and the throttle. A policy for such a path itself, or for one below it, holds all the same.
- */
-const LEFT_TO_TOKENS: readonly string[] = ["/_matrix", "/.well-known"];
-
 export const TEAM_DOMAIN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.cloudflareaccess\.com$/;
 const AUDIENCE = /^[0-9a-zA-Z_-]{8,128}$/;
 const COMMON_NAME = /^[\x21-\x7e]{1,200}$/;
@@ -70,12 +64,11 @@ export function findPolicy(
   const own = policies.filter((policy) => policy.host === host);
   if (own.length === 0) return undefined;
   const readings = readPath(path);
-  const open = LEFT_TO_TOKENS.map((left) => ({ host, path: left, aud: [], serviceTokens: [] }));
   let found: AccessPolicy | undefined;
-  for (const policy of [...open, ...own]) {
+  for (const policy of own) {
     const covers =
       policy.aud.length === 0 ? isPlainlyBelow(readings, policy.path) : isLooselyBelow(readings, policy.path);
-    // The owner's own policies come last, so that at the same length they win.
+    // At the same length the later one wins: the owner's own come last.
     if (covers && (found === undefined || policy.path.length >= found.path.length)) found = policy;
   }
   return found === undefined || found.aud.length === 0 ? undefined : found;

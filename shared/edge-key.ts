@@ -9,7 +9,7 @@ export interface EdgeKey {
 export const EDGE_KEY_BYTES = 32;
 
 /**
- * HKDF-SHA256 (RFC 5869) with an empty salt makes four keys of the one secret, so that a signature for
+ * HKDF-SHA256 (RFC 5869) with an empty salt makes several keys of the one secret, so that a signature for
  * one use (request, reply, order to fetch, sign of life) can never be passed off as one for another. Both sides use these very values.
  */
 export const EDGE_KEY_DERIVATION = {
@@ -18,6 +18,7 @@ export const EDGE_KEY_DERIVATION = {
   requestInfo: "burrow request",
   replyInfo: "burrow reply",
   fetchInfo: "burrow fetch",
+  canaryInfo: "burrow canary",
   heartbeatInfo: "burrow heartbeat",
 } as const;
 

@@ -6,6 +6,8 @@ import { hstsOfStage } from "../shared/security-headers.ts";
 import type { Env } from "./env.ts";
 import { openAccess } from "./gate/access.ts";
 import type { EdgeAccess } from "./gate/access.ts";
+import { openHoneypot } from "./gate/report-probes.ts";
+import type { EdgeHoneypot } from "./gate/report-probes.ts";
 import { knownOfPanic, type PanicKnown } from "./panic-in-force.ts";
 
 /** What an isolate makes once of its bindings, and what it learns as it works. */
@@ -15,6 +17,8 @@ export interface Edge {
   readonly trustedHeaders: ReadonlySet<string>;
   /** Undefined where nothing is behind Cloudflare Access. */
   readonly access: EdgeAccess | undefined;
+  /** Undefined where the honeypot is off. */
+  readonly honeypot: EdgeHoneypot | undefined;
   readonly keyid: string;
   readonly requestKey: CryptoKey;
   readonly replyKey: CryptoKey;
@@ -49,7 +53,14 @@ let remembered: Remembered | undefined;
  * @throws EdgeSettingsError, HostTableError, HstsStageError or AccessRulesError when a setting cannot be used.
  */
 export async function openEdge(env: Env): Promise<Edge> {
-  const settings = [env.HOSTS, env.HSTS_STAGE, env.TRUSTED_HEADERS, env.EDGE_KEY, env.ACCESS].join("\n");
+  const settings = [
+    env.HOSTS,
+    env.HSTS_STAGE,
+    env.TRUSTED_HEADERS,
+    env.EDGE_KEY,
+    env.ACCESS,
+    env.HONEYPOT,
+  ].join("\n");
   if (remembered?.settings === settings) return remembered.edge;
   // Not the promise but the edge is remembered: workerd does not let one request wait for another's promise.
   const edge = await makeEdge(env);
@@ -69,6 +80,7 @@ async function makeEdge(env: Env): Promise<Edge> {
     hsts: hstsOfStage(env.HSTS_STAGE ?? ""),
     trustedHeaders: new Set((env.TRUSTED_HEADERS ?? "").split(/\s+/).filter(Boolean).map(foldHeaderName)),
     access: openAccess(env.ACCESS),
+    honeypot: openHoneypot(env.HONEYPOT, await derive(secret, EDGE_KEY_DERIVATION.canaryInfo)),
     keyid: key.keyid,
     requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
     replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),

@@ -11,6 +11,8 @@ export interface Env {
   TRUSTED_HEADERS?: string;
   /** What is behind Cloudflare Access, as shared/access-policy.ts reads it. */
   ACCESS?: string;
+  /** What the honeypot does at the edge, as shared/probe-report.ts reads it; without it there is none. */
+  HONEYPOT?: string;
   /** Secret: the key line that the origin holds too. */
   EDGE_KEY: string;
   /** The one way to the origin, whatever it is made of. */

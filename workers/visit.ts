@@ -1,3 +1,4 @@
+import { EDGE_ITSELF } from "../shared/edge-client.ts";
 import type { EdgeClient } from "../shared/edge-client.ts";
 import { ACCESS_JWT_MAX_BYTES } from "../shared/limits.ts";
 import type { Edge } from "./edge.ts";
@@ -50,7 +51,7 @@ export function receive(
     host: url.hostname,
     ...(url.port === "" ? {} : { port: Number(url.port) }),
     scheme: secure ? "https" : "http",
-    addr: headers.get("cf-connecting-ip") ?? "",
+    addr: addressOf(headers),
     ...(ray === null ? {} : { ray }),
     ...(country === null ? {} : { country }),
   };
@@ -67,4 +68,10 @@ export function receive(
     env,
     ctx,
   };
+}
+
+/** Only the edge itself signs under its own address: what comes from outside never does. */
+function addressOf(headers: Headers): string {
+  const address = headers.get("cf-connecting-ip") ?? "";
+  return address === EDGE_ITSELF ? "" : address;
 }

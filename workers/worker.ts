@@ -13,6 +13,7 @@ import { clampLongPoll } from "./gate/long-poll.ts";
 import { requirePlainTarget } from "./gate/method-and-path.ts";
 import { requireOpen } from "./gate/panic.ts";
 import { answerFailure, answerUnreadable } from "./gate/refusal.ts";
+import { underScanner } from "./gate/scanner.ts";
 import { stripHeaders } from "./gate/strip.ts";
 import { takeHeartbeat } from "./gate/take-heartbeat.ts";
 import { openEdge } from "./edge.ts";
@@ -43,8 +44,16 @@ export default {
 
 /** A visit meets the gates in this order; the first that answers ends it. */
 async function answer(visit: Visit): Promise<Response> {
-  const shut = requireKnownHost(visit) ?? (await declareLost(visit)) ?? (await requireOpen(visit));
-  const refusal = shut ?? requirePlainTarget(visit) ?? capBody(visit);
+  return (
+    requireKnownHost(visit) ??
+    (await declareLost(visit)) ??
+    (await requireOpen(visit)) ??
+    (await underScanner(visit, () => passGates(visit)))
+  );
+}
+
+async function passGates(visit: Visit): Promise<Response> {
+  const refusal = requirePlainTarget(visit) ?? capBody(visit);
   const order = refusal ?? (await fetchForOrigin(visit)) ?? (await takeHeartbeat(visit));
   const early = order ?? (await throttleLogin(visit)) ?? (await requireAccess(visit));
   if (early !== undefined) return early;

@@ -7,6 +7,7 @@ import { diagnostics } from "./diagnostics.ts";
 import { doctor } from "./doctor.ts";
 import { download } from "./download.ts";
 import { edgeConfig } from "./edge.ts";
+import { honeypotCommands } from "./honeypot.ts";
 import { edgeKillCode } from "./edge/kill-code.ts";
 import { edgeLost } from "./edge/lost.ts";
 import { edgeRecover } from "./edge/recover.ts";
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...reportCommands,
   noticeSend,
   ...panicCommands,
+  ...honeypotCommands,
   edgeConfig,
   edgeKillCode,
   edgeLost,

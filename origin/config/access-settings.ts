@@ -7,11 +7,27 @@ import {
   type AccessPolicy,
 } from "../../shared/access-policy.ts";
 import type { AccessConfig, Mode } from "./config.ts";
+import type { ProxiedApp } from "./proxied-app.ts";
 import { readTables, readWords } from "./read-lists.ts";
 import { SettingError } from "./setting-error.ts";
 
 /** What only the owner's own tools ask for; behind Access unless told otherwise, once a team is configured. */
 const OWNERS_PATHS: readonly string[] = ["/_burrow/admin", "/_burrow/metrics", "/_burrow/samples"];
+
+/**
+ * By app host, what is asked for by programs that cannot follow a redirect to a sign-in page (Matrix clients, and what
+ * speaks OAuth 2.0): a policy for the whole host leaves it to access tokens and the throttle. A policy for such a path
+ * itself, or for one below it, holds all the same.
+ */
+const LEFT_TO_TOKENS: Readonly<Record<string, readonly string[]>> = {
+  apex: ["/_matrix", "/.well-known"],
+  id: [
+    "/.well-known",
+    ...["token", "keys", "register", "revoke", "userinfo", "device-authorization"].map(
+      (name) => `/oidc/${name}`,
+    ),
+  ],
+};
 
 export function readTeam(value: unknown): string {
   if (value === "") return "";
@@ -101,10 +117,24 @@ export interface AccessValues {
  */
 export function accessOf(
   values: AccessValues,
-  server: { mode: Mode; serverName: string; hosts: ReadonlyMap<string, string> },
+  server: {
+    mode: Mode;
+    serverName: string;
+    hosts: ReadonlyMap<string, string>;
+    apps: readonly Pick<ProxiedApp, "name" | "host" | "access">[];
+  },
 ): AccessConfig | undefined {
   const team = values["access.team"];
   const written = values["access.policy"];
+  const bare = server.apps.find(
+    ({ host, access }) =>
+      access &&
+      !written.some((policy) => policy.host === host && policy.path === "/" && policy.aud.length > 0),
+  );
+  if (bare !== undefined)
+    throw new SettingError(
+      `the app ${bare.name} is to be behind Access: add an [[access.policy]] with host = "${bare.host}" and the aud of its Access application`,
+    );
   if (team === "") {
     if (written.length > 0 || values["access.admin_aud"].length > 0 || values["access.map_email"].length > 0)
       throw new SettingError("access.team is not set, so nobody could be let in by the rest of [access]");
@@ -121,12 +151,15 @@ export function accessOf(
     (one, index) => policies.findIndex(({ host, path }) => host === one.host && path === one.path) < index,
   );
   if (doubled !== undefined) throw new SettingError(`access.policy has ${doubled.host}${doubled.path} twice`);
+  const open = [...server.hosts].flatMap(([host, app]) =>
+    (LEFT_TO_TOKENS[app] ?? []).map((path) => ({ host, path, aud: [], serviceTokens: [] })),
+  );
   const owners = ownersPolicies(values, server);
   return Object.freeze({
     team,
     certsUrl: certsUrl === "" ? undefined : certsUrl,
     // The owner's own policies come last: at the same path they win.
-    policies: Object.freeze([...owners, ...policies]),
+    policies: Object.freeze([...open, ...owners, ...policies]),
     mapEmail: new Map(values["access.map_email"].map(({ email, member }) => [email, member])),
   });
 }

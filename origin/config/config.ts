@@ -27,6 +27,8 @@ export interface Config {
   readonly edge: EdgeConfig;
   /** Undefined: nothing is behind Cloudflare Access. */
   readonly access: AccessConfig | undefined;
+  /** Undefined: it is off. */
+  readonly honeypot: HoneypotConfig | undefined;
   readonly tunnel: TunnelConfig;
   readonly alerts: AlertsConfig;
   readonly outbound: OutboundConfig;
@@ -90,7 +92,7 @@ export interface AccessConfig {
   readonly team: string;
   /** Where the keys are had in development and tests; undefined: at the team. */
   readonly certsUrl: string | undefined;
-  /** The owner's paths, then what burrow.toml names. */
+  /** What is left to tokens, the owner's paths, then what burrow.toml names: the later one wins. */
   readonly policies: readonly AccessPolicy[];
   /** E-mail in lower case → name of the member who is signed in by it in one step. */
   readonly mapEmail: ReadonlyMap<string, string>;
@@ -105,6 +107,26 @@ export interface MailConfig {
   readonly bucketUrl: string;
   readonly bucketRegion: string;
   readonly bucketKeyId: string;
+}
+
+/** What is made of probes (row D1): seen they are in any case, everything else is turned on by itself. */
+export interface HoneypotConfig {
+  /** Whether a source of too many probes is refused, and for how long the first time. */
+  readonly block: boolean;
+  readonly blockHours: number;
+  /** Whether a source of many wrong secrets or of many addresses that do not exist is refused for a while. */
+  readonly jail: boolean;
+  readonly decoys: boolean;
+  /** By the alerts' own ways; in the owner's room of notices. */
+  readonly alerts: boolean;
+  readonly matrixAlerts: boolean;
+  /** Addresses and networks that are never refused. */
+  readonly safelist: readonly string[];
+  /** Of the ledger; 0 days: for ever, as far as the rows go. */
+  readonly retentionDays: number;
+  readonly maxRows: number;
+  /** Where blocks are also put into a list of the owner's account. */
+  readonly cloudflare: { readonly account: string; readonly list: string } | undefined;
 }
 
 /** How long a browser stays signed in, in ms: without being used, and at the most. */

@@ -1,12 +1,26 @@
 import { formatAccessRules } from "../../shared/access-policy.ts";
-import type { Config } from "./config.ts";
+import type { HoneypotRules } from "../../shared/probe-report.ts";
+import type { AccessConfig, Config, HoneypotConfig } from "./config.ts";
 
 /**
  * What of the settings the Worker decides by, as its variables; the same in a deployment and in development. Whose e-mail
- * is whose stays on the device.
+ * is whose, and who is never refused, stays on the device.
  */
-export function gateVariables({ access }: Pick<Config, "access">): Record<string, string> {
-  if (access === undefined) return {};
-  const { team, certsUrl, policies } = access;
-  return { ACCESS: formatAccessRules({ team, ...(certsUrl !== undefined && { certsUrl }), policies }) };
+export function gateVariables({
+  access,
+  honeypot,
+}: Pick<Config, "access" | "honeypot">): Record<string, string> {
+  return {
+    ...(access && { ACCESS: accessVariable(access) }),
+    ...(honeypot && { HONEYPOT: honeypotVariable(honeypot) }),
+  };
+}
+
+function accessVariable({ team, certsUrl, policies }: AccessConfig): string {
+  return formatAccessRules({ team, ...(certsUrl !== undefined && { certsUrl }), policies });
+}
+
+/** Sources are refused that were jailed, blocked, or named by the owner: where one of the two is on, the edge asks for them. */
+function honeypotVariable({ block, jail, decoys }: HoneypotConfig): string {
+  return JSON.stringify({ block: block || jail, decoys } satisfies HoneypotRules);
 }

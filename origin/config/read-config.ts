@@ -4,6 +4,7 @@ import { isAndroid } from "../host/supervisor/watch-processes.ts";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
 import { accessOf } from "./access-settings.ts";
 import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
+import { honeypotOf } from "./honeypot-settings.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { readEnvironment } from "./read-environment.ts";
@@ -178,7 +179,10 @@ function complete(
       accountId: values["edge.account_id"],
       alertMailTo: values["edge.alert_mail_to"],
     }),
-    access: together(() => accessOf(values, { mode: values.mode, serverName: values.server_name, hosts })),
+    access: together(() =>
+      accessOf(values, { mode: values.mode, serverName: values.server_name, hosts, apps }),
+    ),
+    honeypot: together(() => honeypotOf(values)),
     tunnel: Object.freeze({
       enabled: values["tunnel.enabled"],
       metricsPort: values["tunnel.metrics_port"],

@@ -5,7 +5,7 @@ export function readWords(value: unknown): readonly string[] {
   const words = typeof value === "string" ? value.split(/[\s,]+/).filter((word) => word !== "") : value;
   if (!Array.isArray(words) || !words.every((word) => typeof word === "string"))
     throw new SettingError('must be a list of texts, such as ["one", "two"]');
-  return Object.freeze([...new Set(words as string[])]);
+  return Object.freeze([...new Set(words)]);
 }
 
 /**

@@ -11,6 +11,10 @@ export class RotateError extends Error {
 const given: Partial<Record<SecretName, { pattern: RegExp; form: string }>> = {
   "tunnel-token": { pattern: /^eyJ[\w+/=-]{40,}$/, form: "the long text that begins with eyJ" },
   "alert-token": { pattern: /^[\x21-\x7e]{8,512}$/, form: "an access token of ntfy, tk_…" },
+  "cloudflare-list-token": {
+    pattern: /^[\w-]{30,120}$/,
+    form: "an API token of Cloudflare's that may edit account filter lists",
+  },
   "s3-secret": { pattern: /^[\x21-\x7e]{16,512}$/, form: "the secret access key of the bucket" },
   "mail-bucket-secret": { pattern: /^[\x21-\x7e]{16,512}$/, form: "the secret access key of the bucket" },
 };

@@ -26,6 +26,7 @@ export const secretPurposes = {
   "tunnel-token": "lets cloudflared open the tunnel",
   "alert-token": "the access token of the ntfy topic",
   "alert-webhook-key": "signs what the alerts' webhook is sent",
+  "cloudflare-list-token": "writes the block list of the Cloudflare account",
   "backup-signing-key": "signs the backups' manifests",
   "s3-secret": "the secret access key of the backups' S3 or R2 bucket",
   "mail-bucket-secret": "the secret access key of the bucket in which mail arrives",

@@ -11,6 +11,7 @@ import {
   readTeam,
 } from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
+import { readCloudflareId, readHours, readNetworks, readRows } from "./honeypot-settings.ts";
 import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
 
@@ -91,6 +92,19 @@ export const settings = {
   "access.policy": setting<readonly AccessPolicy[]>([], readAccessPolicies),
   "access.map_email": setting<readonly EmailOfMember[]>([], readEmailMap),
   "access.certs_url": setting("", readCertsUrl),
+  "honeypot.enabled": setting(false, readBoolean),
+  "honeypot.block": setting(false, readBoolean),
+  "honeypot.block_hours": setting(24, readHours),
+  "honeypot.jail": setting(false, readBoolean),
+  "honeypot.decoys": setting(false, readBoolean),
+  "honeypot.alerts": setting(false, readBoolean),
+  "honeypot.matrix_alerts": setting(false, readBoolean),
+  "honeypot.safelist": setting<readonly string[]>([], readNetworks),
+  "honeypot.retention_days": setting(30, readDays),
+  "honeypot.max_rows": setting(20_000, readRows),
+  "honeypot.cloudflare": setting(false, readBoolean),
+  "honeypot.cloudflare_account": setting("", readCloudflareId),
+  "honeypot.cloudflare_list": setting("", readCloudflareId),
   "tunnel.enabled": setting(false, readBoolean),
   "tunnel.metrics_port": setting(20_241, readPort),
   "alerts.ntfy_url": secretSetting("", readAlertUrl),

@@ -5,9 +5,10 @@ import { test, type TestContext } from "node:test";
 import { parse } from "smol-toml";
 
 import { gateVariables } from "../../origin/config/gate-variables.ts";
+import { oauthPaths } from "../../origin/gate/oauth/authorization-server.ts";
 import { deploymentOf } from "../../origin/cli/edge.ts";
 import { ConfigError, readConfig } from "../../origin/config/read-config.ts";
-import { parseAccessRules } from "../../shared/access-policy.ts";
+import { findPolicy, parseAccessRules } from "../../shared/access-policy.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const AUD = "a".repeat(64);
@@ -37,10 +38,39 @@ test("nothing is behind Access until there is a team, and then the owner's paths
   assert.deepEqual(gateVariables(none), {});
   const { access } = read(t, admin);
   assert.deepEqual(
-    access?.policies.map(({ host, path, aud }) => [host, path, ...aud]),
+    access?.policies.filter(({ aud }) => aud.length > 0).map(({ host, path, aud }) => [host, path, ...aud]),
     ["/_burrow/admin", "/_burrow/metrics", "/_burrow/samples"].map((path) => ["example.org", path, AUD]),
   );
-  assert.deepEqual(read(t, `${team}admin = false\n`).access?.policies, []);
+  assert.deepEqual(
+    read(t, `${team}admin = false\n`).access?.policies.filter(({ aud }) => aud.length > 0),
+    [],
+  );
+});
+
+test("what cannot follow a redirect is left to its tokens by a policy for the whole host, and by no other", (t) => {
+  const whole = (host: string): string => `[[access.policy]]\nhost = "${host}"\naud = ["${AUD}"]\n`;
+  const app =
+    '[[app]]\nname = "photos"\nhost = "photos.example.org"\nupstream = "http://127.0.0.1:8100"\nwho = "everyone"\n';
+  const hosts = ["example.org", "id.example.org", "photos.example.org"];
+  const { access } = read(t, `${admin}${hosts.map(whole).join("")}${app}`);
+  const asks = (host: string, path: string) => findPolicy(access!.policies, host, path) !== undefined;
+  for (const path of ["/_matrix/client/v3/sync", "/.well-known/matrix/client"])
+    assert.deepEqual([asks("example.org", path), asks("photos.example.org", path)], [false, true], path);
+  const { authorization, code_verification, account, crossSigningReset, ...programs } = oauthPaths;
+  for (const path of Object.values(programs)) assert.equal(asks("id.example.org", path), false, path);
+  for (const path of [
+    authorization,
+    code_verification,
+    account,
+    crossSigningReset,
+    "/",
+    "/sign-in",
+    "/_matrix",
+  ])
+    assert.equal(asks("id.example.org", path), true, path);
+  assert.equal(asks("example.org", "/_matrixes"), true);
+  const closed = read(t, `${admin}[[access.policy]]\npath = "/_matrix"\naud = ["${AUD}"]\n`).access!.policies;
+  assert.notEqual(findPolicy(closed, "example.org", "/_matrix/client/versions"), undefined);
 });
 
 test("policies and mapped e-mails are read as written, and the edge gets the policies alone", (t) => {
@@ -50,23 +80,24 @@ test("policies and mapped e-mails are read as written, and the edge gets the pol
       `[[access.policy]]\nhost = "example.org"\npath = "/invite/help"\nopen = true\n` +
       `[[access.map_email]]\nemail = "Ada@Example.org"\nmember = "ada"\n`,
   );
-  assert.deepEqual(config.access?.policies.slice(3), [
+  assert.deepEqual(config.access?.policies.slice(-2), [
     { host: "example.org", path: "/invite", aud: [AUD, "second-audience"], serviceTokens: ["one.access"] },
     { host: "example.org", path: "/invite/help", aud: [], serviceTokens: [] },
   ]);
-  assert.deepEqual([...config.access!.mapEmail], [["ada@example.org", "ada"]]);
+  assert.deepEqual([...config.access.mapEmail], [["ada@example.org", "ada"]]);
   const deployed = parse(deploymentOf('name = "x"\n[vars]\nHOSTS = ""\n', config)) as {
     vars: { ACCESS: string };
   };
   assert.deepEqual(parseAccessRules(deployed.vars.ACCESS), {
     team: "example.cloudflareaccess.com",
-    policies: config.access!.policies,
+    policies: config.access.policies,
   });
   assert.doesNotMatch(deployed.vars.ACCESS, /ada/);
 });
 
 test("what is half configured, or could leave a door open, is refused with what to do", (t) => {
   const policy = (lines: string): string => `${admin}[[access.policy]]\n${lines}\n`;
+  const app = '[[app]]\nname = "photos"\nupstream = "http://127.0.0.1:8100"\naccess = true\n';
   for (const [access, reason] of [
     [team, /access\.admin_aud is not set: give the audience tag/],
     [`admin_aud = ["${AUD}"]\n`, /access\.team is not set/],
@@ -86,6 +117,7 @@ test("what is half configured, or could leave a door open, is refused with what 
     [policy(`host = "other.example.org"\naud = ["${AUD}"]`), /no host of this server/],
     [`${policy(`path = "/x"\naud = ["${AUD}"]`)}[[access.policy]]\npath = "/x"\nopen = true\n`, /twice/],
     [`${admin}[[access.map_email]]\nemail = "ada"\nmember = "ada"\n`, /an email and the name/],
+    [`${admin}${app}`, /the app photos is to be behind Access: add an \[\[access\.policy\]\]/],
     [`${admin}policy = "all"\n`, /tables \[\[access\.policy\]\]/],
   ] as const)
     assert.match(problemOf(t, access), reason, access);

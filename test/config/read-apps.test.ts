@@ -55,6 +55,12 @@ headers = { user = "X-Webauth-User", email = "" }
 groups = { editors = ["ada"], all = "members" }
 secret_file = "secrets/wiki"
 secret_header = "X-Wiki-Secret"
+[access]
+team = "example.cloudflareaccess.com"
+admin = false
+[[access.policy]]
+host = "wiki.example.net"
+aud = ["${"a".repeat(64)}"]
 `,
   );
   const wiki = config.apps[1];

@@ -101,8 +101,8 @@ test("an API key opens the figures and the owner's API through the edge, and not
   const { members } = home.origin;
   const memberId = members.find("ada")?.id ?? 0;
   const scopes = ["metrics", "admin:read"];
-  const request = { memberId, kind: "api-key", name: "Prometheus", scopes, expiresInMs: 60_000 } as const;
-  const { secret } = await members.keys.create(device, request);
+  const wanted = { memberId, kind: "api-key", name: "Prometheus", scopes, expiresInMs: 60_000 } as const;
+  const { secret } = await members.keys.create(device, wanted);
   const get = (path: string) => ask("burrow.localhost", path, { authorization: `Bearer ${secret}` });
   assert.match((await get("/_burrow/metrics")).text, /^# /);
   assert.equal((await get("/_burrow/admin/v1/members")).status, 200);

@@ -75,10 +75,10 @@ test("what the origin calls wrong is counted, and then answered at the edge", as
   const passed = await jail("203.0.113.1");
   flushed = Date.now() + 10_500;
   assert.ok(passed >= 50 && passed <= 75, String(passed));
-  const before = reached;
+  const reachedBefore = reached;
   const told = await ask("203.0.113.1", { path: "/_matrix/client/r0/%6Cogin" });
   assert.equal(told.status, 429);
-  assert.equal(reached, before, "the origin is not asked");
+  assert.equal(reached, reachedBefore, "the origin is not asked");
   assert.equal(told.headers.get("access-control-allow-origin"), "*");
   assert.equal((JSON.parse(told.text) as { errcode: string }).errcode, "M_LIMIT_EXCEEDED");
   assert.ok(Number(told.headers.get("retry-after")) >= 1);

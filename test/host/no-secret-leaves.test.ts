@@ -23,6 +23,7 @@ const given: Readonly<Record<string, string>> = {
   "tunnel-token": Buffer.from(`{"a":"${"7c1f".repeat(8)}","s":"Zm94Z2xvdmUtNTE3Nw=="}`).toString("base64"),
   "alert-token": "tk-plover/quixotic+8812?marmalade",
   "s3-secret": "9f+Gusty/Larkspur&Thimble=2207%brook",
+  "cloudflare-list-token": "x7Gorse_Lantern-Pebble4410Quill_Tansy",
   "mail-bucket-secret": "4c+Windfall/Tansy&Cobble=8830%reed",
 };
 const serviceKey = "wax and feathers: 2201/ä";

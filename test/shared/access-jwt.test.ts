@@ -19,10 +19,10 @@ after(() => team.stop());
 /** A verifier with a clock of its own, which only moves when it is told. */
 function open(): { verifier: AccessVerifier; clock: { now: number }; fetches: () => number } {
   const clock = { now: Date.now() };
-  const before = team.fetches();
+  const sofar = team.fetches();
   const fetchKeys = async (): Promise<unknown> => (await fetch(team.certsUrl)).json();
   const verifier = createAccessVerifier({ team: TEAM, fetchKeys, now: () => clock.now });
-  return { verifier, clock, fetches: () => team.fetches() - before };
+  return { verifier, clock, fetches: () => team.fetches() - sofar };
 }
 
 test("a person and a listed service token are let in, by whatever audience the policy names", async () => {
@@ -68,7 +68,7 @@ test("an unknown key makes the keys be fetched once a minute, however many ask",
     Array.from({ length: 50 }, () => verifier.verify(unknown, POLICY, clock.now)),
   );
   assert.equal(fetches(), 2);
-  assert.ok(verdicts.every((verdict) => verdict === "invalid" || verdict === "keys-unavailable"));
+  assert.ok(verdicts.every((verdict) => verdict === "invalid"));
 });
 
 test("a new key of the team's is found within a minute", async () => {
@@ -108,8 +108,8 @@ test("the first requests of an isolate do not stand in each other's way", async 
   const { verifier, clock, fetches } = open();
   const jwt = await team.sign();
   const verdicts = await Promise.all(
-    Array.from({ length: 6 }, () => verifier.verify(jwt, POLICY, clock.now)),
+    Array.from({ length: 60 }, () => verifier.verify(jwt, POLICY, clock.now)),
   );
   assert.ok(verdicts.every((verdict) => typeof verdict === "object"));
-  assert.ok(fetches() <= 6);
+  assert.equal(fetches(), 1);
 });

@@ -36,17 +36,6 @@ test("the longest path that covers a request decides, by whole segments", () => 
   assert.equal(findPolicy(policies, "other.example.org", "/files"), undefined);
 });
 
-test("what cannot follow a redirect is left to its tokens by a policy for the whole host, and by no other", () => {
-  for (const path of ["/_matrix/client/v3/sync", "/.well-known/matrix/client", "/.well-known/caldav"])
-    assert.equal(find([policy("/")], path), undefined, path);
-  assert.equal(find([policy("/")], "/_matrixes"), "/");
-  assert.equal(find([policy("/"), policy("/_matrix")], "/_matrix/client/versions"), "/_matrix");
-  assert.equal(
-    find([policy("/_matrix/client/v3/admin")], "/_matrix/client/v3/admin/whois/x"),
-    "/_matrix/client/v3/admin",
-  );
-});
-
 test("an odd spelling leads into a policy, never out of one", () => {
   const closed = [policy("/_burrow/admin")];
   for (const path of [

@@ -43,7 +43,7 @@ export async function startAccessTeam(): Promise<AccessTeam> {
 
   async function sign(claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) {
     return await new SignJWT(claimsOf(claims))
-      .setProtectedHeader({ alg: "RS256", kid: key.jwk.kid, ...withoutAbsent(header) } as { alg: string })
+      .setProtectedHeader({ alg: "RS256", kid: key.jwk.kid, ...withoutAbsent(header) })
       .sign(key.privateKey);
   }
 

@@ -54,6 +54,8 @@ export interface EdgeBenchOptions {
   /** Stands in the origin's place, without its key. */
   impostor?: (request: Request, proof: EdgeProof) => Response | Promise<Response>;
   env?: Record<string, unknown>;
+  /** The key line of both sides; a fresh one unless given. */
+  key?: string;
   /** In force at the origin. */
   panic?: () => PanicLevel;
 }
@@ -64,7 +66,7 @@ const { default: worker } = (await import(
 
 /** The real Worker before a stand-in Fetcher that verifies as the origin does. */
 export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeBench {
-  const key = makeEdgeKey("k1");
+  const { key = makeEdgeKey("k1") } = options;
   const clock = { originAheadMs: 0 };
   const now = (): number => Date.now() + clock.originAheadMs;
   const proof = createEdgeProof({

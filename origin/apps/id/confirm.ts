@@ -54,7 +54,7 @@ export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string
     },
   );
 
-  routes.act(`${path}/passkey/options`, async (_c, who) =>
+  routes.act(`${path}/passkey/options`, (_c, who) =>
     Response.json(members.passkeys.beginAuthentication(who.memberId), {
       headers: { "cache-control": "no-store" },
     }),

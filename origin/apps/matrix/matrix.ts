@@ -24,6 +24,7 @@ import { purgeHistory } from "./moderation/purge-history.ts";
 import { redactMember } from "./moderation/redact-member.ts";
 import { createReports } from "./moderation/reports.ts";
 import { createRoomSummaries } from "./moderation/room-summaries.ts";
+import { tellOwners } from "./moderation/tell-owners.ts";
 import { sendNotices } from "./moderation/server-notices.ts";
 import { createMedia } from "./media/media.ts";
 import { createPushCounter } from "./push/push-counter.ts";
@@ -97,6 +98,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
   tidy();
   matrix.keyBackups.resume();
   const delayed = startDelayedEvents(matrix);
+  context.honeypot?.onNews((text) => tellOwners(matrix, text));
   const daily = setInterval(tidy, day).unref();
 
   return {
@@ -106,7 +108,7 @@ export function createMatrixApp(context: AppContext): MatrixApp {
     routes: buildRoutes(
       [
         ...clientApiRoutes(matrix, createUia(now), following),
-        ...adminApiRoutes(matrix, following),
+        ...adminApiRoutes(matrix, following, context.honeypot),
         ...sharedSecretRoutes(matrix, following),
         ...serverNoticeRoutes(matrix),
       ],

@@ -13,7 +13,7 @@ export interface BackupArea {
  * copy must never know of a change that the restored members have not made.
  */
 export const coreArea: BackupArea = {
-  databases: ["members", "host", "throttle"],
+  databases: ["members", "host", "throttle", "honeypot"],
   blobs: ["blobs", "mail-blobs"],
 };
 

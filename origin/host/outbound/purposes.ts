@@ -55,6 +55,17 @@ export const outboundPurposes = {
     timeMs: { usual: 10 * MINUTE_MS, most: 24 * 60 * MINUTE_MS },
     bytes: { usual: 16 * MB, most: Number.MAX_SAFE_INTEGER },
   },
+  cloudflare: {
+    causedBy: "blocks of the honeypot, where honeypot.cloudflare is on",
+    goesTo: "Cloudflare's API, for one list of the owner's account",
+    users: ["origin/gate/honeypot/cloudflare-list.ts"],
+    destinations: ({ honeypot }) =>
+      honeypot?.cloudflare === undefined ? [] : ["https://api.cloudflare.com"],
+    methods: ["PUT"],
+    mostRedirects: 0,
+    timeMs: { usual: 20_000, most: MINUTE_MS },
+    bytes: { usual: 64_000, most: MB },
+  },
   download: {
     causedBy: "the owner, by the command line",
     goesTo: "where the pinned programs are released, and where the owner's own pins say",

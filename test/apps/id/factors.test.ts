@@ -255,7 +255,7 @@ test("the second step takes a passkey, digits or a recovery code of who is pendi
     {},
   ];
   for (const fields of wrong) {
-    const { status, text, guess } = await step(fields as Record<string, string>);
+    const { status, text, guess } = await step(fields);
     assert.deepEqual([status, guess], [403, "failed"], JSON.stringify(fields));
     assert.match(text, /role="alert" id="[a-z]+-problem">/);
   }
@@ -264,7 +264,7 @@ test("the second step takes a passkey, digits or a recovery code of who is pendi
     { recovery: code },
     { answer: await signed(passkey) },
   ]) {
-    const { text, guess } = await step(fields as Record<string, string>);
+    const { text, guess } = await step(fields);
     assert.deepEqual([text, guess], ["ben at last", "ok"]);
   }
   assert.equal((await step({ code: appCode(secret, clock.now) })).status, 403);

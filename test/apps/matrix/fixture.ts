@@ -238,6 +238,7 @@ function startServer(parts: {
     gate: createGate({ members, guesses, serverName: config.serverName, signInHost: "id.example.org", now })
       .gate,
     guesses,
+    honeypot: undefined,
     alerts: {
       raise: (alert) => void alerts.set(alert.id, alert),
       clear: (id) => void alerts.delete(id),

@@ -244,6 +244,7 @@ function startServer(folder: string, lines: string[]) {
     members,
     gate: built.gate,
     guesses,
+    honeypot: undefined,
     alerts: { raise() {}, clear() {} },
     blobs: openBlobStore(join(folder, "blobs")),
     outbound: { fetch: () => Promise.reject(new OutboundError("unreachable")) },

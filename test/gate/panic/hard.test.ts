@@ -5,6 +5,7 @@ import { stringify } from "smol-toml";
 
 import { openPanicDatabase } from "../../../origin/gate/panic/panic-database.ts";
 import { createPanicLatch } from "../../../origin/gate/panic/panic-latch.ts";
+import { askDaemon } from "../../../origin/host/supervisor/control.ts";
 import {
   crashService,
   lightBeacon,
@@ -45,6 +46,21 @@ test("a held service stays down, however it is asked for, and comes up in its or
   supervisor.release();
   await logged("service.started", "store", 2);
   await logged("service.started", "reader", 2);
+});
+
+test("a panic in the midst of a start holds it too", async (t) => {
+  const { supervisor, dataDir } = await supervise(t, {
+    services: [{ name: "store", command: ["/bin/sleep", "60"] }],
+    held: true,
+  });
+  supervisor.release();
+  await supervisor.hold();
+  // It looks at the same tables as the start that was under way, and longer.
+  for (let looked = 0; looked < 3; looked += 1) await askDaemon(dataDir, { do: "status" });
+  assert.deepEqual(
+    supervisor.status().map(({ state, pid }) => [state, pid]),
+    [["stopped", null]],
+  );
 });
 
 test("a start under hard starts none, and the end of the panic does", async (t) => {

@@ -1,6 +1,7 @@
 import type { FollowMembers } from "../follow-members.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError } from "../matrix-error.ts";
+import type { Honeypot } from "../../../gate/honeypot/honeypot.ts";
 import type { KeyScope } from "../../../members/keys/key-scopes.ts";
 import { MembersError } from "../../../members/members.ts";
 import type { Route } from "../route.ts";
@@ -11,6 +12,7 @@ import { noticeRoutes } from "./notices.ts";
 import type { OwnersOperation } from "./operation.ts";
 import { reportRoutes } from "./reports.ts";
 import { roomRoutes } from "./rooms.ts";
+import { securityRoutes } from "./security.ts";
 import { statisticsRoutes } from "./statistics.ts";
 
 /** Of an API key of the owner: each opens the operation. */
@@ -21,7 +23,11 @@ const scopesFor = (method: Route["method"]): readonly KeyScope[] =>
  * The owner's API (docs/admin-api.md): JSON, for an owner's access token or API key, or a ticket of the command line,
  * and closed to pages of other origins. What takes long is a job.
  */
-export function adminApiRoutes(matrix: MatrixContext, following: FollowMembers): Route[] {
+export function adminApiRoutes(
+  matrix: MatrixContext,
+  following: FollowMembers,
+  honeypot: Honeypot | undefined,
+): Route[] {
   const operations: readonly OwnersOperation[] = [
     ...memberRoutes(matrix, following),
     ...inviteRoutes(matrix),
@@ -30,6 +36,7 @@ export function adminApiRoutes(matrix: MatrixContext, following: FollowMembers):
     ...reportRoutes(matrix),
     ...jobRoutes(matrix),
     ...statisticsRoutes(matrix),
+    ...securityRoutes(honeypot, matrix.now),
   ];
   return operations.map(({ method, path, noKey, handle }) => ({
     method,

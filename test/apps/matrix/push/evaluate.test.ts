@@ -126,46 +126,6 @@ test("mentions count by m.mentions, and by the name in the text only where there
   assert.deepEqual(judge(message("x", { "m.mentions": [ben] })), plain);
 });
 
-test("members whose rules are alike hear the same, but for what is their own, whoever is judged first", () => {
-  const cleo = "@cleo:example.org";
-  const deaf = setEnabled(noChoices, "underride", ".m.rule.message", false);
-  const evaluators = new Map([
-    [ben, compileRules(effectiveRules(noChoices, ben))],
-    [cleo, compileRules(effectiveRules(noChoices, cleo))],
-    ["deaf", compileRules(effectiveRules(deaf, "@dan:example.org"))],
-  ]);
-  const heard = (event: RoomEvent, order: readonly string[]): Record<string, string> => {
-    // One for all members of the room, as an event is judged that enters it.
-    const facts = { room: plainRoom, memberCount: 5, displayName: undefined, subscribed: undefined };
-    return Object.fromEntries(
-      order.map((name) => {
-        const { notify, highlight } = evaluators.get(name)!(event, facts);
-        return [name, highlight ? "highlight" : notify ? "notify" : "nothing"];
-      }),
-    );
-  };
-  const invite = eventOf("m.room.member", { membership: "invite" }, { state_key: cleo });
-  const edit = { "m.relates_to": { rel_type: "m.replace", event_id: "$x" } };
-  for (const order of [
-    [ben, cleo, "deaf"],
-    ["deaf", cleo, ben],
-  ]) {
-    const all = (toBen: string, toCleo: string, toDeaf: string): object => ({
-      [ben]: toBen,
-      [cleo]: toCleo,
-      deaf: toDeaf,
-    });
-    assert.deepEqual(heard(message("x", { "m.mentions": {} }), order), all("notify", "notify", "nothing"));
-    const toBen = message("x", { "m.mentions": { user_ids: [ben] } });
-    assert.deepEqual(heard(toBen, order), all("highlight", "notify", "nothing"));
-    assert.deepEqual(heard(message("ask cleo"), order), all("notify", "highlight", "nothing"));
-    const toRoom = message("x", { "m.mentions": { room: true } });
-    assert.deepEqual(heard(toRoom, order), all("highlight", "highlight", "highlight"));
-    assert.deepEqual(heard(message("x", edit), order), all("nothing", "nothing", "nothing"));
-    assert.deepEqual(heard(invite, order), all("nothing", "notify", "nothing"));
-  }
-});
-
 test("everyone is mentioned only by whom the notification level allows", () => {
   const all = { "m.mentions": { room: true } };
   assert.deepEqual(judge(message("x", all)), { notify: true, highlight: true });
