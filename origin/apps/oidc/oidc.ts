@@ -193,8 +193,6 @@ function mountPeople(
   });
 
   routes.get(oauthPaths.account, (c) => account.lead(c));
-  routes.get(oauthPaths.devices, (c) => account.showDevices(c));
-  routes.post(oauthPaths.devices, (c) => account.endDevice(c));
   routes.get(oauthPaths.deactivate, (c) => account.showDeactivation(c));
   routes.post(oauthPaths.deactivate, (c) => account.deactivate(c));
   routes.get(oauthPaths.crossSigningReset, (c) => account.showReset(c));
