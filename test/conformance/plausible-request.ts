@@ -173,7 +173,12 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
   [`POST ${owners}/members/:name/sign-out`, () => ({})],
   [`POST ${owners}/members/:name/deactivate`, () => ({ erase: false })],
   [`POST ${owners}/members/:name/redact`, ({ roomId }) => ({ room_id: roomId, reason: "because" })],
+  [
+    `POST ${owners}/security/blocks`,
+    () => ({ source: "198.51.100.7", expires_in_seconds: 60, reason: "because" }),
+  ],
   [`POST ${owners}/invites`, () => ({ name: "for dora", uses: 1, expires_in_seconds: 60 })],
+  [`POST ${owners}/security/blocks`, () => ({ source: "203.0.113.9", expires_in_seconds: 60, reason: "probes" })],
   [`DELETE ${owners}/rooms/:roomId`, reason],
   [`POST ${owners}/rooms/:roomId/purge-history`, () => ({ before: "2020-01-01T00:00:00Z" })],
   [

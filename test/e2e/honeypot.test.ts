@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { startEdge } from "../../origin/cli/dev/edge-process.ts";
 import type { RunningEdge } from "../../origin/cli/dev/edge-process.ts";
 import { gateVariables } from "../../origin/config/gate-variables.ts";
+import { anyBodies, anyParameters, anyQueries, mutationsOf } from "../conformance/hostile-input.ts";
 import { projectRoot } from "../support/run-burrow.ts";
 import { runCommand } from "../support/run-command.ts";
 import { createSignedClient } from "../support/signed-client.ts";
@@ -25,6 +26,10 @@ let origin: TestOrigin;
 let edge: RunningEdge;
 let straight: SignedClient;
 let token: string;
+const errors: string[] = [];
+const noteErrors = (line: string): void => {
+  if (line.includes('"level":"error"')) errors.push(line);
+};
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "burrow honeypot "));
@@ -38,7 +43,7 @@ alerts = true
 matrix_alerts = true
 safelist = ["203.0.113.0/24"]
 `;
-  origin = await startTestOrigin({ dataDir: join(folder, "data"), settings, write: () => undefined });
+  origin = await startTestOrigin({ dataDir: join(folder, "data"), settings, write: noteErrors });
   const { edgeKey, hosts, url } = origin.facts;
   straight = createSignedClient({ origin: url, edgeKey, host: "burrow.localhost" });
   edge = await startEdge({
@@ -205,6 +210,33 @@ test("the edge's path is nobody else's, and takes nothing that was not signed wi
     `{"probes":[],"have":0,"x":"${"x".repeat(140_000)}"}`,
   ])
     assert.equal((await signed(text)).status, 400, text.slice(0, 60));
+});
+
+test("whatever the owner's API is sent, it answers with a sentence and never fails", async () => {
+  const base = "/_burrow/admin/v1/security";
+  const ask = async (method: string, path: string, body?: string): Promise<void> => {
+    const answer = await straight.request({ method, path: `${base}${path}`, token, body });
+    const what = `${method} ${path} ${body?.slice(0, 200)} → ${answer.status} ${answer.text.slice(0, 200)}`;
+    assert.ok(answer.status < 500, what);
+    assert.doesNotMatch(answer.text, /\bat (?:file:|async )|SQLITE_|\bundefined\b/, what);
+  };
+  for (const value of anyParameters) {
+    await ask("GET", `/sources/${value}`);
+    await ask("DELETE", `/blocks/${value}`);
+  }
+  for (const query of [
+    ...anyQueries,
+    "source=ada",
+    "source=198.51.100.0%2F8",
+    "before=x",
+    "limit=-1",
+    "hours=1e9",
+  ])
+    for (const path of ["/probes", "/statistics", "/blocks"]) await ask("GET", `${path}?${query}`);
+  const good = { source: "198.51.100.77", expires_in_seconds: 60, reason: "because" };
+  for (const body of [...anyBodies.map((one) => String(one.body)), ...mutationsOf(good)])
+    await ask("POST", "/blocks", body);
+  assert.deepEqual(errors, []);
 });
 
 test("the owner's room hears of it", async () => {

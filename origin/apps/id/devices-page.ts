@@ -21,7 +21,10 @@ const doneTexts = {
 /** The chat apps in which a member is signed in. A device's id comes from its client and may hold anything: it travels in the form. */
 export function mountDevices({ members, now }: IdContext, routes: MemberRoutes): void {
   routes.page(path, (c, who) => {
-    const devices = members.devices(who.memberId);
+    const all = members.devices(who.memberId);
+    // A chat app leads here to one of them (Matrix §Account management URL actions).
+    const wanted = c.req.query("device_id");
+    const devices = wanted === undefined ? all : all.filter(({ deviceId }) => deviceId === wanted);
     return {
       title: "Chat devices",
       body: html`<div class="card">
@@ -29,11 +32,14 @@ export function mountDevices({ members, now }: IdContext, routes: MemberRoutes):
 ${doneNote(c, doneTexts)}
 <p>${
         devices.length === 0
-          ? "You are signed in with no chat app."
+          ? wanted === undefined
+            ? "You are signed in with no chat app."
+            : "That device is signed out."
           : html`Where you are signed in with a chat app. One that you do not know: sign it out, and <a href="/password">change
 your password</a>.`
       }</p>
 <ul class="rows">${devices.map((device, place) => row(device, place, now()))}</ul>
+${wanted === undefined ? "" : html`<p class="onward"><a href="${path}">All chat devices</a></p>`}
 <p class="onward"><a href="/">Your account</a></p>
 </div>`,
     };

@@ -5,9 +5,7 @@ import { oauthPaths } from "../../gate/oauth/authorization-server.ts";
 import type { Identity } from "../../gate/identity.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { answerForm } from "../../pages/answer-form.ts";
-import type { Device } from "../../members/members.ts";
-import { ago } from "../../pages/ago.ts";
-import type { Markup, Page } from "../../pages/layout.ts";
+import type { Page } from "../../pages/layout.ts";
 import { passwordInput } from "../../pages/password-input.ts";
 import { plainPage } from "../../pages/plain-page.ts";
 import { redirectTo } from "../../pages/redirect.ts";
@@ -17,14 +15,17 @@ import { requireHere } from "./who-is-here.ts";
 /** How long a member's yes holds: until the client has tried again, ms. */
 const approvedFor = 10 * 60 * 1000;
 
+/** Of the sign-in host's own pages. */
+const devicesPath = "/devices";
+
 /** Where an account management action leads (Matrix §Account management URL actions), also by its earlier name. */
 const placeOf: Readonly<Record<string, string>> = {
-  "org.matrix.devices_list": oauthPaths.devices,
-  "org.matrix.sessions_list": oauthPaths.devices,
-  "org.matrix.device_view": oauthPaths.devices,
-  "org.matrix.session_view": oauthPaths.devices,
-  "org.matrix.device_delete": oauthPaths.devices,
-  "org.matrix.session_end": oauthPaths.devices,
+  "org.matrix.devices_list": devicesPath,
+  "org.matrix.sessions_list": devicesPath,
+  "org.matrix.device_view": devicesPath,
+  "org.matrix.session_view": devicesPath,
+  "org.matrix.device_delete": devicesPath,
+  "org.matrix.session_end": devicesPath,
   "org.matrix.account_deactivate": oauthPaths.deactivate,
   "org.matrix.cross_signing_reset": oauthPaths.crossSigningReset,
 };
@@ -36,28 +37,8 @@ export function createAccountPages(oidc: OidcContext) {
   function lead(c: Context<HttpEnv>): Response {
     const place = placeOf[c.req.query("action") ?? ""] ?? "/";
     const deviceId = c.req.query("device_id");
-    const isOne = place === oauthPaths.devices && deviceId !== undefined;
-    return redirectTo(isOne ? `${place}?${new URLSearchParams({ device_id: deviceId }).toString()}` : place);
-  }
-
-  /** All of a member's devices, or the one that a client has asked for. */
-  async function showDevices(c: Context<HttpEnv>): Promise<Response> {
-    const here = await requireHere(oidc, c);
-    if (here instanceof Response) return here;
-    const wanted = c.req.query("device_id");
-    const devices = members.devices(here.memberId);
-    const shown = devices.filter(({ deviceId }) => wanted === undefined || deviceId === wanted);
-    return await pages.layout(c, devicesPage(shown, wanted !== undefined, oidc.now()));
-  }
-
-  function endDevice(c: Context<HttpEnv>): Promise<Response> {
-    return answerForm(c, pages.layout, async (fields) => {
-      const here = await requireHere(oidc, c);
-      if (here instanceof Response) return here;
-      // One that is not there was ended before: what was wanted is so.
-      await members.endSession(here.memberId, fields.get("device_id") ?? "");
-      return redirectTo(oauthPaths.devices);
-    });
+    const isOne = place === devicesPath && deviceId !== undefined;
+    return redirectTo(isOne ? `${place}?device_id=${encodeURIComponent(deviceId)}` : place);
   }
 
   async function showDeactivation(c: Context<HttpEnv>): Promise<Response> {
@@ -96,32 +77,7 @@ export function createAccountPages(oidc: OidcContext) {
     });
   }
 
-  return { lead, showDevices, endDevice, showDeactivation, deactivate, showReset, approveReset };
-}
-
-function devicesPage(devices: readonly Device[], isOne: boolean, now: number): Page {
-  const title = isOne ? "Sign out this device?" : "Your chat devices";
-  return {
-    title,
-    body: html`<div class="card">
-<h1>${title}</h1>
-${devices.length === 0 ? html`<p>${isOne ? "There is no such device any more." : "No chat app is signed in."}</p>` : ""}
-<dl class="facts">
-${devices.map((device) => describeDevice(device, now))}
-</dl>
-<p>${isOne ? html`<a href="${oauthPaths.devices}">All devices</a> ` : ""}<a href="/">Your account</a></p>
-</div>`,
-  };
-}
-
-function describeDevice({ deviceId, displayName, lastSeenAt }: Device, now: number): Markup {
-  const seen = lastSeenAt === null ? "" : html`, seen ${ago(lastSeenAt, now)}`;
-  return html`<div><dt>${deviceId}${seen}</dt>
-<dd>${displayName ?? "A chat app"}
-<form method="post" action="${oauthPaths.devices}">
-<input type="hidden" name="device_id" value="${deviceId}">
-<button type="submit" class="quiet">Sign out<span class="unseen"> ${displayName ?? ""} ${deviceId}</span></button>
-</form></dd></div>`;
+  return { lead, showDeactivation, deactivate, showReset, approveReset };
 }
 
 function deactivationPage({ name, role }: Identity, problem?: string): Page {
@@ -140,7 +96,7 @@ function deactivationPage({ name, role }: Identity, problem?: string): Page {
 again. It cannot be undone.</p>
 <form method="post" action="${oauthPaths.deactivate}">
 <div class="alert" role="alert" id="problem"${problem === undefined ? html` hidden` : ""}>${problem ?? ""}</div>
-<p><label><input type="checkbox" name="erase" value="yes"> Also hide what I have written from people who join later</label></p>
+<label class="choice"><input type="checkbox" name="erase" value="yes"><span>Also hide what I have written from people who join later</span></label>
 <div class="field">
 <label for="password">Password</label>
 ${passwordInput(

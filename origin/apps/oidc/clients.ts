@@ -5,7 +5,7 @@ import type { Member } from "../../members/members.ts";
 /** The apps of burrow.toml, by id. Any other client has registered itself, for Matrix. */
 export type OwnClients = ReadonlyMap<string, OidcClient>;
 
-export const ownClients = (clients: readonly OidcClient[]): OwnClients =>
+export const clientsById = (clients: readonly OidcClient[]): OwnClients =>
   new Map(clients.map((client) => [client.id, client]));
 
 /** As the provider takes it. Undefined while the app's secret is missing: then nobody can sign in to it. */

@@ -8,7 +8,7 @@ import { createPages } from "../../pages/pages.ts";
 import { plainPage } from "../../pages/plain-page.ts";
 import { createAccountPages } from "./account-pages.ts";
 import { openToBrowsers, tooMany } from "./answers.ts";
-import { ownClients } from "./clients.ts";
+import { clientsById } from "./clients.ts";
 import { readSmallBody } from "./form.ts";
 import { cookieNames } from "./cookie-names.ts";
 import { createInteractions, tooOldPage } from "./interaction.ts";
@@ -90,7 +90,7 @@ function createOidcContext(context: AppContext, ports: Parameters<typeof createO
     issuer: issuerOf(config),
     pages: createPages(config.serverName),
     limits: createRateLimits(config.matrix.rateLimits),
-    ownClients: ownClients(config.oidcClients),
+    ownClients: clientsById(config.oidcClients),
     clientSecret: ports.clientSecret,
     entries: createEntries({ database, subjects, standing, now }),
     subjects,
@@ -193,8 +193,6 @@ function mountPeople(
   });
 
   routes.get(oauthPaths.account, (c) => account.lead(c));
-  routes.get(oauthPaths.devices, (c) => account.showDevices(c));
-  routes.post(oauthPaths.devices, (c) => account.endDevice(c));
   routes.get(oauthPaths.deactivate, (c) => account.showDeactivation(c));
   routes.post(oauthPaths.deactivate, (c) => account.deactivate(c));
   routes.get(oauthPaths.crossSigningReset, (c) => account.showReset(c));

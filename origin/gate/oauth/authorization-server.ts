@@ -17,7 +17,6 @@ export const oauthPaths = {
   /** Account management (Matrix §OAuth 2.0 account management). */
   account: "/oidc/account",
   crossSigningReset: "/oidc/account/cross-signing-reset",
-  devices: "/oidc/account/devices",
   deactivate: "/oidc/account/deactivate",
 } as const;
 

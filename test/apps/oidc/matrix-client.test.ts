@@ -401,20 +401,20 @@ test("a client leads its person to the devices, of which one is ended, and to th
   }
   const page = await lead("org.matrix.device_delete");
   assert.match(page.text, new RegExp(`value="${device}"`));
-  const forged = await browser.open("/oidc/account/devices", {
-    form: { device_id: device },
+  const forged = await browser.open("/devices/end", {
+    form: { device },
     origin: "https://evil.example",
   });
   assert.equal(forged.status, 403);
   assert.equal((await ask(token, "account/whoami")).status, 200);
-  await browser.follow("/oidc/account/devices", { form: { device_id: device } });
+  await browser.follow("/devices/end", { form: { device } });
   assert.equal((await ask(token, "account/whoami")).status, 401);
   // Somebody else's device is not theirs to end.
   const bens = await signIn("ben");
   const { device_id: other } = (await (await ask(bens.token, "account/whoami")).json()) as {
     device_id: string;
   };
-  await browser.follow("/oidc/account/devices", { form: { device_id: other } });
+  await browser.follow("/devices/end", { form: { device: other } });
   assert.equal((await ask(bens.token, "account/whoami")).status, 200);
 
   const close = (secret: string) =>

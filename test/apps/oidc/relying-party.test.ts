@@ -341,7 +341,7 @@ test("an exchange of the signing keys keeps the earlier ones for a while", async
   const browser = fixture.browser();
   await browser.signIn("ben");
   const { tokens } = await signIn(browser);
-  const before = await keyIds();
+  const earlier = await keyIds();
   const { newOidcKeys } = await import("../../../origin/config/oidc-keys.ts");
   const { readSecret, writeSecret } = await import("../../../origin/config/secrets.ts");
   const rotate = async (): Promise<void> => {
@@ -352,13 +352,13 @@ test("an exchange of the signing keys keeps the earlier ones for a while", async
   await rotate();
   const during = await keyIds();
   assert.equal(during.length, 4);
-  for (const kid of before) assert.ok(during.includes(kid));
+  for (const kid of earlier) assert.ok(during.includes(kid));
   // What was given before the restart holds after it.
   await client.fetchUserInfo(photos, tokens.access_token, client.skipSubjectCheck);
   await rotate();
   const afterwards = await keyIds();
   assert.equal(afterwards.length, 4);
-  for (const kid of before) assert.ok(!afterwards.includes(kid));
+  for (const kid of earlier) assert.ok(!afterwards.includes(kid));
 });
 
 async function keyIds(): Promise<string[]> {
