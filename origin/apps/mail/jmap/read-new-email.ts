@@ -43,12 +43,11 @@ const mostFields = 500;
 
 /** What a client wants a message to be (RFC 8621 §4.6), with its blobs found. Throws SetError. */
 export function readNewEmail(mail: MailContext, account: number, email: Record<string, unknown>): NewMessage {
-  const fields: NewField[] = [];
-  for (const [property, value] of Object.entries(email)) {
-    if (metadata.has(property) || bodyNames.has(property)) continue;
-    fields.push(...readField(property, value, false));
-  }
-  checkFields(fields, []);
+  const given = Object.entries(email).filter(([name]) => !metadata.has(name) && !bodyNames.has(name));
+  const fields = joinFields(
+    given.map(([property, value]) => readField(property, value, false)),
+    [],
+  );
   return { fields, root: new BodyReader(mail, account, email, fields).read() };
 }
 
@@ -70,17 +69,18 @@ function readField(property: string, value: unknown, isPart: boolean): NewField[
   return value.map((entry) => ({ name, value: readHeaderValue(property, form, entry) }));
 }
 
-/** A field is given by one property; `:all` alone gives several of one name, one after another. */
-function checkFields(fields: readonly NewField[], above: readonly NewField[]): void {
-  if (fields.length > mostFields) throw invalidProperties("There are too many header fields.");
-  const seen = new Map<string, number>(above.map(({ name }) => [name.toLowerCase(), -2]));
-  for (const [index, { name }] of fields.entries()) {
-    const key = name.toLowerCase();
-    const before = seen.get(key);
-    if (before !== undefined && before !== index - 1)
-      throw invalidProperties(`${name} is given twice.`, `header:${name}`);
-    seen.set(key, index);
+/** Those of all properties: a field is given by one of them (RFC 8621 §4.6). Throws SetError. */
+function joinFields(byProperty: readonly NewField[][], above: readonly NewField[]): NewField[] {
+  const seen = new Set(above.map(({ name }) => name.toLowerCase()));
+  for (const [first] of byProperty) {
+    const name = first?.name.toLowerCase();
+    if (name === undefined) continue;
+    if (seen.has(name)) throw invalidProperties(`${first?.name} is given twice.`, `header:${first?.name}`);
+    seen.add(name);
   }
+  const fields = byProperty.flat();
+  if (fields.length > mostFields) throw invalidProperties("There are too many header fields.");
+  return fields;
 }
 
 class BodyReader {
@@ -155,12 +155,12 @@ class BodyReader {
     this.#parts += 1;
     if (this.#parts > mostParts) throw invalidProperties("The body has too many parts.", at);
     if (!isObject(given)) throw invalidProperties(`${at} must be made of objects.`, at);
-    const fields: NewField[] = [];
-    for (const [property, value] of Object.entries(given)) {
-      if (property === "headers") throw invalidProperties("Header fields are set one by one.", `${at}/headers`);
-      if (!partNames.has(property)) fields.push(...readField(property, value, true));
-    }
-    checkFields(fields, above);
+    if (Object.hasOwn(given, "headers"))
+      throw invalidProperties("Header fields are set one by one.", `${at}/headers`);
+    const fields = joinFields(
+      Object.entries(given).flatMap(([name, value]) => (partNames.has(name) ? [] : [readField(name, value, true)])),
+      above,
+    );
     const { subParts } = given;
     const hasParts = subParts !== undefined && subParts !== null;
     const type = readType(given["type"], hasParts, at);

@@ -1,0 +1,77 @@
+/** A server with mail, and its members' mail programs. */
+import { join } from "node:path";
+import { createKdf } from "../../../../origin/members/kdf.ts";
+import { createSignedClient } from "../../../support/signed-client.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { startTestOrigin } from "../../../support/test-origin.ts";
+
+// oxlint-disable-next-line typescript/no-explicit-any -- answers of many shapes, each looked at by its test
+type Any = any;
+
+export interface Program {
+  readonly accountId: string;
+  /** One method's arguments and its answer; throws where the answer is another method's or an error. */
+  call(method: string, args?: object): Promise<Any>;
+  /** The whole response to method calls. */
+  send(calls: unknown[]): Promise<Any>;
+  ask(asked: { method: string; path: string; body?: unknown; headers?: Record<string, string> }): Promise<{
+    status: number;
+    headers: NodeJS.Dict<string | string[]>;
+    text: string;
+  }>;
+}
+
+export const using = [
+  "urn:ietf:params:jmap:core",
+  "urn:ietf:params:jmap:mail",
+  "urn:ietf:params:jmap:submission",
+  "urn:ietf:params:jmap:vacationresponse",
+];
+
+export async function openMailHouse(t: { after(work: () => unknown): void }) {
+  const dataDir = join(temporaryFolder(t), "data");
+  const { origin, facts, close } = await startTestOrigin({ dataDir, kdf: createKdf({ memory: 8, passes: 1 }) });
+  t.after(close);
+  const { members } = origin;
+  await members.createOwner({ name: "ada", password: "violet anchor biscuit lamp" });
+  await members.createAccount({ name: "ben", password: "violet anchor biscuit lamp" });
+  const client = createSignedClient({
+    origin: facts.url,
+    edgeKey: facts.edgeKey,
+    host: "mail.burrow.localhost",
+  });
+  t.after(() => client.close());
+
+  async function program(name: string, scopes: readonly string[] = ["mail"]): Promise<Program> {
+    const { id: memberId } = members.find(name)!;
+    const { secret } = await members.keys.create(
+      { via: "device" },
+      { memberId, kind: "app-password", name: "a program", scopes },
+    );
+    const authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
+    const accountId = `u${memberId}`;
+    const ask: Program["ask"] = async ({ headers, ...asked }) =>
+      await client.request({ ...asked, headers: { authorization, ...headers } });
+    const send = async (methodCalls: unknown[]): Promise<Any> => {
+      const { status, text } = await ask({
+        method: "POST",
+        path: "/jmap/api",
+        body: { using, methodCalls },
+      });
+      if (status !== 200) throw new Error(`${status} ${text}`);
+      return JSON.parse(text);
+    };
+    return {
+      accountId,
+      ask,
+      send,
+      async call(method, args = {}) {
+        const { methodResponses } = await send([[method, { accountId, ...args }, "0"]]);
+        const [answered, answer] = methodResponses[0];
+        if (answered !== method) throw new Error(`${method}: ${JSON.stringify(answer)}`);
+        return answer;
+      },
+    };
+  }
+  return { origin, members, client, program };
+}
