@@ -178,7 +178,6 @@ const plausibleBodies: ReadonlyMap<string, Body> = new Map<string, Body>([
     () => ({ source: "198.51.100.7", expires_in_seconds: 60, reason: "because" }),
   ],
   [`POST ${owners}/invites`, () => ({ name: "for dora", uses: 1, expires_in_seconds: 60 })],
-  [`POST ${owners}/security/blocks`, () => ({ source: "203.0.113.9", expires_in_seconds: 60, reason: "probes" })],
   [`DELETE ${owners}/rooms/:roomId`, reason],
   [`POST ${owners}/rooms/:roomId/purge-history`, () => ({ before: "2020-01-01T00:00:00Z" })],
   [
