@@ -56,7 +56,8 @@ test("what cannot follow a redirect is left to its tokens by a policy for the wh
   const asks = (host: string, path: string) => findPolicy(access!.policies, host, path) !== undefined;
   for (const path of ["/_matrix/client/v3/sync", "/.well-known/matrix/client"])
     assert.deepEqual([asks("example.org", path), asks("photos.example.org", path)], [false, true], path);
-  const { authorization, code_verification, account, crossSigningReset, deactivate, ...programs } = oauthPaths;
+  const { authorization, code_verification, account, crossSigningReset, deactivate, ...programs } =
+    oauthPaths;
   for (const path of Object.values(programs)) assert.equal(asks("id.example.org", path), false, path);
   for (const path of [
     authorization,

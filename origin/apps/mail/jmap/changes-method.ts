@@ -33,7 +33,11 @@ export interface ObjectChanges {
 /** As many changes as one answer tells unless the client wants fewer. */
 const mostChanges = 5000;
 
-export function answerChanges(mail: Pick<MailContext, "changes">, call: Call, followed: Followed): ObjectChanges {
+export function answerChanges(
+  mail: Pick<MailContext, "changes">,
+  call: Call,
+  followed: Followed,
+): ObjectChanges {
   const account = accountOf(call);
   const sinceState = call.args.text("sinceState");
   const wanted = call.args.optionalInteger("maxChanges", 0);
@@ -99,4 +103,3 @@ function takeWholeSteps(steps: readonly Step[], limit: number): readonly Step[] 
   if (before.length > 0) return before;
   return steps.filter(({ seq }) => seq === cut);
 }
-

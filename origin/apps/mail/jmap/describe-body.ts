@@ -94,6 +94,9 @@ function cut(text: DecodedText, most: number): DecodedText {
   if (most === 0 || bytes.length <= most) return text;
   let end = most;
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
-  const value = bytes.subarray(0, end).toString().replace(/<[a-zA-Z/!][^>]{0,2000}$/, "");
+  const value = bytes
+    .subarray(0, end)
+    .toString()
+    .replace(/<[a-zA-Z/!][^>]{0,2000}$/, "");
   return { ...text, value, isTruncated: true };
 }

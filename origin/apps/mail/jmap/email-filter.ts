@@ -95,7 +95,10 @@ const readers: Readonly<Record<string, Reader>> = {
     return { sql: "e.has_attachment = ?", parameters: [Number(value)] };
   },
   ...Object.fromEntries(
-    (["text", "from", "to", "cc", "bcc", "subject", "body"] as const).map((field) => [field, readText(field)]),
+    (["text", "from", "to", "cc", "bcc", "subject", "body"] as const).map((field) => [
+      field,
+      readText(field),
+    ]),
   ),
 };
 

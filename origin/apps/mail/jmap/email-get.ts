@@ -111,7 +111,12 @@ function describeEmail(
 
 /** The properties of a message that lies in no mailbox (RFC 8621 §4.9). */
 export function describeMessage(
-  parsed: { readonly hash: string; readonly size: number; readonly message: Message; readonly fields: EmailFields },
+  parsed: {
+    readonly hash: string;
+    readonly size: number;
+    readonly message: Message;
+    readonly fields: EmailFields;
+  },
   wanted: ReadonlySet<string>,
   wish: BodyWish,
 ): Record<string, unknown> {

@@ -27,7 +27,9 @@ export function readKeywords(value: unknown): string[] {
   const keywords = readSet(value ?? {}, "keywords").map((keyword) => keyword.toLowerCase());
   if (keywords.length > mostKeywords)
     throw new SetError("tooManyKeywords", `An email has at most ${mostKeywords} keywords.`);
-  const wrong = keywords.find((keyword) => !/^[\x21\x23\x24\x26\x27\x2b-\x5b\x5d\x5e-\x7a\x7c\x7d\x7e]{1,255}$/.test(keyword));
+  const wrong = keywords.find(
+    (keyword) => !/^[\x21\x23\x24\x26\x27\x2b-\x5b\x5d\x5e-\x7a\x7c\x7d\x7e]{1,255}$/.test(keyword),
+  );
   if (wrong !== undefined) throw invalidProperties(`${wrong.slice(0, 100)} cannot be a keyword.`, "keywords");
   return [...new Set(keywords)];
 }
@@ -42,7 +44,9 @@ function readSet(value: unknown, property: string): string[] {
 export function readReceivedAt(value: unknown, now: number): number {
   if (value === undefined || value === null) return now;
   const time =
-    typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(value) ? Date.parse(value) : Number.NaN;
+    typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(value)
+      ? Date.parse(value)
+      : Number.NaN;
   if (Number.isNaN(time)) throw invalidProperties("receivedAt must be a UTC date.", "receivedAt");
   return time;
 }

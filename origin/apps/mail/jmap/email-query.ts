@@ -1,7 +1,13 @@
 import type { SqlValue } from "../../../storage/driver.ts";
 import type { MailContext } from "../mail-context.ts";
 import { accountIdOf, accountOf, readState, resolveId, stateOf } from "./account.ts";
-import { type Clause, compileFilter, type EmailCondition, keywordClauses, readEmailCondition } from "./email-filter.ts";
+import {
+  type Clause,
+  compileFilter,
+  type EmailCondition,
+  keywordClauses,
+  readEmailCondition,
+} from "./email-filter.ts";
 import { type Filter, readFilter } from "./filter.ts";
 import { formatId } from "./ids.ts";
 import { MethodError } from "./jmap-error.ts";
@@ -132,7 +138,9 @@ export async function answerEmailQueryChanges(mail: MailContext, call: Call): Pr
   if (!canFollow(query))
     throw new MethodError("cannotCalculateChanges", "Of threads changes cannot be told. Ask the query anew.");
   const statement = await compile(mail, account, query);
-  const changed = mail.emails.changedSince(account, since, mostFollowed).map(({ id }) => formatId("email", id));
+  const changed = mail.emails
+    .changedSince(account, since, mostFollowed)
+    .map(({ id }) => formatId("email", id));
   const destroyed = mail.changes
     .destroyedSince(account, "Email", since)
     .filter(({ createdSeq }) => createdSeq <= since)
@@ -157,9 +165,7 @@ export async function answerEmailQueryChanges(mail: MailContext, call: Call): Pr
 const mostFollowed = 5000;
 
 function readQuery(call: Call): EmailQuery {
-  const filter = readFilter(call, (condition) =>
-    readEmailCondition(condition, (id) => resolveId(call, id)),
-  );
+  const filter = readFilter(call, (condition) => readEmailCondition(condition, (id) => resolveId(call, id)));
   const sort = readSort(call);
   const collapseThreads = call.args.flag("collapseThreads");
   const [first] = sort;
@@ -181,7 +187,8 @@ function orderOf(sort: ReturnType<typeof readSort>): Clause {
     const clause = Object.hasOwn(keywordClauses, property)
       ? keywordClauses[property as keyof typeof keywordClauses]
       : undefined;
-    if (clause === undefined) throw new MethodError("unsupportedSort", `Emails are not sorted by ${property}.`);
+    if (clause === undefined)
+      throw new MethodError("unsupportedSort", `Emails are not sorted by ${property}.`);
     if (keyword === undefined) throw new MethodError("unsupportedSort", `${property} needs a keyword.`);
     parameters.push(keyword.toLowerCase());
     return `(${clause}) ${direction}`;

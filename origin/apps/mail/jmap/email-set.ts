@@ -41,7 +41,8 @@ export async function answerEmailSet(mail: MailContext, call: Call): Promise<obj
     type: "Email",
     create(transaction, email, creationId) {
       const ready = prepared.get(creationId);
-      if (!ready || ready instanceof SetError) throw ready ?? new SetError("serverFail", "It was not prepared.");
+      if (!ready || ready instanceof SetError)
+        throw ready ?? new SetError("serverFail", "It was not prepared.");
       return fileEmail(mail, call, transaction, account, email, ready);
     },
     update: (transaction, id, patch) => updateEmail(mail, call, transaction, account, id, patch),
@@ -90,7 +91,8 @@ async function readStored(mail: MailContext, hash: string): Promise<Message> {
   try {
     const message = await mail.reader.read(mail.blobs.pathOf(hash));
     // Any bytes can be read as a body; what has no header is no message (RFC 5322 §3.6).
-    if (message.root.headers.length === 0) throw new UnreadableMessageError("no-message", "There is no header.");
+    if (message.root.headers.length === 0)
+      throw new UnreadableMessageError("no-message", "There is no header.");
     return message;
   } catch (error) {
     if (error instanceof UnreadableMessageError)
@@ -149,7 +151,7 @@ function updateEmail(
   const after = applyPatch(before, patch);
   for (const [name, value] of Object.entries(after)) {
     if (mutable.has(name)) continue;
-    const known = (before as Record<string, unknown>)[name];
+    const known = before[name];
     if (known === undefined || JSON.stringify(known) !== JSON.stringify(value))
       throw invalidProperties(`${name} of an email does not change.`, name);
   }
@@ -244,7 +246,10 @@ export function answerEmailCopy(_mail: MailContext, call: Call): object {
   const from = call.args.text("fromAccountId");
   if (from === call.args.text("accountId")) {
     accountOf(call);
-    throw new MethodError("invalidArguments", "An email is copied from one account to another, not within one.");
+    throw new MethodError(
+      "invalidArguments",
+      "An email is copied from one account to another, not within one.",
+    );
   }
   accountOf(call, "fromAccountId");
   throw new MethodError("accountNotFound", "There is no such account of yours.");

@@ -18,7 +18,10 @@ export function serveEvents(mail: MailContext, c: Context<HttpEnv>, user: JmapUs
   const asked = Number(c.req.query("ping") ?? usualPing);
   const ping = Number.isFinite(asked) && asked > 0 ? Math.min(Math.max(asked, 30), 300) : usualPing;
   if (!mail.streams.open(user.account, mostOfOneMember)) {
-    return new Response("Too many event streams are open.", { status: 429, headers: { "retry-after": "30" } });
+    return new Response("Too many event streams are open.", {
+      status: 429,
+      headers: { "retry-after": "30" },
+    });
   }
   c.header("cache-control", "no-store");
   return streamSSE(c, async (stream) => {
@@ -40,7 +43,9 @@ export function serveEvents(mail: MailContext, c: Context<HttpEnv>, user: JmapUs
       for (;;) {
         if (!isOpen) return;
         if (waiting.size > 0) {
-          const changed = Object.fromEntries([...waiting].map((type) => [type, stateOf(mail, user.account, type)]));
+          const changed = Object.fromEntries(
+            [...waiting].map((type) => [type, stateOf(mail, user.account, type)]),
+          );
           waiting.clear();
           const data = { "@type": "StateChange", changed: { [accountIdOf(user.account)]: changed } };
           await stream.writeSSE({ event: "state", data: JSON.stringify(data) });

@@ -43,9 +43,15 @@ const urlFields = [
 const textFields = ["subject", "comments", "keywords", "list-id"];
 /** Those of RFC 5322 and RFC 2369, each of which has the forms of its grammar and no other (RFC 8621 §4.1.2). */
 const ownForms: Readonly<Record<string, readonly HeaderForm[]>> = Object.fromEntries([
-  ...[...addressFields, "resent-from", "resent-sender", "resent-reply-to", "resent-to", "resent-cc", "resent-bcc"].map(
-    (name) => [name, ["Addresses", "GroupedAddresses"]],
-  ),
+  ...[
+    ...addressFields,
+    "resent-from",
+    "resent-sender",
+    "resent-reply-to",
+    "resent-to",
+    "resent-cc",
+    "resent-bcc",
+  ].map((name) => [name, ["Addresses", "GroupedAddresses"]]),
   ...[...idFields, "resent-message-id"].map((name) => [name, ["MessageIds"]]),
   ...[...dateFields, "resent-date"].map((name) => [name, ["Date"]]),
   ...urlFields.map((name) => [name, ["URLs"]]),
@@ -66,7 +72,10 @@ export function parseHeaderProperty(property: string): HeaderProperty | undefine
 const isForm = (form: string): form is HeaderForm => Object.hasOwn(forms, form);
 
 /** Its value in a header: null where there is no such field; a list of all of them where that was asked for. */
-export function readHeaderProperty(headers: readonly HeaderField[], { name, form, all }: HeaderProperty): unknown {
+export function readHeaderProperty(
+  headers: readonly HeaderField[],
+  { name, form, all }: HeaderProperty,
+): unknown {
   const read = forms[form];
   if (all) return allFields(headers, name).map((raw) => read(raw));
   const raw = lastField(headers, name);

@@ -46,11 +46,7 @@ export function findIdentity(mail: MailContext, account: number, id: unknown): I
 const mayDelete = (mail: MailContext, row: IdentityRow): boolean =>
   mail.identities.list(row.account)[0]?.id !== row.id;
 
-function describe(
-  mail: MailContext,
-  row: IdentityRow,
-  wanted: ReadonlySet<string>,
-): Record<string, unknown> {
+function describe(mail: MailContext, row: IdentityRow, wanted: ReadonlySet<string>): Record<string, unknown> {
   return pick(wanted, {
     name: () => row.name,
     email: () => row.email,
@@ -95,7 +91,8 @@ async function setIdentities(mail: MailContext, call: Call): Promise<object> {
     destroy(transaction, id) {
       const row = findIdentity(mail, account, id);
       if (!row) throw new SetError("notFound", "There is no such identity.");
-      if (!mayDelete(mail, row)) throw new SetError("forbidden", "This one stays: nobody writes without any.");
+      if (!mayDelete(mail, row))
+        throw new SetError("forbidden", "This one stays: nobody writes without any.");
       mail.identities.remove(transaction, row);
     },
   });
@@ -137,5 +134,8 @@ function readAddresses(object: Record<string, unknown>, name: string): EmailAddr
     (typeof entry["name"] === "string" || (entry["name"] ?? null) === null);
   if (!Array.isArray(value) || value.length > 100 || !value.every(isAddress))
     throw invalidProperties(`${name} must be a list of addresses, or null.`, name);
-  return (value as EmailAddress[]).map(({ name: shown = null, email }) => ({ name: shown, email }));
+  return (value as { name?: string | null; email: string }[]).map((entry) => ({
+    name: entry.name ?? null,
+    email: entry.email,
+  }));
 }

@@ -251,8 +251,7 @@ function readParent(
   if (!parent) throw invalidProperties("parentId must be a mailbox of this account, or null.", "parentId");
   let depth = 1;
   for (let at: MailboxRow | undefined = parent; at; depth += 1) {
-    if (at.id === row?.id)
-      throw invalidProperties("A mailbox cannot lie within itself.", "parentId");
+    if (at.id === row?.id) throw invalidProperties("A mailbox cannot lie within itself.", "parentId");
     at = at.parent === null ? undefined : mail.mailboxes.get(account, at.parent);
   }
   if (depth + (row ? heightOf(mail, row) : 0) > mailboxLimits.depth)

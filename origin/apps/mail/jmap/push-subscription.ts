@@ -25,7 +25,10 @@ export function subscriptionMethods(mail: MailContext): MethodTable["methods"] {
       call.args.end();
       checkProperties(wanted, (name) => properties.includes(name));
       const rows = mail.subscriptions.list(call.user.account);
-      const named = ids?.map((id) => ({ id, row: rows.find((row) => formatId("subscription", row.id) === id) }));
+      const named = ids?.map((id) => ({
+        id,
+        row: rows.find((row) => formatId("subscription", row.id) === id),
+      }));
       const found = named?.flatMap(({ row }) => row ?? []) ?? rows;
       return {
         list: found.map((row) => ({
@@ -58,7 +61,10 @@ async function setSubscriptions(mail: MailContext, call: Call): Promise<object> 
     updated: Record<string, object | null>;
     destroyed: string[];
   };
-  const refused = { notCreated: {}, notUpdated: {}, notDestroyed: {} } as Record<string, Record<string, SetError>>;
+  const refused = { notCreated: {}, notUpdated: {}, notDestroyed: {} } as Record<
+    string,
+    Record<string, SetError>
+  >;
   const attempt = async (kind: string, id: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -71,7 +77,10 @@ async function setSubscriptions(mail: MailContext, call: Call): Promise<object> 
     await attempt("notCreated", creationId, async () => {
       const row = await createSubscription(mail, call, object);
       call.createdIds.set(creationId, formatId("subscription", row.id));
-      outcome.created[creationId] = { id: formatId("subscription", row.id), expires: formatUtc(row.expiresAt) };
+      outcome.created[creationId] = {
+        id: formatId("subscription", row.id),
+        expires: formatUtc(row.expiresAt),
+      };
     });
   }
   for (const [id, patch] of Object.entries(update)) {
@@ -111,7 +120,10 @@ async function createSubscription(mail: MailContext, call: Call, object: unknown
     throw invalidProperties("deviceClientId must be given, as a text.", "deviceClientId");
   const target = typeof url === "string" && url.length <= 2048 ? URL.parse(url) : null;
   if (target?.protocol !== "https:") throw invalidProperties("url must be an https URL.", "url");
-  if (keys !== null && !(isObject(keys) && typeof keys["p256dh"] === "string" && typeof keys["auth"] === "string"))
+  if (
+    keys !== null &&
+    !(isObject(keys) && typeof keys["p256dh"] === "string" && typeof keys["auth"] === "string")
+  )
     throw invalidProperties("keys must have p256dh and auth.", "keys");
   if (mail.subscriptions.list(call.user.account).length >= mostSubscriptions)
     throw new SetError("overQuota", `At most ${mostSubscriptions} subscriptions.`);
@@ -164,6 +176,7 @@ function readExpires(mail: MailContext, value: unknown): number {
 
 function readTypes(value: unknown): string | null {
   if (value === undefined || value === null) return null;
-  if (!isTexts(value) || value.length > 50) throw invalidProperties("types must be a list of names, or null.", "types");
+  if (!isTexts(value) || value.length > 50)
+    throw invalidProperties("types must be a list of names, or null.", "types");
   return JSON.stringify(value);
 }

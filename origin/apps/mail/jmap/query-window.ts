@@ -55,7 +55,7 @@ export function readSort(call: Call): { property: string; isAscending: boolean; 
     const { property, isAscending = true, keyword, collation } = comparator as Record<string, unknown>;
     if (typeof property !== "string" || typeof isAscending !== "boolean")
       throw invalid("sort", "must be a list of comparators, each with a property");
-    if (collation !== undefined && !collations.includes(String(collation)))
+    if (collation !== undefined && !collations.some((known) => known === collation))
       throw new MethodError("unsupportedSort", "That collation is not known here.");
     return { property, isAscending, ...(typeof keyword === "string" && { keyword }) };
   });

@@ -18,7 +18,8 @@ export function readHeaderValue(property: string, form: HeaderForm, value: unkno
     case "Raw":
       if (typeof value !== "string") return wrong("a text");
       // RFC 5322 §2.2.3: a line that goes on begins with a space; anything else would be another field.
-      if (/\r?\n(?![ \t])|\r(?!\n)|\0/.test(value.trimEnd())) return wrong("one header field and not several");
+      if (/\r?\n(?![ \t])|\r(?!\n)|\0/.test(value.trimEnd()))
+        return wrong("one header field and not several");
       return { form: "raw", value: value.trimEnd() };
     case "Text":
       return typeof value === "string" ? { form: "text", value } : wrong("a text");
@@ -31,7 +32,10 @@ export function readHeaderValue(property: string, form: HeaderForm, value: unkno
         return wrong("a list of message ids, without angle brackets");
       return { form: "ids", value };
     case "Date":
-      if (typeof value !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(value))
+      if (
+        typeof value !== "string" ||
+        !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(value)
+      )
         return wrong("a date such as 2026-01-31T12:00:00+01:00");
       return Number.isNaN(Date.parse(value)) ? wrong("a date that there is") : { form: "date", value };
     case "URLs":

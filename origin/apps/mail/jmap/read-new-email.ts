@@ -158,7 +158,9 @@ class BodyReader {
     if (Object.hasOwn(given, "headers"))
       throw invalidProperties("Header fields are set one by one.", `${at}/headers`);
     const fields = joinFields(
-      Object.entries(given).flatMap(([name, value]) => (partNames.has(name) ? [] : [readField(name, value, true)])),
+      Object.entries(given).flatMap(([name, value]) =>
+        partNames.has(name) ? [] : [readField(name, value, true)],
+      ),
       above,
     );
     const { subParts } = given;
@@ -187,7 +189,10 @@ class BodyReader {
     if (typeof partId === "string" && (blobId === undefined || blobId === null)) {
       for (const name of ["charset", "size"]) {
         if (given[name] !== undefined && given[name] !== null)
-          throw invalidProperties(`${name} goes without saying where the content is in bodyValues.`, `${at}/${name}`);
+          throw invalidProperties(
+            `${name} goes without saying where the content is in bodyValues.`,
+            `${at}/${name}`,
+          );
       }
       const value = Object.hasOwn(this.#values, partId) ? this.#values[partId] : undefined;
       if (value === undefined) throw invalidProperties(`bodyValues has no ${partId}.`, `${at}/partId`);

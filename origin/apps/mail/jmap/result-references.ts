@@ -36,7 +36,10 @@ function resolve(reference: unknown, responses: readonly Invocation[]): unknown 
   const response = responses.find(([, , id]) => id === resultOf);
   if (!response || response[0] !== name) throw unresolved("There is no such response before this call.");
   if (path !== "" && !path.startsWith("/")) throw unresolved("The path must begin with a slash.");
-  const steps = path.split("/").slice(1).map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const steps = path
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
   return follow(response[1], steps);
 }
 

@@ -79,7 +79,9 @@ export async function runRequest(
   async function run([name, given, callId]: Invocation): Promise<void> {
     const followers: Invocation[] = [];
     try {
-      const method = open.map(({ methods }) => methods).find((methods) => Object.hasOwn(methods, name))?.[name];
+      const method = open.map(({ methods }) => methods).find((methods) => Object.hasOwn(methods, name))?.[
+        name
+      ];
       if (!method) throw new MethodError("unknownMethod", `There is no method ${name.slice(0, 100)} here.`);
       const answer = await method({
         user,

@@ -70,7 +70,7 @@ const wordPattern = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
 
 const isMarked = (word: string, marks: readonly Mark[]): boolean => {
   const folded = foldWord(word);
-  return marks.some((mark) => (mark.isWhole ? folded === mark.word : folded.startsWith(mark.word)));
+  return marks.some(({ word: wanted, isWhole }) => (isWhole ? folded === wanted : folded.startsWith(wanted)));
 };
 
 /** The text as HTML with the words in `<mark>`; undefined where there is none of them. */

@@ -11,7 +11,10 @@ import { collations } from "./query-window.ts";
 export function describeSession(mail: MailContext, user: JmapUser, base: string): Record<string, unknown> {
   const accountId = accountIdOf(user.account);
   const core = { ...limits, collationAlgorithms: collations };
-  const submission = { maxDelayedSend: mail.longestDelayS, submissionExtensions: { FUTURERELEASE: [], SIZE: [] } };
+  const submission = {
+    maxDelayedSend: mail.longestDelayS,
+    submissionExtensions: { FUTURERELEASE: [], SIZE: [] },
+  };
   const session = {
     capabilities: {
       "urn:ietf:params:jmap:core": core,

@@ -155,7 +155,12 @@ export function applyPatch(
 
 const unescapePointer = (step: string): string => step.replaceAll("~1", "/").replaceAll("~0", "~");
 
-function setAt(object: Record<string, unknown>, steps: readonly string[], value: unknown, path: string): void {
+function setAt(
+  object: Record<string, unknown>,
+  steps: readonly string[],
+  value: unknown,
+  path: string,
+): void {
   let at = object;
   for (const step of steps.slice(0, -1)) {
     const next = Object.hasOwn(at, step) ? at[step] : undefined;

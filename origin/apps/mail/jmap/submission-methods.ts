@@ -91,8 +91,18 @@ function describe(
 
 /** RFC 8621 §7: what the relay said. That it took the message does not mean that it has arrived. */
 function describeDelivery({ state, reply }: Recipient): object {
-  const delivered = { queued: "queued", sending: "queued", sent: "unknown", failed: "no", canceled: "no" } as const;
-  return { smtpReply: reply === "" ? "250 2.0.0 Queued" : reply, delivered: delivered[state], displayed: "unknown" };
+  const delivered = {
+    queued: "queued",
+    sending: "queued",
+    sent: "unknown",
+    failed: "no",
+    canceled: "no",
+  } as const;
+  return {
+    smtpReply: reply === "" ? "250 2.0.0 Queued" : reply,
+    delivered: delivered[state],
+    displayed: "unknown",
+  };
 }
 
 async function setSubmissions(mail: MailContext, call: Call): Promise<object> {
@@ -103,7 +113,8 @@ async function setSubmissions(mail: MailContext, call: Call): Promise<object> {
   call.args.end();
   const { account } = given;
   await mail.identities.open(account, call.user.member.name);
-  if (call.user.member.state === "suspended") throw new MethodError("forbidden", "A suspended member sends nothing.");
+  if (call.user.member.state === "suspended")
+    throw new MethodError("forbidden", "A suspended member sends nothing.");
   const emailOf = new Map<string, string>();
   const outcome = await answerSet(mail, call, given, {
     type: "EmailSubmission",
@@ -128,7 +139,8 @@ async function setSubmissions(mail: MailContext, call: Call): Promise<object> {
       );
       if (changed !== undefined) throw invalidProperties(`${changed} does not change.`, changed);
       if (after["undoStatus"] !== row.undo) {
-        if (after["undoStatus"] !== "canceled") throw invalidProperties("It can be canceled only.", "undoStatus");
+        if (after["undoStatus"] !== "canceled")
+          throw invalidProperties("It can be canceled only.", "undoStatus");
         if (!mail.submissions.cancel(transaction, row))
           throw new SetError("cannotUnsend", "It is on its way already.");
       }
@@ -187,8 +199,16 @@ function readSubmission(
   const fields = JSON.parse(email.fields) as EmailFields;
   checkSender(mail, account, fields);
   if (email.size > mail.largestSent)
-    throw new SetError("tooLarge", `A message has at most ${mail.largestSent} bytes.`, { maxSize: mail.largestSent });
-  const { mailFrom, recipients, delayMs } = readEnvelope(mail, account, object["envelope"], identity.email, fields);
+    throw new SetError("tooLarge", `A message has at most ${mail.largestSent} bytes.`, {
+      maxSize: mail.largestSent,
+    });
+  const { mailFrom, recipients, delayMs } = readEnvelope(
+    mail,
+    account,
+    object["envelope"],
+    identity.email,
+    fields,
+  );
   checkRecipients(mail, account, recipients);
   return {
     email,
@@ -209,7 +229,10 @@ function readSubmission(
 function checkSender(mail: MailContext, account: number, { from, sender }: EmailFields): void {
   const isOwn = (email: string): boolean => mail.addresses.find(email) === account;
   if (!from || from.length === 0 || [...from, ...(sender ?? [])].some(({ email }) => !isOwn(email))) {
-    throw new SetError("forbiddenFrom", `You write as ${mail.addresses.of(account).join(", ")} and as nobody else.`);
+    throw new SetError(
+      "forbiddenFrom",
+      `You write as ${mail.addresses.of(account).join(", ")} and as nobody else.`,
+    );
   }
 }
 
@@ -237,7 +260,11 @@ function readEnvelope(
   if (mail.addresses.find(from.address) !== account)
     throw new SetError("forbiddenMailFrom", "The envelope's sender is not one of your addresses.");
   const seen = new Map(given["rcptTo"].map(readAddress).map((one) => [one.address, one]));
-  return { mailFrom: from.address, recipients: [...seen.values()], delayMs: readDelay(mail, from.parameters) };
+  return {
+    mailFrom: from.address,
+    recipients: [...seen.values()],
+    delayMs: readDelay(mail, from.parameters),
+  };
 }
 
 function readAddress(value: unknown): { address: string; parameters: string | null } {
@@ -264,16 +291,22 @@ function readDelay(mail: MailContext, parameters: string | null): number {
 }
 
 function checkRecipients(mail: MailContext, account: number, recipients: Envelope["recipients"]): void {
-  if (recipients.length === 0) throw new SetError("noRecipients", "Nobody is named to whom it could be sent.");
+  if (recipients.length === 0)
+    throw new SetError("noRecipients", "Nobody is named to whom it could be sent.");
   if (recipients.length > mostRecipients)
-    throw new SetError("tooManyRecipients", `At most ${mostRecipients} recipients a message.`, { maxRecipients: mostRecipients });
+    throw new SetError("tooManyRecipients", `At most ${mostRecipients} recipients a message.`, {
+      maxRecipients: mostRecipients,
+    });
   const isAddress = /^[^\s@<>()[\],;:\\"\p{Cc}]+@[^\s@<>()[\],;:\\"\p{Cc}]+$/u;
   const wrong = recipients.map(({ address }) => address).filter((address) => !isAddress.test(address));
   if (wrong.length > 0)
     throw new SetError("invalidRecipients", "Some of those are no addresses.", { invalidRecipients: wrong });
   const today = mail.submissions.recipientsSince(account, mail.now() - dayMs);
   if (today + recipients.length > mostRecipientsADay)
-    throw new SetError("forbiddenToSend", `That would be more than ${mostRecipientsADay} recipients within a day.`);
+    throw new SetError(
+      "forbiddenToSend",
+      `That would be more than ${mostRecipientsADay} recipients within a day.`,
+    );
 }
 
 function answerQuery(mail: MailContext, call: Call): object {

@@ -80,7 +80,8 @@ function readVacation(object: Record<string, unknown>): Vacation {
   const unknown = Object.keys(object).find((name) => !properties.includes(name));
   if (unknown !== undefined) throw invalidProperties(`${unknown} cannot be set.`, unknown);
   const { isEnabled } = object;
-  if (typeof isEnabled !== "boolean") throw invalidProperties("isEnabled must be true or false.", "isEnabled");
+  if (typeof isEnabled !== "boolean")
+    throw invalidProperties("isEnabled must be true or false.", "isEnabled");
   return {
     enabled: Number(isEnabled),
     fromDate: readDate(object, "fromDate"),

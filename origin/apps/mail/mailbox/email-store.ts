@@ -201,8 +201,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
     changedSince: (account, since, limit) => selectChanged.all(account, since, limit),
     hashesOf: (account) => selectHashes.all(account),
     // Not kept: there are as many texts as there are shapes of filters.
-    find: <Row>({ sql, parameters }: EmailQuery) =>
-      database.prepareOnce<Row>(sql).iterate(...parameters),
+    find: <Row>({ sql, parameters }: EmailQuery) => database.prepareOnce<Row>(sql).iterate(...parameters),
     count: ({ sql, parameters }, column) =>
       database
         .prepareOnce<{ n: number }>(`SELECT count(DISTINCT ${column}) AS n FROM (${sql})`)

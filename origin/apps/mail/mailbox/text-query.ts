@@ -18,12 +18,14 @@ const mostWords = 32;
  * too; what is in quotes as it stands. Undefined where there is no word in it.
  */
 export function matchOf(field: TextField, text: string): string | undefined {
-  const phrases = [...text.matchAll(/"([^"]*)"|(\S+)/g)].slice(0, mostWords).flatMap(([, quoted, word = ""]) => {
-    const phrase = (quoted ?? word).replaceAll('"', " ");
-    // The index knows letters and digits only; a phrase without any would be a fault of syntax.
-    if (!/[\p{L}\p{N}]/u.test(phrase)) return [];
-    return [quoted === undefined ? `"${phrase}"*` : `"${phrase}"`];
-  });
+  const phrases = [...text.matchAll(/"([^"]*)"|(\S+)/g)]
+    .slice(0, mostWords)
+    .flatMap(([, quoted, word = ""]) => {
+      const phrase = (quoted ?? word).replaceAll('"', " ");
+      // The index knows letters and digits only; a phrase without any would be a fault of syntax.
+      if (!/[\p{L}\p{N}]/u.test(phrase)) return [];
+      return [quoted === undefined ? `"${phrase}"*` : `"${phrase}"`];
+    });
   if (phrases.length === 0) return undefined;
   const all = phrases.join(" AND ");
   return field === "text" ? all : `{${columns[field]}} : (${all})`;
@@ -40,5 +42,8 @@ export function wordsOf(text: string): { readonly word: string; readonly isWhole
 }
 
 export function foldWord(word: string): string {
-  return word.normalize("NFD").replaceAll(/\p{M}+/gu, "").toLowerCase();
+  return word
+    .normalize("NFD")
+    .replaceAll(/\p{M}+/gu, "")
+    .toLowerCase();
 }

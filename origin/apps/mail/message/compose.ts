@@ -11,7 +11,10 @@ export interface NewField {
     | { readonly form: "text"; readonly value: string }
     | {
         readonly form: "addresses";
-        readonly value: readonly (EmailAddress | { readonly name: string; readonly addresses: readonly EmailAddress[] })[];
+        readonly value: readonly (
+          | EmailAddress
+          | { readonly name: string; readonly addresses: readonly EmailAddress[] }
+        )[];
       }
     | { readonly form: "ids"; readonly value: readonly string[] }
     | { readonly form: "date"; readonly value: string }
@@ -38,7 +41,10 @@ export interface NewMessage {
 }
 
 /** The raw message as a stream. `domain`: of the message id that is made. */
-export function composeMessage({ fields, root }: NewMessage, options: { domain: string; now: number }): Readable {
+export function composeMessage(
+  { fields, root }: NewMessage,
+  options: { domain: string; now: number },
+): Readable {
   const node = new MimeNode(root.type, { keepBcc: true, newline: "windows", ...nameOf(root) });
   writePart(node, root);
   for (const field of fields) addField(node, field);
@@ -63,7 +69,8 @@ function writePart(node: MimeNode, part: NewPart): void {
   if (typeof content === "string") {
     node.setContent(content.replaceAll(/\r?\n/g, "\r\n"));
   } else if (typeof content === "function") {
-    if (charset !== null && type.startsWith("text/")) node.setHeader("Content-Type", `${type}; charset=${charset}`);
+    if (charset !== null && type.startsWith("text/"))
+      node.setHeader("Content-Type", `${type}; charset=${charset}`);
     node.setContent(content());
   } else {
     for (const child of content) writePart(node.createChild(child.type, nameOf(child)), child);
@@ -102,18 +109,24 @@ type AddressList = Extract<NewField["value"], { form: "addresses" }>["value"];
 
 function addressEntry(entry: AddressList[number]) {
   if ("email" in entry) return { name: entry.name ?? "", address: entry.email };
-  return { name: entry.name, group: entry.addresses.map(({ name, email }) => ({ name: name ?? "", address: email })) };
+  return {
+    name: entry.name,
+    group: entry.addresses.map(({ name, email }) => ({ name: name ?? "", address: email })),
+  };
 }
 
 /** For fields that are none of the usual ones: names are encoded, and addresses stand as they are. */
 function formatAddresses(node: MimeNode, list: AddressList): string {
-  const plain = (text: string): string => node.encodeHeaderValue("X-Text", text.replaceAll(/[\r\n<>:;,"]/g, " "));
+  const plain = (text: string): string =>
+    node.encodeHeaderValue("X-Text", text.replaceAll(/[\r\n<>:;,"]/g, " "));
   const one = ({ name, email }: EmailAddress): string => {
     const address = `<${email.replaceAll(/[\r\n<>]/g, " ")}>`;
     return name === null ? address : `${plain(name)} ${address}`;
   };
   return list
-    .map((entry) => ("email" in entry ? one(entry) : `${plain(entry.name)}: ${entry.addresses.map(one).join(", ")};`))
+    .map((entry) =>
+      "email" in entry ? one(entry) : `${plain(entry.name)}: ${entry.addresses.map(one).join(", ")};`,
+    )
     .join(", ");
 }
 

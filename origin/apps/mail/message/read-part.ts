@@ -16,7 +16,9 @@ async function copyPart(file: string, partId: string, out: PassThrough): Promise
   raw.on("error", (error) => splitter.destroy(error));
   out.once("close", () => raw.destroy());
   const number = numberParts();
-  let wanted: { node: MimeNode; decoder: ReturnType<MimeNode["getDecoder"]>; copied: Promise<void> } | undefined;
+  let wanted:
+    | { node: MimeNode; decoder: ReturnType<MimeNode["getDecoder"]>; copied: Promise<void> }
+    | undefined;
   for await (const piece of raw.pipe(splitter) as AsyncIterable<SplitPiece>) {
     if (out.destroyed) break;
     if (piece.type === "node") {

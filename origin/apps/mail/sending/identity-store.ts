@@ -40,7 +40,11 @@ export interface IdentityStore {
   remove(transaction: Transaction, identity: IdentityRow): void;
 }
 
-export function createIdentityStore(database: Database, changes: Changes, addresses: Addresses): IdentityStore {
+export function createIdentityStore(
+  database: Database,
+  changes: Changes,
+  addresses: Addresses,
+): IdentityStore {
   const columns = `id, account, name, email, reply_to AS replyTo, bcc, text_signature AS textSignature,
     html_signature AS htmlSignature, created_seq AS createdSeq`;
   const selectAll = database.prepare<IdentityRow>(

@@ -84,7 +84,9 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
   const hasBegun = database.prepare(
     "SELECT 1 FROM recipients WHERE submission = ? AND state NOT IN ('queued', 'canceled')",
   );
-  const isOpen = database.prepare("SELECT 1 FROM recipients WHERE submission = ? AND state IN ('queued', 'sending')");
+  const isOpen = database.prepare(
+    "SELECT 1 FROM recipients WHERE submission = ? AND state IN ('queued', 'sending')",
+  );
   const cancelRecipients = database.prepare(
     "UPDATE recipients SET state = 'canceled' WHERE submission = ? AND state = 'queued'",
   );
@@ -102,7 +104,17 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
     insert(transaction, account, submission) {
       const seq = changes.next(transaction, account, "EmailSubmission");
       const { identity, email, thread, hash, size, mailFrom, recipients, sendAt } = submission;
-      const id = insertRow.run(account, identity, email, thread, hash, size, mailFrom, sendAt, seq).lastInsertRowid;
+      const id = insertRow.run(
+        account,
+        identity,
+        email,
+        thread,
+        hash,
+        size,
+        mailFrom,
+        sendAt,
+        seq,
+      ).lastInsertRowid;
       for (const [position, { address, parameters }] of recipients.entries())
         insertRecipient.run(id, position, address, parameters, sendAt);
       return id;

@@ -30,8 +30,12 @@ export const using = [
 
 export async function openMailHouse(t: { after(work: () => unknown): void }) {
   const dataDir = join(temporaryFolder(t), "data");
-  const { origin, facts, close } = await startTestOrigin({ dataDir, kdf: createKdf({ memory: 8, passes: 1 }) });
-  t.after(close);
+  const server = await startTestOrigin({
+    dataDir,
+    kdf: createKdf({ memory: 8, passes: 1 }),
+  });
+  t.after(() => server.close());
+  const { origin, facts } = server;
   const { members } = origin;
   await members.createOwner({ name: "ada", password: "violet anchor biscuit lamp" });
   await members.createAccount({ name: "ben", password: "violet anchor biscuit lamp" });

@@ -1,12 +1,12 @@
 /** What a mail program sees, over HTTP and the gate. The whole of RFC 8620 and 8621 is the suite's named in docs/mail.md. */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before as atFirst, test } from "node:test";
 import { openMailHouse, type Program, using } from "./house.ts";
 
 let house: Awaited<ReturnType<typeof openMailHouse>>;
 let ada: Program;
 let ben: Program;
-before(async (t) => {
+atFirst(async (t) => {
   house = await openMailHouse(t as { after(work: () => unknown): void });
   ada = await house.program("ada");
   ben = await house.program("ben");
