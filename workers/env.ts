@@ -33,6 +33,9 @@ export interface Env {
   /** Secret: a token that may read the account's analytics and nothing else. */
   ANALYTICS_TOKEN?: string;
   ACCOUNT_ID?: string;
+  /** Mail until the origin has fetched it; and the other one, which no key of the device opens. */
+  MAIL: R2Bucket;
+  MAIL_LOST: R2Bucket;
   /** Counts wrong tries at secrets. */
   THROTTLE: DurableObjectNamespace<Throttle>;
   /** Counts requests that try secrets, at one location. */

@@ -17,9 +17,10 @@ import { underScanner } from "./gate/scanner.ts";
 import { stripHeaders } from "./gate/strip.ts";
 import { takeHeartbeat } from "./gate/take-heartbeat.ts";
 import { openEdge } from "./edge.ts";
+import { storeMail } from "./mail/store-mail.ts";
 import { reachOrigin } from "./reach.ts";
 import { receive } from "./visit.ts";
-import { spreadPanic } from "./panic-in-force.ts";
+import { panicInForce, spreadPanic } from "./panic-in-force.ts";
 import type { Visit } from "./visit.ts";
 import { watchOrigin } from "./watch/watch-origin.ts";
 
@@ -34,6 +35,11 @@ export default {
       console.error(JSON.stringify({ alert: "edge-fault", error: String(error) }));
       return answerUnreadable(503);
     }
+  },
+
+  async email(message, bindings): Promise<void> {
+    const env = reachOrigin(bindings);
+    await storeMail(message, env, await panicInForce(await openEdge(env), env), Date.now());
   },
 
   async scheduled({ scheduledTime }, bindings): Promise<void> {

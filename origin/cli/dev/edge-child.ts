@@ -33,20 +33,7 @@ async function start(options: EdgeOptions): Promise<void> {
           Object.entries(options.vars ?? {}).map(([name, value]) => [name, { type: "plain_text", value }]),
         ),
         TRUSTED_HEADERS: { type: "plain_text", value: options.trustedHeaders ?? "" },
-        ...(options.mailS3 === undefined
-          ? {}
-          : {
-              MAIL: {
-                type: "r2_bucket",
-                bucket_name: options.mailS3.bucket,
-                local_dev: {
-                  experimental_s3_credentials: {
-                    accessKeyId: options.mailS3.accessKeyId,
-                    secretAccessKey: options.mailS3.secretAccessKey,
-                  },
-                },
-              },
-            }),
+        ...(options.mailS3 && mailBuckets(options.mailS3)),
       },
       dev: {
         server: { hostname: "127.0.0.1", port: options.port },
@@ -72,6 +59,13 @@ async function start(options: EdgeOptions): Promise<void> {
         : `The edge did not start: ${text}`,
     });
   }
+}
+
+/** Both of mail, with keys by which their S3 interface can be asked. */
+function mailBuckets({ bucket, accessKeyId, secretAccessKey }: NonNullable<EdgeOptions["mailS3"]>) {
+  const local_dev = { experimental_s3_credentials: { accessKeyId, secretAccessKey } };
+  const named = (bucket_name: string) => ({ type: "r2_bucket" as const, bucket_name, local_dev });
+  return { MAIL: named(bucket), MAIL_LOST: named(`${bucket}-lost`) };
 }
 
 async function leave(): Promise<void> {
