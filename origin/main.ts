@@ -2,7 +2,6 @@ import { join } from "node:path";
 import type { App, AppContext } from "./app.ts";
 import { createHoneypotApp } from "./apps/honeypot/honeypot.ts";
 import { createHomeApp } from "./apps/home/home.ts";
-import { createMailApp } from "./apps/mail/mail.ts";
 import { createIdApp } from "./apps/id/id.ts";
 import { createMatrixApp } from "./apps/matrix/matrix.ts";
 import { createMetricsApp } from "./apps/metrics/metrics.ts";
@@ -13,7 +12,6 @@ import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { hostNamed } from "./config/hosts.ts";
 import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
-import { createAccessGate, guardByAccess } from "./gate/access/access-gate.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
 import { createCanaryCheck } from "./gate/honeypot/canary.ts";
@@ -191,12 +189,16 @@ export async function startOrigin(options: {
       clientSecret: (clientId) => secrets.oidcClient(clientId),
       openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
     });
+    // What reads and writes messages takes some megabytes, and mail is off until it is turned on.
+    const mailApps = config.mail
+      ? [(await import("./apps/mail/mail.ts")).createMailApp(context, config.mail)]
+      : [];
     const apps = [
       createHomeApp(context),
       createIdApp(context, { handOffs, panic }),
       matrix,
       oidc,
-      ...(config.mail ? [createMailApp(context, config.mail)] : []),
+      ...mailApps,
       ...createProxyApps(context),
       ...(honeypot ? [createHoneypotApp(honeypot, now)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
@@ -211,17 +213,19 @@ export async function startOrigin(options: {
     cleanups.push(() => Promise.all([listener?.close(stopGraceMs), ...apps.map((app) => app.close?.())]));
 
     const { listen, hosts } = config;
-    const access = createAccessGate({ config, outbound, members, now, log });
+    let dispatch = createDispatch({ hosts, apps, gateRoutes, log });
+    if (config.access) {
+      // What verifies its tokens takes some megabytes, and most servers have no Access.
+      const { createAccessGate, guardByAccess } = await import("./gate/access/access-gate.ts");
+      dispatch = guardByAccess(dispatch, createAccessGate({ config, outbound, members, now, log }));
+    }
     listener = await startListener({
       listen,
       hosts,
       trusted: trustedHeaders(config.apps),
       proof,
       dispatch: closeDoor({
-        dispatch: guardByHoneypot(
-          guardByAccess(createDispatch({ hosts, apps, gateRoutes, log }), access),
-          honeypot,
-        ),
+        dispatch: guardByHoneypot(dispatch, honeypot),
         panic,
         hosts,
       }),

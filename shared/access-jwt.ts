@@ -25,14 +25,6 @@ export interface AccessVerifier {
   verify(jwt: string | undefined, policy: AccessPolicy, at: number): Promise<AccessIdentity | AccessFault>;
 }
 
-/** Where a team publishes its keys (Cloudflare One, "Validate JWTs"). */
-export function certsUrlOf(team: string): string {
-  return `https://${team}/cdn-cgi/access/certs`;
-}
-
-/** Bytes of the key set that are read at most; Cloudflare's has about 7,000. */
-export const CERTS_MAX_BYTES = 64_000;
-
 const MINUTE_MS = 60_000;
 const REFRESH_AFTER_MS = 60 * MINUTE_MS;
 /** Between two fetches, whatever asks for them. */

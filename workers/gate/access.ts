@@ -1,4 +1,5 @@
-import { accessRefusal, CERTS_MAX_BYTES, certsUrlOf, createAccessVerifier } from "../../shared/access-jwt.ts";
+import { CERTS_MAX_BYTES, certsUrlOf } from "../../shared/access-certs.ts";
+import { accessRefusal, createAccessVerifier } from "../../shared/access-jwt.ts";
 import type { AccessVerifier } from "../../shared/access-jwt.ts";
 import { findPolicy, parseAccessRules } from "../../shared/access-policy.ts";
 import type { AccessPolicy } from "../../shared/access-policy.ts";

@@ -34,8 +34,6 @@ export interface MailContext
   readonly vacations: VacationStore;
   readonly subscriptions: SubscriptionStore;
   readonly streams: Streams;
-  /** What is sent by and by. */
-  readonly outbox: { wake(): void };
   /** Bytes of a message that is sent, and seconds for which one may be held. */
   readonly largestSent: number;
   readonly longestDelayS: number;

@@ -23,6 +23,7 @@ import { mailMigrations } from "./store/migrations.ts";
 
 /** What relays take, commonly. */
 const largestSent = 25_000_000;
+const hourMs = 60 * 60 * 1000;
 const longestDelayS = 30 * 24 * 60 * 60;
 
 /** Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. */
@@ -30,6 +31,11 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
   const mail = createMailContext(context, config);
   const routes = new Hono<HttpEnv>();
   mountJmap(routes, mail);
+  const tidy = (): void => {
+    tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
+  };
+  tidy();
+  const hourly = setInterval(tidy, hourMs).unref();
 
   return {
     name: "mail",
@@ -37,11 +43,19 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
     async close() {
+      clearInterval(hourly);
       mail.streams.closeAll();
       await mail.reader.close();
       await mail.blobs.close();
     },
   };
+}
+
+/** What a crash or a restore has left, and uploads whose time is over. */
+async function tidyBlobs(mail: MailContext): Promise<void> {
+  await mail.blobs.searchAfterRestore();
+  await mail.uploads.expire();
+  await mail.blobs.collect();
 }
 
 function createMailContext(context: AppContext, config: MailConfig): MailContext {
@@ -55,7 +69,7 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
   });
   const changes = createChanges(database);
   const threads = createThreadStore(database, changes);
-  const addresses = createAddresses({ database, members, domain: config.domain, now });
+  const addresses = createAddresses(members, config.domain);
   return {
     log,
     members,
@@ -80,7 +94,6 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
     vacations: createVacationStore(database, changes),
     subscriptions: createSubscriptionStore(database, now),
     streams: createStreams(members),
-    outbox: { wake() {} },
     largestSent,
     longestDelayS,
     collectSoon: () => void blobs.collect().catch((error) => log.error("mail.collect-failed", { error })),

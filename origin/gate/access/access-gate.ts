@@ -1,4 +1,5 @@
-import { accessRefusal, certsUrlOf, createAccessVerifier } from "../../../shared/access-jwt.ts";
+import { certsUrlOf } from "../../../shared/access-certs.ts";
+import { accessRefusal, createAccessVerifier } from "../../../shared/access-jwt.ts";
 import type { AccessFault } from "../../../shared/access-jwt.ts";
 import { findPolicy } from "../../../shared/access-policy.ts";
 import { EDGE_ITSELF } from "../../../shared/edge-client.ts";

@@ -1,4 +1,4 @@
-import { CERTS_MAX_BYTES, certsUrlOf } from "../../../shared/access-jwt.ts";
+import { CERTS_MAX_BYTES, certsUrlOf } from "../../../shared/access-certs.ts";
 import type { Config } from "../../config/config.ts";
 
 /** One row of the table: who may cause such a request, where it may go, and how much it may cost. */

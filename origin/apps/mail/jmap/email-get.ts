@@ -16,6 +16,7 @@ import { parseHeaderProperty, readHeaderProperty } from "./header-property.ts";
 import { formatBlobId, formatId, parseId } from "./ids.ts";
 import type { Call } from "./method.ts";
 
+/** Those that stand for header fields (RFC 8621 §4.1.3). */
 const fieldProperties = [
   "messageId",
   "inReplyTo",
@@ -30,6 +31,17 @@ const fieldProperties = [
   "sentAt",
 ] as const satisfies (keyof EmailFields)[];
 
+/** What is of the message itself, wherever it lies: the default of Email/parse (RFC 8621 §4.9). */
+export const messageProperties: readonly string[] = [
+  ...fieldProperties,
+  "hasAttachment",
+  "preview",
+  "bodyValues",
+  "textBody",
+  "htmlBody",
+  "attachments",
+];
+
 /** RFC 8621 §4.2: without `properties`. */
 const usualProperties: readonly string[] = [
   "id",
@@ -39,13 +51,7 @@ const usualProperties: readonly string[] = [
   "keywords",
   "size",
   "receivedAt",
-  ...fieldProperties,
-  "hasAttachment",
-  "preview",
-  "bodyValues",
-  "textBody",
-  "htmlBody",
-  "attachments",
+  ...messageProperties,
 ];
 
 const otherProperties = new Set(["headers", "bodyStructure"]);

@@ -3,30 +3,9 @@ import { fieldsOf } from "../mailbox/email-fields.ts";
 import { UnreadableMessageError } from "../message/message.ts";
 import { accountIdOf, accountOf, checkProperties } from "./account.ts";
 import { findBlob, type FoundBlob } from "./blobs.ts";
-import { describeMessage, isEmailProperty, readBodyWish } from "./email-get.ts";
+import { describeMessage, isEmailProperty, messageProperties, readBodyWish } from "./email-get.ts";
 import { MethodError } from "./jmap-error.ts";
 import { type Call, limits } from "./method.ts";
-
-/** RFC 8621 §4.9, the default of `properties`. */
-const usualProperties = [
-  "messageId",
-  "inReplyTo",
-  "references",
-  "sender",
-  "from",
-  "to",
-  "cc",
-  "bcc",
-  "replyTo",
-  "subject",
-  "sentAt",
-  "hasAttachment",
-  "preview",
-  "bodyValues",
-  "textBody",
-  "htmlBody",
-  "attachments",
-];
 
 /** Bytes of a part that is a message of its own; it is held in memory while it is read. */
 const largestPart = 30_000_000;
@@ -35,7 +14,7 @@ const largestPart = 30_000_000;
 export async function answerEmailParse(mail: MailContext, call: Call): Promise<object> {
   const account = accountOf(call);
   const blobIds = call.args.optionalTexts("blobIds") ?? [];
-  const properties = call.args.optionalTexts("properties") ?? usualProperties;
+  const properties = call.args.optionalTexts("properties") ?? messageProperties;
   const wish = readBodyWish(call);
   call.args.end();
   checkProperties(properties, isEmailProperty);

@@ -2,6 +2,7 @@ import type { MailContext } from "../mail-context.ts";
 import type { NewField, NewMessage, NewPart } from "../message/compose.ts";
 import { isObject, isTexts } from "./arguments.ts";
 import { findBlob } from "./blobs.ts";
+import { usualBodyProperties } from "./describe-body.ts";
 import { type HeaderForm, parseHeaderProperty } from "./header-property.ts";
 import { invalidProperties, SetError } from "./jmap-error.ts";
 import { readHeaderValue } from "./read-header-value.ts";
@@ -22,19 +23,7 @@ const fieldOf: Readonly<Record<string, readonly [name: string, form: HeaderForm]
 };
 
 const bodyNames = new Set(["bodyStructure", "textBody", "htmlBody", "attachments", "bodyValues"]);
-const partNames = new Set([
-  "partId",
-  "blobId",
-  "size",
-  "name",
-  "type",
-  "charset",
-  "disposition",
-  "cid",
-  "language",
-  "location",
-  "subParts",
-]);
+const partNames = new Set([...usualBodyProperties, "subParts"]);
 /** What of an Email is no part of the message. */
 const metadata = new Set(["mailboxIds", "keywords", "receivedAt"]);
 

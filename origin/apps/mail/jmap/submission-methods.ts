@@ -121,7 +121,6 @@ async function setSubmissions(mail: MailContext, call: Call): Promise<object> {
     create(transaction, object, creationId) {
       const { submission, email } = readSubmission(mail, call, account, object);
       const id = mail.submissions.insert(transaction, account, submission);
-      transaction.afterCommit(() => mail.outbox.wake());
       emailOf.set(`#${creationId}`, formatId("email", email.id));
       const row = mail.submissions.get(account, id) as SubmissionRow;
       const unknown = properties.filter((name) => !Object.hasOwn(object, name) || name === "sendAt");

@@ -15,7 +15,7 @@ export interface UploadStore {
   find(account: number, hash: string): Upload | undefined;
   /** Bytes of all of an account's. */
   bytesOf(account: number): number;
-  /** Forgets those whose time is over. */
+  /** Forgets those whose time is over; their blobs go with the next `collect`. */
   expire(): Promise<void>;
 }
 
@@ -45,8 +45,7 @@ export function createUploadStore(database: Database, blobs: KeptBlobs, now: () 
     find: (account, hash) => select.get(account, hash, now()),
     bytesOf: (account) => sum.get(account)?.bytes ?? 0,
     async expire() {
-      const { changes } = await database.write(() => remove.run(now()));
-      if (changes > 0) await blobs.collect();
+      await database.write(() => void remove.run(now()));
     },
   };
 }

@@ -94,7 +94,7 @@ function addField(node: MimeNode, { name, value }: NewField): void {
     case "text":
       return void node.addHeader(name, value.value.replaceAll(/\s*\r?\n\s*/g, " "));
     case "addresses":
-      if (addressFields.has(key)) return void node.addHeader(name, value.value.map(addressEntry));
+      if (addressFields.has(key)) return void node.addHeader(name, asGiven(value.value));
       return add(formatAddresses(node, value.value));
     case "ids":
       return add(value.value.map((id) => `<${id}>`).join(" "));
@@ -107,12 +107,21 @@ function addField(node: MimeNode, { name, value }: NewField): void {
 
 type AddressList = Extract<NewField["value"], { form: "addresses" }>["value"];
 
-function addressEntry(entry: AddressList[number]) {
-  if ("email" in entry) return { name: entry.name ?? "", address: entry.email };
-  return {
-    name: entry.name,
-    group: entry.addresses.map(({ name, email }) => ({ name: name ?? "", address: email })),
-  };
+/** The library takes addresses apart from their groups only where it reads them from a text. */
+function asGiven(list: AddressList): string | { name: string; address: string }[] {
+  const addresses = list.flatMap((entry) =>
+    "email" in entry ? [{ name: entry.name ?? "", address: entry.email }] : [],
+  );
+  if (addresses.length === list.length) return addresses;
+  const quoted = (text: string): string =>
+    `"${text.replaceAll(/[\r\n]/g, " ").replaceAll(/["\\]/g, "\\$&")}"`;
+  const one = ({ name, email }: EmailAddress): string =>
+    `${name === null ? "" : `${quoted(name)} `}<${email.replaceAll(/[\r\n<>]/g, " ")}>`;
+  return list
+    .map((entry) =>
+      "email" in entry ? one(entry) : `${quoted(entry.name)}: ${entry.addresses.map(one).join(", ")};`,
+    )
+    .join(", ");
 }
 
 /** For fields that are none of the usual ones: names are encoded, and addresses stand as they are. */

@@ -1,4 +1,4 @@
-import { type MimeNode, type SplitPiece, Splitter } from "mailsplit";
+import type { MimeNode } from "mailsplit";
 import type { Readable } from "node:stream";
 import { listBodies } from "./body-lists.ts";
 import { asText, asUrls, lastField } from "./header-forms.ts";
@@ -12,10 +12,8 @@ import {
   type Message,
   UnreadableMessageError,
 } from "./message.ts";
+import { createPartNumbers, splitMessage } from "./split-message.ts";
 
-/** Parts of one message, and bytes of the header of one of them. */
-const mostParts = 1000;
-const largestHead = 1024 * 1024;
 /** Characters of all text parts together that the search takes in. */
 const longestSearched = 512 * 1024;
 /** RFC 8621 §4.1.4, "preview". */
@@ -25,7 +23,7 @@ interface OpenPart {
   readonly node: MimeNode;
   readonly partId: string | null;
   readonly children: OpenPart[];
-  body: PartBody | undefined;
+  readonly body: PartBody | undefined;
 }
 
 /**
@@ -52,14 +50,13 @@ export async function readMessage(raw: Readable): Promise<Message> {
 }
 
 async function split(raw: Readable): Promise<OpenPart> {
-  const splitter = new Splitter({ ignoreEmbedded: true, maxHeadSize: largestHead, maxChildNodes: mostParts });
-  raw.on("error", (error) => splitter.destroy(error));
+  const numberOf = createPartNumbers();
   const parts = new Map<MimeNode, OpenPart>();
   let root: OpenPart | undefined;
   try {
-    for await (const piece of raw.pipe(splitter) as AsyncIterable<SplitPiece>) {
+    for await (const piece of splitMessage(raw)) {
       if (piece.type === "node") {
-        const part = openPart(piece, parts);
+        const part = openPart(piece, numberOf(piece), parts);
         root ??= part;
       } else if (piece.type === "body" && piece.value !== undefined) {
         await parts.get(piece.node)?.body?.write(piece.value);
@@ -76,29 +73,11 @@ async function split(raw: Readable): Promise<OpenPart> {
   return root;
 }
 
-function openPart(node: MimeNode, parts: Map<MimeNode, OpenPart>): OpenPart {
-  const parent = node.parentNode ? parts.get(node.parentNode) : undefined;
-  const isMultipart = isOpenMultipart(node);
-  const number = parent ? String(parent.children.length + 1) : "1";
-  const above = parent && numbers.get(parent);
-  const path = above ? `${above}.${number}` : number;
-  const part: OpenPart = {
-    node,
-    partId: isMultipart ? null : path,
-    children: [],
-    body: isMultipart ? undefined : createPartBody(node),
-  };
-  // The root of a multipart has no number of its own: its first part is 1, as in IMAP.
-  numbers.set(part, parent || !isMultipart ? path : "");
+function openPart(node: MimeNode, partId: string | null, parts: Map<MimeNode, OpenPart>): OpenPart {
+  const part = { node, partId, children: [], body: partId === null ? undefined : createPartBody(node) };
   parts.set(node, part);
-  parent?.children.push(part);
+  if (node.parentNode) parts.get(node.parentNode)?.children.push(part);
   return part;
-}
-
-const numbers = new WeakMap<OpenPart, string>();
-
-function isOpenMultipart(node: MimeNode): boolean {
-  return typeof node.multipart === "string" && /^multipart\/./.test(node.contentType || "");
 }
 
 /** A leaf's content on its way through the decoder: counted, and kept where it is text. */

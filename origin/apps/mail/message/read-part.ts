@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
 import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type MimeNode, type SplitPiece, Splitter } from "mailsplit";
+import type { MimeNode } from "mailsplit";
+import { createPartNumbers, splitMessage } from "./split-message.ts";
 
 /** The decoded content of one part of a raw message, as a stream; nothing of it is held. An unknown part is empty. */
 export function readPart(file: string, partId: string): Readable {
@@ -12,18 +13,16 @@ export function readPart(file: string, partId: string): Readable {
 
 async function copyPart(file: string, partId: string, out: PassThrough): Promise<void> {
   const raw = createReadStream(file);
-  const splitter = new Splitter({ ignoreEmbedded: true, maxHeadSize: 1024 * 1024, maxChildNodes: 1000 });
-  raw.on("error", (error) => splitter.destroy(error));
   out.once("close", () => raw.destroy());
-  const number = numberParts();
+  const numberOf = createPartNumbers();
   let wanted:
     | { node: MimeNode; decoder: ReturnType<MimeNode["getDecoder"]>; copied: Promise<void> }
     | undefined;
-  for await (const piece of raw.pipe(splitter) as AsyncIterable<SplitPiece>) {
+  for await (const piece of splitMessage(raw)) {
     if (out.destroyed) break;
     if (piece.type === "node") {
       if (wanted) break;
-      if (number(piece) !== partId) continue;
+      if (numberOf(piece) !== partId) continue;
       const decoder = piece.getDecoder();
       wanted = { node: piece, decoder, copied: pipeline(decoder, out) };
       wanted.copied.catch(() => {});
@@ -42,17 +41,4 @@ async function copyPart(file: string, partId: string, out: PassThrough): Promise
   if (!wanted) return void out.end();
   wanted.decoder.end();
   await wanted.copied;
-}
-
-/** The same numbers as `readMessage` gives. */
-function numberParts(): (node: MimeNode) => string {
-  const known = new Map<MimeNode, { path: string; children: number }>();
-  return (node) => {
-    const parent = node.parentNode ? known.get(node.parentNode) : undefined;
-    const isMultipart = typeof node.multipart === "string" && /^multipart\/./.test(node.contentType || "");
-    const number = parent ? (parent.children += 1) : 1;
-    const path = parent && parent.path !== "" ? `${parent.path}.${number}` : String(number);
-    known.set(node, { path: parent || !isMultipart ? path : "", children: 0 });
-    return isMultipart ? "" : path;
-  };
 }

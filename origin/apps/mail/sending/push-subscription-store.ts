@@ -25,8 +25,6 @@ export interface SubscriptionStore {
   insert(subscription: NewSubscription): Promise<SubscriptionRow>;
   update(id: number, change: { verified: boolean; expiresAt: number; types: string | null }): Promise<void>;
   remove(id: number): Promise<void>;
-  /** Called with each that was made: it is to be sent its code. Returns the undo. */
-  onInsert(listener: (row: SubscriptionRow) => void): () => void;
 }
 
 export function createSubscriptionStore(database: Database, now: () => number): SubscriptionStore {
@@ -42,7 +40,6 @@ export function createSubscriptionStore(database: Database, now: () => number): 
   );
   const removeRow = database.prepare("DELETE FROM push_subscriptions WHERE id = ?");
   const removeOld = database.prepare("DELETE FROM push_subscriptions WHERE expires_at <= ?");
-  const listeners = new Set<(row: SubscriptionRow) => void>();
   return {
     list: (account) => selectAll.all(account, now()),
     async insert(subscription) {
@@ -51,19 +48,13 @@ export function createSubscriptionStore(database: Database, now: () => number): 
         removeOld.run(now());
         return insertRow.run(account, device, url, keys, code, expiresAt, types).lastInsertRowid;
       });
-      const row: SubscriptionRow = { ...subscription, id, verified: 0 };
-      for (const listener of listeners) listener(row);
-      return row;
+      return { ...subscription, id, verified: 0 };
     },
     async update(id, { verified, expiresAt, types }) {
       await database.write(() => void updateRow.run(Number(verified), expiresAt, types, id));
     },
     async remove(id) {
       await database.write(() => void removeRow.run(id));
-    },
-    onInsert(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
     },
   };
 }

@@ -219,6 +219,16 @@ test("a header that a client gives makes one field, and no second line", async (
   );
 });
 
+test("names and groups of addresses come back as they were written", async () => {
+  const groups = [
+    { name: 'Küche, "oben"', addresses: [{ name: "Jörg; Ä", email: "joerg@example.org" }] },
+    { name: null, addresses: [{ name: null, email: "ben@example.org" }] },
+  ];
+  const id = await write(ada, "groups", "x", { "header:To:asGroupedAddresses": groups });
+  const { list } = await ada.call("Email/get", { ids: [id], properties: ["header:To:asGroupedAddresses"] });
+  assert.deepEqual(list[0]["header:To:asGroupedAddresses"], groups);
+});
+
 test("an event stream tells of what changes, and ends with the member's right to follow", async () => {
   const dora = await house.members.createAccount({ name: "dora", password: "violet anchor biscuit lamp" });
   const program = await house.program("dora");

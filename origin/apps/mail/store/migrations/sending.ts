@@ -2,16 +2,8 @@ import type { Migration } from "../../../../storage/database.ts";
 
 /** Who writes as whom, what is on its way out, replies of whoever is away, and what programs are told of changes. */
 export const sending: Migration = {
-  name: "addresses, identities, submissions, vacations, push subscriptions",
+  name: "identities, submissions, vacations, push subscriptions",
   sql: `
-    -- Further addresses of members beside NAME@domain: the part before the @, folded.
-    CREATE TABLE aliases (
-      local TEXT PRIMARY KEY,
-      account INTEGER NOT NULL,
-      created_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX aliases_by_account ON aliases (account);
-
     CREATE TABLE identities (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       account INTEGER NOT NULL REFERENCES accounts,

@@ -1,0 +1,34 @@
+import type { Readable } from "node:stream";
+import { type MimeNode, type SplitPiece, Splitter } from "mailsplit";
+
+/** Parts of one message, and bytes of the header of one of them. */
+const mostParts = 1000;
+const largestHead = 1024 * 1024;
+
+/** The message's parts and their content, piece by piece; a message within it is one part. Throws EMAXLEN past the limits. */
+export function splitMessage(raw: Readable): AsyncIterable<SplitPiece> {
+  const splitter = new Splitter({ ignoreEmbedded: true, maxHeadSize: largestHead, maxChildNodes: mostParts });
+  raw.on("error", (error) => splitter.destroy(error));
+  return raw.pipe(splitter);
+}
+
+/** A multipart without a boundary or a kind has no parts that could be told apart. */
+export function isMultipart(node: MimeNode): boolean {
+  return typeof node.multipart === "string" && /^multipart\/./.test(node.contentType || "");
+}
+
+/**
+ * Gives each part its number as it comes, as IMAP has them: `1`, `2.1`; null for a multipart. The root of a multipart
+ * has none that its parts would bear: its first part is 1.
+ */
+export function createPartNumbers(): (node: MimeNode) => string | null {
+  const known = new Map<MimeNode, { path: string; children: number }>();
+  return (node) => {
+    const parent = node.parentNode ? known.get(node.parentNode) : undefined;
+    const number = parent ? (parent.children += 1) : 1;
+    const path = parent && parent.path !== "" ? `${parent.path}.${number}` : String(number);
+    const isBranch = isMultipart(node);
+    known.set(node, { path: parent || !isBranch ? path : "", children: 0 });
+    return isBranch ? null : path;
+  };
+}
