@@ -1,32 +1,28 @@
 /** Signing in to apps and chat apps with a browser, through the real Worker: by openid-client and matrix-js-sdk. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { OAuth2, type ValidatedAuthMetadata } from "matrix-js-sdk/lib/oauth/index.js";
 import * as client from "openid-client";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import { makeDataFolder } from "../../origin/config/data-folder.ts";
 import { configFile } from "../../origin/config/read-config.ts";
 import { createSecrets, writeClientSecret } from "../../origin/config/secrets.ts";
 import { memberPassword, ownerPassword } from "../members/open-members.ts";
+import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
 import { freePort } from "../support/origin-process.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
-const executable = [
-  "/usr/bin/chromium",
-  ...(process.env.PATH ?? "").split(delimiter).map((at) => join(at, "chromium")),
-].find((path) => existsSync(path));
-const options = executable === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
-const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
 const secret = "an-app-proves-itself-with-these-words";
 
 let folder: string;
@@ -39,7 +35,7 @@ let browser: Browser;
 let port: number;
 
 before(async () => {
-  if (executable === undefined) return;
+  if (chromiumPath === undefined) return;
   folder = await mkdtemp(join(tmpdir(), "burrow-openid-"));
   app = createServer((_incoming, outgoing) => {
     outgoing.setHeader("content-type", "text/html");
@@ -65,9 +61,7 @@ before(async () => {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const persistDir = join(folder, "edge");
   edge = await startEdge({ root, origin: new URL(url).host, edgeKey, hosts, port, persistDir });
-  const args =
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync";
-  browser = await chromium.launch({ executablePath: executable, args: args.split(" ") });
+  browser = await launchChromium();
 });
 
 after(async () => {
@@ -112,16 +106,6 @@ async function visit(look: BrowserContextOptions, work: (page: Page) => Promise<
   await work(page);
   await context.close();
   assert.deepEqual(complaints, []);
-}
-
-async function assertSound(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate<string[]>(
-    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' | ')))",
-  );
-  assert.deepEqual(violations, [], page.url());
-  const beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-  assert.ok(Number(beyond) <= 0, `${page.url()} is ${String(beyond)} px too wide`);
 }
 
 async function signIn(page: Page): Promise<void> {

@@ -1,13 +1,11 @@
 /** E8, E10, P1 through the real Worker: the panic at the edge, signs of life, and the page that takes the kill code. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium, type Page } from "playwright-core";
 
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import { openPanicDatabase } from "../../origin/gate/panic/panic-database.ts";
@@ -20,15 +18,11 @@ import { createOutbound } from "../../origin/host/outbound/outbound.ts";
 import { openDatabases } from "../../origin/storage/databases.ts";
 import { formatKillCode, readKillCode } from "../../shared/kill-code.ts";
 import { ownerPassword } from "../members/open-members.ts";
+import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
 import { freePort } from "../support/origin-process.ts";
 import { runCommand } from "../support/run-command.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
-const executable = [
-  "/usr/bin/chromium",
-  ...(process.env.PATH ?? "").split(delimiter).map((at) => join(at, "chromium")),
-].find((path) => existsSync(path));
-const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const code = formatKillCode(randomBytes(20));
@@ -137,12 +131,9 @@ test("a panic at the origin ends what waits, is told to the edge, and outlasts t
 
 test(
   "with nothing but a browser and the printed code the server is shut off, for good",
-  executable === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 },
+  chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 },
   async (t) => {
-    const browser = await chromium.launch({
-      executablePath: executable ?? "",
-      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-    });
+    const browser = await launchChromium();
     t.after(() => browser.close());
     for (const colorScheme of ["dark", "light"] as const) {
       const context = await browser.newContext({ viewport: { width: 360, height: 740 }, colorScheme });
@@ -210,13 +201,3 @@ test("the page takes no form of another site, and no endless tries", async () =>
   assert.equal(statuses.at(-1), 429);
   assert.equal((await fetch(`${edge.url}/.burrow/lost`, { method: "DELETE" })).status, 405);
 });
-
-async function assertSound(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate<string[]>(
-    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' | ')))",
-  );
-  assert.deepEqual(violations, [], page.url());
-  const beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-  assert.ok(Number(beyond) <= 0, `${page.url()} is ${String(beyond)} px too wide`);
-}

@@ -1,29 +1,24 @@
 /** Signing in with a browser: from an app to the sign-in host and back, through the real Worker, and at the origin. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
 import { memberPassword, ownerPassword } from "../members/open-members.ts";
+import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
 import { freePort } from "../support/origin-process.ts";
 import { type Answer, createSignedClient } from "../support/signed-client.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
-const executable = [
-  "/usr/bin/chromium",
-  ...(process.env.PATH ?? "").split(delimiter).map((at) => join(at, "chromium")),
-].find((path) => existsSync(path));
-const options = executable === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
+const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
 
-const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 /** Where somebody wants to look at the pages, in all four looks: BURROW_SCREENSHOTS=/tmp/shots. */
 const shots = process.env["BURROW_SCREENSHOTS"];
 const looks = [360, 1280].flatMap((width) =>
@@ -70,10 +65,8 @@ before(async () => {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const persistDir = join(folder, "edge");
   edge = await startEdge({ root, origin: new URL(url).host, edgeKey, hosts, port, persistDir });
-  if (executable === undefined) return;
-  const args =
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync";
-  browser = await chromium.launch({ executablePath: executable, args: args.split(" ") });
+  if (chromiumPath === undefined) return;
+  browser = await launchChromium();
 });
 
 after(async () => {
@@ -83,16 +76,6 @@ after(async () => {
   upstream?.close();
   if (folder) await rm(folder, { recursive: true, force: true });
 });
-
-async function assertSound(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate<string[]>(
-    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' | ')))",
-  );
-  assert.deepEqual(violations, [], page.url());
-  const beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-  assert.ok(Number(beyond) <= 0, `${page.url()} is ${String(beyond)} px too wide`);
-}
 
 async function signIn(page: Page, name = "ben", password = memberPassword): Promise<void> {
   await page.getByLabel("Name").fill(name);
