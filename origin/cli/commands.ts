@@ -15,6 +15,7 @@ import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { keyCommands } from "./key.ts";
+import { mailCommands } from "./mail.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...roomCommands,
   ...reportCommands,
   noticeSend,
+  ...mailCommands,
   ...panicCommands,
   ...honeypotCommands,
   edgeConfig,

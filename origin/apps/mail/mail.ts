@@ -5,6 +5,11 @@ import type { MailConfig } from "../../config/config.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
+import { createArriving } from "./arriving/arriving.ts";
+import { checkArriving } from "./arriving/check-arriving.ts";
+import { mountDoor } from "./arriving/mount-door.ts";
+import { ownersRoutes } from "./arriving/owners-routes.ts";
+import { createDelivery } from "./delivery/deliver.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
@@ -26,29 +31,49 @@ const largestSent = 25_000_000;
 const hourMs = 60 * 60 * 1000;
 const longestDelayS = 30 * 24 * 60 * 60;
 
-/** Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. */
-export function createMailApp(context: AppContext, config: MailConfig): App {
+/**
+ * Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. Two
+ * apps: mail itself, and what the owner asks of it among the owner's other operations.
+ */
+export function createMailApps(
+  context: AppContext,
+  config: MailConfig,
+  secrets: { bucketSecret: string | undefined },
+): App[] {
   const mail = createMailContext(context, config);
+  const arriving = createArriving(mail, { delivery: createDelivery(mail), ...secrets });
   const routes = new Hono<HttpEnv>();
+  mountDoor(routes, { addresses: mail.addresses, arriving });
   mountJmap(routes, mail);
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };
   tidy();
   const hourly = setInterval(tidy, hourMs).unref();
+  arriving.start();
 
-  return {
+  const owners: App = {
+    name: "mail of the owner",
+    host: "apex",
+    routes: ownersRoutes(mail, arriving, context.config),
+    backup: { databases: [], blobs: [] },
+  };
+  const app: App = {
     name: "mail",
     host: "mail",
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
+    doctor: () => checkArriving(mail, arriving),
     async close() {
       clearInterval(hourly);
+      // Before what it delivers with.
+      await arriving.close();
       mail.streams.closeAll();
       await mail.reader.close();
       await mail.blobs.close();
     },
   };
+  return [app, owners];
 }
 
 /** What a crash or a restore has left, and uploads whose time is over. */
@@ -58,7 +83,7 @@ async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.collect();
 }
 
-function createMailContext(context: AppContext, config: MailConfig): MailContext {
+export function createMailContext(context: AppContext, config: MailConfig): MailContext {
   const { log, members, gate, guesses, alerts, outbound, now } = context;
   const database = context.openDatabase("mail", mailMigrations);
   const blobs = createKeptBlobs({
