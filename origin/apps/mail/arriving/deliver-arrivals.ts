@@ -16,8 +16,8 @@ export interface DeliveryReport {
 /** Each waits for its turn in the reader's thread, and for the others' commit. */
 const atOnce = 8;
 const aPage = 64;
-/** Tries of one that cannot be read in time, and of one that fails for another reason: some two hours of them. */
-const mostTries = { tooCostly: 3, other: 8 };
+/** Some two hours of them. What cannot be read is not read better by trying again. */
+const mostTries = 8;
 const firstWaitMs = 60_000;
 
 /**
@@ -56,7 +56,7 @@ export async function deliverArrivals(options: {
   async function setAside({ id, attempts: before }: KeptArrival, fault: unknown): Promise<void> {
     const attempts = before + 1;
     const error = log.redact(fault instanceof Error ? fault.message : String(fault)).slice(0, 500);
-    if (attempts >= mostTriesOf(fault)) {
+    if (fault instanceof UnreadableMessageError || attempts >= mostTries) {
       await arrivals.quarantine(id, { attempts, error });
       log.warn("mail.quarantined", { arrival: id, attempts, error: fault });
       report.quarantined += 1;
@@ -73,9 +73,4 @@ export async function deliverArrivals(options: {
     await inParallel(page, atOnce, deliver);
   }
   return report;
-}
-
-function mostTriesOf(fault: unknown): number {
-  if (!(fault instanceof UnreadableMessageError)) return mostTries.other;
-  return fault.code === "no-message" ? 1 : mostTries.tooCostly;
 }
