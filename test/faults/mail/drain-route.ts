@@ -9,8 +9,8 @@ import { makeMailFolder } from "../../apps/mail/open-mail.ts";
 import { openPlainBucket } from "../../support/plain-bucket.ts";
 import { checkBlobRows, type KillRoute } from "./kill-route.ts";
 
-/** With one message; the later writes and bodies are met with two. */
-export const drainSteps = [
+/** The writes in turn are the notes of blobs, the rows of what has landed, its delivery, and its removal. */
+const drainSteps = [
   "listed",
   "got",
   "in body",
@@ -20,6 +20,10 @@ export const drainSteps = [
   ),
   "before remove",
   "after remove",
+];
+export const fewDrainSteps = [
+  ...["listed", "got", "in body", "in write 1", "after write 1"],
+  ...["in write 4", "after write 4", "before remove", "after remove", "in write 8"],
 ];
 
 const account = { ada: 1, ben: 2 };
