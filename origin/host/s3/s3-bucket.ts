@@ -74,6 +74,8 @@ export function openS3Bucket(options: {
 }): S3Bucket {
   const { settings, ask, fail } = options;
   const url = settings.url.replace(/\/+$/, "");
+  /** Of the signer: the day's key, which else is derived anew for each request. */
+  const keys = new Map<string, ArrayBuffer>();
 
   async function send(
     method: string,
@@ -89,6 +91,7 @@ export function openS3Bucket(options: {
         secretAccessKey: settings.secret,
         service: "s3",
         region: settings.region,
+        cache: keys,
         headers: { ...headers, "x-amz-content-sha256": hash ?? emptyHash },
       });
       const signed = await sign.sign();

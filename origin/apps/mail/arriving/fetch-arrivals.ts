@@ -23,8 +23,8 @@ export interface FetchReport {
   strays: number;
 }
 
-/** Bodies that are on their way at once; each holds a few buffers. */
-const atOnce = 8;
+/** Bodies that are on their way at once; each holds a few buffers, whatever its size. */
+export const fetchedAtOnce = 16;
 /** Removed by one request. */
 const removedAtOnce = 250;
 
@@ -96,7 +96,7 @@ export async function fetchArrivals(options: {
     try {
       await inParallel(
         ours.filter(({ key }) => !known.has(key)),
-        atOnce,
+        fetchedAtOnce,
         land,
       );
     } finally {
