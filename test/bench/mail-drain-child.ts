@@ -3,7 +3,8 @@ import { createArriving } from "../../origin/apps/mail/arriving/arriving.ts";
 import { createDelivery } from "../../origin/apps/mail/delivery/deliver.ts";
 import { openMail } from "../apps/mail/open-mail.ts";
 
-const { mail, close } = openMail(process.argv[2] ?? "");
+const opened = openMail(process.argv[2] ?? "");
+const { mail } = opened;
 const arriving = createArriving(mail, { delivery: createDelivery(mail), bucketSecret: "secret" });
 const start = performance.now();
 const before = process.cpuUsage();
@@ -18,4 +19,4 @@ console.log(
   }),
 );
 await arriving.close();
-await close();
+await opened.close();

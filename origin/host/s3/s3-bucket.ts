@@ -75,7 +75,7 @@ export function openS3Bucket(options: {
   const { settings, ask, fail } = options;
   const url = settings.url.replace(/\/+$/, "");
   /** Of the signer: the day's key, which else is derived anew for each request. */
-  const keys = new Map<string, ArrayBuffer>();
+  const derivedKeys = new Map<string, ArrayBuffer>();
 
   async function send(
     method: string,
@@ -91,7 +91,7 @@ export function openS3Bucket(options: {
         secretAccessKey: settings.secret,
         service: "s3",
         region: settings.region,
-        cache: keys,
+        cache: derivedKeys,
         headers: { ...headers, "x-amz-content-sha256": hash ?? emptyHash },
       });
       const signed = await sign.sign();

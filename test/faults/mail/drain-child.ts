@@ -60,7 +60,8 @@ async function* watchBody(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-const { mail, close } = openMail(dataDir, { wrap: watchWrites });
+const opened = openMail(dataDir, { wrap: watchWrites });
+const { mail } = opened;
 await mail.blobs.searchAfterRestore();
 await mail.blobs.collect();
 const { config, outbound } = mail;
@@ -73,5 +74,5 @@ console.log("ready");
 await arriving.drain();
 await arriving.close();
 await mail.blobs.collect();
-await close();
+await opened.close();
 process.exit(0);

@@ -22,8 +22,16 @@ const drainSteps = [
   "after remove",
 ];
 export const fewDrainSteps = [
-  ...["listed", "got", "in body", "in write 1", "after write 1"],
-  ...["in write 4", "after write 4", "before remove", "after remove", "in write 8"],
+  "listed",
+  "got",
+  "in body",
+  "in write 1",
+  "after write 1",
+  "in write 4",
+  "after write 4",
+  "before remove",
+  "after remove",
+  "in write 8",
 ];
 
 const account = { ada: 1, ben: 2 };
