@@ -30,6 +30,8 @@ export interface S3Request {
   readonly signal?: AbortSignal | undefined;
   /** Of the answer. */
   readonly maxBytes?: number;
+  /** For one attempt, the answer's body too. */
+  readonly timeoutMs?: number;
 }
 
 /** A bucket that speaks S3 (R2, for one). Bodies are signed by their hash, so what arrives is what was sent. */
@@ -80,7 +82,7 @@ export function openS3Bucket(options: {
   async function send(
     method: string,
     target: string,
-    { headers, file, text, signal, maxBytes }: S3Request,
+    { headers, file, text, signal, maxBytes, timeoutMs }: S3Request,
   ): Promise<Response> {
     const hash = text === undefined ? file?.hash : createHash("sha256").update(text).digest("hex");
     for (let attempt = 1; ; attempt += 1) {
@@ -106,6 +108,7 @@ export function openS3Bucket(options: {
           ...(body !== undefined && { body }),
           signal,
           maxBytes: maxBytes ?? answerBytes,
+          timeoutMs,
         });
         if (answer.status < 500 && answer.status !== 429) return answer;
         fault = `it answered ${answer.status}`;

@@ -65,8 +65,8 @@ function watchBucket(bucket: MailBucket): MailBucket {
         yield page;
       }
     },
-    async get(key) {
-      const object = await bucket.get(key);
+    async get(key, bytes) {
+      const object = await bucket.get(key, bytes);
       points.at("got");
       return object && { ...object, body: watchBody(object.body) };
     },

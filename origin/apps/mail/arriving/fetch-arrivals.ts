@@ -63,7 +63,7 @@ export async function fetchArrivals(options: {
 
   async function land({ key, bytes }: S3Object): Promise<void> {
     try {
-      const object = await bucket.get(key);
+      const object = await bucket.get(key, bytes);
       if (!object) return;
       const { envelope, body, size: noted } = object;
       await blobs.put(body, largestObject, (blob, transaction) => {

@@ -4,6 +4,10 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
+import { readConfig } from "../../../../origin/config/read-config.ts";
+import { writeSecret } from "../../../../origin/config/secrets.ts";
+import { createLog } from "../../../../origin/host/log.ts";
+import { startOrigin } from "../../../../origin/main.ts";
 import type { Delivery } from "../../../../origin/apps/mail/arriving/arrival.ts";
 import { createArriving } from "../../../../origin/apps/mail/arriving/arriving.ts";
 import { createDelivery } from "../../../../origin/apps/mail/delivery/deliver.ts";
@@ -158,4 +162,29 @@ test("what was delivered is remembered for a week, and then forgotten", async (t
   assert.ok(house.arriving.arrivals.known([object]).has(object), "not before its time");
   await house.arriving.arrivals.forget(house.clock.now + 1);
   assert.ok(!house.arriving.arrivals.known([object]).has(object));
+});
+
+test("an update that is tried on a copy of the data fetches nothing: it would be gone with the copy", async (t) => {
+  const bucket = await openPlainBucket();
+  t.after(() => bucket.close());
+  bucket.objects.set("pending/001764000000000-aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa.eml", {
+    body: Buffer.from("Subject: hello\r\n\r\nhello\r\n"),
+    metadata: {},
+  });
+  const dataDir = join(temporaryFolder(t), "data");
+  await makeMailFolder(dataDir, bucket.url);
+  writeSecret(dataDir, "mail-bucket-secret", "the secret of the bucket");
+  const listen = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+  const config = readConfig({ dataDir, environment: {}, overrides: { listen } });
+  const log = createLog({ level: "error", now: Date.now, write: () => {} });
+  // A look under way is waited for by the end.
+  for (const [trial, left] of [
+    [true, 1],
+    [false, 0],
+  ] as const) {
+    const origin = await startOrigin({ config, log, trial });
+    await origin.apps.find(({ name }) => name === "mail")?.doctor?.();
+    await origin.close();
+    assert.equal(bucket.objects.size, left);
+  }
 });
