@@ -152,7 +152,8 @@ test("what the settings refuse is refused with a reason, and nothing of it is ke
   assert.deepEqual(await objects(), []);
   // RFC 5321 §4.5.1.
   assert.equal((await send("Postmaster@burrow.localhost")).status, 200);
-  await burrow("drain", "--once");
+  assert.equal((await burrow("drain")).code, 2, "it would otherwise seem to go on");
+  assert.equal((await burrow("drain", "--once")).code, 0);
 });
 
 test("who is here, and when to look, only the edge may ask", async () => {

@@ -23,7 +23,10 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const noon = Date.parse("2026-11-30T12:00:00Z");
 
-async function openHouse(t: TestContext, { broken }: { broken?: () => Error | undefined } = {}) {
+async function openHouse(
+  t: TestContext,
+  { broken, unremovable }: { broken?: () => Error | undefined; unremovable?: () => Error | undefined } = {},
+) {
   const bucket = await openPlainBucket({ pageSize: 2 });
   const dataDir = join(temporaryFolder(t), "data");
   await makeMailFolder(dataDir, bucket.url);
@@ -58,6 +61,11 @@ async function openHouse(t: TestContext, { broken }: { broken?: () => Error | un
         const error = broken?.();
         if (error) throw error;
         yield* real.pages();
+      },
+      async remove(objects) {
+        const error = unremovable?.();
+        if (error && objects.length > 0) throw error;
+        return await real.remove(objects);
       },
     },
   });
@@ -195,6 +203,19 @@ test("a bucket that is away is told of after an hour, one that refuses the key a
   assert.deepEqual(await drain("refused"), ["mail-bucket"]);
   assert.deepEqual(await drain(undefined), []);
   assert.equal((await house.check())[0]?.status, "ok");
+});
+
+test("a key that may not delete keeps no mail out, is told of, and files nothing twice", async (t) => {
+  let fault: Error | undefined = new MailBucketError("refused", "The bucket: the deletion was answered 403.");
+  const house = await openHouse(t, { unremovable: () => fault });
+  for (let at = 0; at < 3; at += 1) house.put("a");
+  for (let look = 0; look < 2; look += 1) {
+    await assert.rejects(house.arriving.drain(), /the deletion was answered 403/);
+    assert.deepEqual([house.filed(), house.bucket.objects.size, [...house.alerts]], [3, 3, ["mail-bucket"]]);
+  }
+  fault = undefined;
+  await house.arriving.drain();
+  assert.deepEqual([house.filed(), house.bucket.objects.size, [...house.alerts]], [3, 0, []]);
 });
 
 test("what was delivered is remembered for a week, and then forgotten", async (t) => {
