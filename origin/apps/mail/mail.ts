@@ -53,7 +53,7 @@ export function createMailApps(
   arriving.start();
 
   const owners: App = {
-    name: "mail of the owner",
+    name: "mail-admin",
     host: "apex",
     routes: ownersRoutes(mail, arriving, context.config),
     backup: { databases: [], blobs: [] },
