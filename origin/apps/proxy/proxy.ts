@@ -9,6 +9,7 @@ import { openUpstream } from "../../gate/proxy/upstream.ts";
 import { type UpstreamFault, upstreamComplaints } from "../../gate/proxy/upstream-fault.ts";
 import { isAndroid } from "../../host/supervisor/watch-processes.ts";
 import { writeComplaint } from "../../http/errors.ts";
+import { fieldsOf } from "../../http/incoming-fields.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { originOf } from "../../http/same-origin.ts";
 import { readAppSecret } from "./app-secret.ts";
@@ -56,7 +57,7 @@ function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffe
 
   async function answer(c: Context<HttpEnv>): Promise<Response> {
     const { incoming, outgoing, context: asked } = c.env;
-    const request = { method: c.req.method, url: c.req.url, headers: c.req.raw.headers };
+    const request = { method: c.req.method, url: c.req.url, headers: fieldsOf(incoming) };
     if (refusedMethods.has(request.method)) return c.body(null, 405);
     const visitor = await admit(app, gate, asked, request);
     if (visitor instanceof Response) return visitor;

@@ -21,7 +21,7 @@ export interface Budget {
   /** In how many ms the next try may come. */
   wait(now: number): number;
   /** Whether this very wrong secret was tried before: trying it again is no new guess. */
-  knows(digest: string): boolean;
+  knows(digest: () => string): boolean;
   /** Takes one of the few repetitions, or says in how many ms there will be one. */
   repeat(now: number): number;
   /** A try begins. `end` is called once. */
@@ -95,7 +95,10 @@ export function createBudgets(options: {
           if (wait > 0 || pending === 0) return wait;
           return failuresAt(spent, allowance, now) + pending < allowance.free ? 0 : besideOthers;
         },
-        knows: (digest) => entries.get(key)?.wrong.includes(digest) ?? false,
+        knows(digest) {
+          const wrong = entries.get(key)?.wrong ?? noneWrong;
+          return wrong.length > 0 && wrong.includes(digest());
+        },
         repeat(now) {
           const entry = find(key);
           const { level, at } = entry.repeats;

@@ -75,7 +75,7 @@ export function createGuessLimits(options: {
         context.guess = found === undefined ? "failed" : "ok";
         return found;
       }
-      const digest = digestOf(attempt);
+      const digest = once(() => digestOf(attempt));
       const lane = lanes.choose(attempt, networks, digest);
       // A right token is let in whatever was tried before: it was not guessed.
       const held = policies[attempt.kind].accounts !== undefined;
@@ -100,7 +100,7 @@ export function createGuessLimits(options: {
         throw new ThrottledError(lane.wait);
       }
       context.guess = "failed";
-      trial.wrong(digest);
+      trial.wrong(digest());
       return undefined;
     },
     async rememberDevice(memberId) {
@@ -110,6 +110,12 @@ export function createGuessLimits(options: {
     },
     close: () => writeBehind.close(),
   };
+}
+
+/** Most that come are right, and then nobody asks for the digest. */
+function once(make: () => string): () => string {
+  let made: string | undefined;
+  return () => (made ??= make());
 }
 
 /** A name that is too long is nobody's, and is not worth its memory. */
