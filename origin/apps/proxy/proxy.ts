@@ -4,7 +4,6 @@ import type { App, AppContext } from "../../app.ts";
 import { proxiedHost } from "../../config/hosts.ts";
 import type { ProxiedApp } from "../../config/proxied-app.ts";
 import { carry } from "../../gate/proxy/carry.ts";
-import { createReadBuffers, type ReadBuffers } from "../../gate/proxy/read-buffers.ts";
 import { openUpstream } from "../../gate/proxy/upstream.ts";
 import { type UpstreamFault, upstreamComplaints } from "../../gate/proxy/upstream-fault.ts";
 import { isAndroid } from "../../host/supervisor/watch-processes.ts";
@@ -30,17 +29,15 @@ const refusedMethods = new Set(["TRACE", "CONNECT"]);
 
 /** Other people's programs, each on its own host behind the gate (G9). */
 export function createProxyApps(context: AppContext): App[] {
-  const buffers = createReadBuffers();
-  return context.config.apps.map((app) => createProxyApp(context, app, buffers));
+  return context.config.apps.map((app) => createProxyApp(context, app));
 }
 
-function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffers): App {
+function createProxyApp(context: AppContext, app: ProxiedApp): App {
   const { gate, log, members } = context;
   const upstream = openUpstream({
     address: app.upstream,
     connections: mostVisits,
     closedOnly: isAndroid() && app.identity !== undefined && app.secret === undefined,
-    buffers,
   });
   const visits = createVisits({
     most: mostVisits,
@@ -82,7 +79,6 @@ function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffe
           outgoing,
           context: asked,
           upstream,
-          buffers,
           frontage: { host: app.host, origin: originOf(asked.client), upstream: app.upstream },
           told: told(identity),
           keepsCredential,
