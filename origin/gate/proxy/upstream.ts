@@ -75,10 +75,7 @@ class AppSocket extends Socket {
   }
 }
 
-function dial(
-  where: NetConnectOpts,
-  callback: (...outcome: [null, Socket] | [Error, null]) => void,
-): void {
+function dial(where: NetConnectOpts, callback: (...outcome: [null, Socket] | [Error, null]) => void): void {
   const socket = new AppSocket();
   const late = setTimeout(() => {
     socket.destroy(Object.assign(new Error("The app takes no connection."), { code: "ETIMEDOUT" }));
