@@ -276,7 +276,7 @@ test(
     const secret = ((await page.locator(".secret code").textContent()) ?? "").replaceAll(" ", "");
     await page.getByLabel("Six digits").fill(appCode(secret, Date.now() - 30_000));
     await page.getByRole("button", { name: "Finish" }).click();
-    const code = (await page.locator(".codes code").first().textContent()) ?? "";
+    const [code = "", nextCode = ""] = await page.locator(".codes code").allTextContents();
 
     await signOut(page);
     await givePassword(page, "/factors");
@@ -298,6 +298,18 @@ test(
     await field.fill(code.toUpperCase());
     await field.press("Enter");
     await page.getByText("You have 9 left").waitFor();
+
+    letAnHourPass();
+    await page.goto(at("/factors"));
+    await page.getByLabel("Password", { exact: true }).fill(memberPassword);
+    await page.getByLabel("or a recovery code").fill("000000");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("alert").getByText("The password or the code is not right").waitFor();
+    await look(page, "confirm-wrong", true);
+    await page.getByLabel("Password", { exact: true }).fill(memberPassword);
+    await page.getByLabel("or a recovery code").fill(nextCode);
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("You have 8 left").waitFor();
     assert.deepEqual(phone.complaints, []);
     await phone.close();
   },
