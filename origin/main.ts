@@ -29,7 +29,8 @@ import { createBackups } from "./host/backup/backup.ts";
 import { coreArea } from "./host/backup/registry.ts";
 import { lockDataFolder } from "./host/data-lock.ts";
 import { checkFileSystem, type FileSystemCalls } from "./host/file-system.ts";
-import { createSignsOfLife } from "./host/heartbeat.ts";
+import { readFact } from "./host/facts.ts";
+import { createSignsOfLife, heartbeatFact } from "./host/heartbeat.ts";
 import { openHostDatabase } from "./host/host-database.ts";
 import { checkListener } from "./host/listener-audit.ts";
 import type { Log } from "./host/log.ts";
@@ -198,7 +199,12 @@ export async function startOrigin(options: {
       : [];
     const apps = [
       createHomeApp(context),
-      createIdApp(context, { handOffs, panic }),
+      createIdApp(context, {
+        handOffs,
+        panic,
+        throttles: limits,
+        lastSignOfLife: () => readFact(host, heartbeatFact)?.notedAt,
+      }),
       matrix,
       oidc,
       ...mailApps,

@@ -11,6 +11,8 @@ import {
 /** What has been used up by one source, account, browser or network: in memory, and told to the store as it changes. */
 export interface Budgets {
   open(key: string, allowance: Allowance): Budget;
+  /** What is remembered, by keys. */
+  list(): (readonly [key: string, spent: Spent])[];
   /** Forgets those that the key matches. */
   clear(matches: (key: string) => boolean): void;
 }
@@ -128,6 +130,7 @@ export function createBudgets(options: {
         },
       };
     },
+    list: () => [...entries].map(([key, { spent }]) => [key, spent] as const),
     clear(matches) {
       for (const key of entries.keys()) if (matches(key)) drop(key);
     },

@@ -6,7 +6,8 @@ import type { Database } from "../../storage/database.ts";
 import { createAcquaintances } from "./acquaintances.ts";
 import { concerns, isOfNetwork, parseBudgetKey } from "./budget-key.ts";
 import { createBudgets } from "./budgets.ts";
-import type { Attempt, GuessLimits } from "./guess-limits.ts";
+import type { Attempt, GuessLimits, GuessOverview } from "./guess-limits.ts";
+import { listThrottles } from "./list-throttles.ts";
 import { createLanes, type Lane } from "./lanes.ts";
 import { forgottenAfter, policies } from "./policies.ts";
 import { openThrottleStore } from "./throttle-store.ts";
@@ -26,7 +27,7 @@ export function createGuessLimits(options: {
   /** False on a test server: everything may be tried, verdicts are told all the same. */
   readonly limited: boolean;
   readonly log: { warn(event: string, fields?: { error: string }): void };
-}): GuessLimits & { close(): Promise<void> } {
+}): GuessLimits & GuessOverview & { close(): Promise<void> } {
   const { database, nameOf, now, limited, log } = options;
   const onError = (error: unknown): void => log.warn("throttle.write-failed", { error: String(error) });
   const store = openThrottleStore(database);
@@ -41,16 +42,18 @@ export function createGuessLimits(options: {
       acquaintances.tidy();
       store.forget(now() - forgottenAfter);
     },
-    clear(what) {
-      budgets.clear((text) => {
-        const key = parseBudgetKey(text);
-        return key !== undefined && concerns(key, what);
-      });
-      turns.clear((account, network) => what === "*" || account === what || isOfNetwork(network, what));
-    },
+    clear: forget,
     onError,
   });
   const lanes = createLanes({ budgets, acquaintances, turns, now });
+  function forget(what: string): void {
+    budgets.clear((text) => {
+      const key = parseBudgetKey(text);
+      return key !== undefined && concerns(key, what);
+    });
+    turns.clear((account, network) => what === "*" || account === what || isOfNetwork(network, what));
+  }
+
   /** Of this start only: digests of wrong secrets are nowhere on disk. */
   const digestKey = randomBytes(32);
 
@@ -108,6 +111,8 @@ export function createGuessLimits(options: {
       if (account === undefined) throw new Error("A device cookie is for a member.");
       return acquaintances.introduce(account);
     },
+    list: () => listThrottles(budgets.list(), now()),
+    forget,
     close: () => writeBehind.close(),
   };
 }

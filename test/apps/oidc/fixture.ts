@@ -263,7 +263,12 @@ function startServer(folder: string, lines: string[]) {
     dispatch: createDispatch({
       hosts: config.hosts,
       apps: [
-        createIdApp(context, { handOffs: built.handOffs, panic: { clear: () => Promise.resolve() } }),
+        createIdApp(context, {
+          handOffs: built.handOffs,
+          panic: { clear: () => Promise.resolve(), latched: () => ({ level: "none", since: 0 }) },
+          throttles: guesses,
+          lastSignOfLife: () => undefined,
+        }),
         matrix,
         oidc,
       ],
