@@ -5,6 +5,14 @@ import type { MailConfig } from "../../config/config.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
+import { createAliasStore } from "./delivery/alias-store.ts";
+import { createAuthenticator } from "./delivery/authenticator.ts";
+import { createResolve, refuseToResolve } from "./delivery/dns-lookup.ts";
+import { createHandOvers } from "./delivery/hand-over.ts";
+import { createJudgedSenders } from "./delivery/judged-senders.ts";
+import { createRuleStore } from "./delivery/rule-store.ts";
+import { createToldSenders } from "./delivery/vacation-reply.ts";
+import { createVerdictStore } from "./delivery/verdict-store.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
@@ -46,6 +54,8 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
       clearInterval(hourly);
       mail.streams.closeAll();
       await mail.reader.close();
+      await mail.authenticator.close();
+      await mail.handOvers?.close();
       await mail.blobs.close();
     },
   };
@@ -58,7 +68,7 @@ async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.collect();
 }
 
-function createMailContext(context: AppContext, config: MailConfig): MailContext {
+export function createMailContext(context: AppContext, config: MailConfig): MailContext {
   const { log, members, gate, guesses, alerts, outbound, now } = context;
   const database = context.openDatabase("mail", mailMigrations);
   const blobs = createKeptBlobs({
@@ -69,7 +79,13 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
   });
   const changes = createChanges(database);
   const threads = createThreadStore(database, changes);
-  const addresses = createAddresses(members, config.domain);
+  const mailboxes = createMailboxStore(database, changes);
+  const emails = createEmailStore(database, changes, threads);
+  const aliases = createAliasStore(database);
+  const addresses = createAddresses(members, aliases, config.domain);
+  const judgedSenders = createJudgedSenders(database, mailboxes);
+  emails.onMove((email, before, after) => judgedSenders.learn(email, before, after));
+  const isLive = context.config.mode === "production";
   return {
     log,
     members,
@@ -84,11 +100,24 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
     blobs,
     reader: createMessageReader(),
     changes,
-    mailboxes: createMailboxStore(database, changes),
+    mailboxes,
     threads,
-    emails: createEmailStore(database, changes, threads),
+    emails,
     uploads: createUploadStore(database, blobs, now),
     addresses,
+    aliases,
+    rules: createRuleStore(database),
+    verdicts: createVerdictStore(database),
+    judgedSenders,
+    // A development folder's mail is its own: no name server is asked of it.
+    authenticator: createAuthenticator(isLive ? createResolve() : refuseToResolve),
+    toldSenders: createToldSenders(database),
+    handOvers: config.lmtp && createHandOvers({ database, blobs, target: config.lmtp, now, log }),
+    outgoing: {
+      queueAutomatic() {
+        throw new Error("to be built");
+      },
+    },
     identities: createIdentityStore(database, changes, addresses),
     submissions: createSubmissionStore(database, changes),
     vacations: createVacationStore(database, changes),

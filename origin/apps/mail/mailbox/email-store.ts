@@ -54,6 +54,8 @@ export interface EmailStore {
   add(transaction: Transaction, email: NewEmail): { id: number; thread: number };
   setKeywords(transaction: Transaction, email: EmailRow, keywords: readonly string[]): void;
   setMailboxes(transaction: Transaction, email: EmailRow, mailboxes: readonly number[]): void;
+  /** Calls `listener` inside each write that moves an email, before it does. */
+  onMove(listener: (email: EmailRow, before: readonly number[], after: readonly number[]) => void): void;
   remove(transaction: Transaction, email: EmailRow): void;
   get(account: number, id: number): EmailRow | undefined;
   keywordsOf(id: number): string[];
@@ -133,6 +135,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
      WHERE account = ? AND changed_seq > ? ORDER BY changed_seq, id LIMIT ?`,
   );
 
+  const moveListeners: Parameters<EmailStore["onMove"]>[0][] = [];
   const keywordsOf = (id: number): string[] => selectKeywords.all(id).map(({ keyword }) => keyword);
   const mailboxesOf = (id: number): number[] => selectMailboxes.all(id).map(({ mailbox }) => mailbox);
 
@@ -178,14 +181,18 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
       const types = unread === isUnread(before) ? (["Email"] as const) : (["Email", "Mailbox"] as const);
       update.run(Number(unread), changes.next(transaction, account, ...types), id);
     },
-    setMailboxes(transaction, { id, account, unread, thread }, mailboxes) {
+    setMailboxes(transaction, email, mailboxes) {
+      const { id, account, unread, thread } = email;
       const seq = changes.next(transaction, account, "Email", "Mailbox");
+      const before = mailboxesOf(id);
+      for (const listener of moveListeners) listener(email, before, mailboxes);
       const after = new Set(mailboxes);
-      for (const mailbox of mailboxesOf(id)) if (!after.delete(mailbox)) unfile.run(id, mailbox);
+      for (const mailbox of before) if (!after.delete(mailbox)) unfile.run(id, mailbox);
       for (const mailbox of after) file.run(mailbox, id);
       update.run(unread, seq, id);
       threads.touch(transaction, account, thread);
     },
+    onMove: (listener) => void moveListeners.push(listener),
     remove(transaction, { id, account, thread, createdSeq }) {
       changes.next(transaction, account, "Email", "Mailbox");
       unfileAll.run(id);

@@ -1,4 +1,5 @@
 import type { Migration } from "../../../storage/database.ts";
+import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { sending } from "./migrations/sending.ts";
 
@@ -7,4 +8,5 @@ import { sending } from "./migrations/sending.ts";
 export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
+  delivery,
 ];
