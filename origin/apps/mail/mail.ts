@@ -6,13 +6,15 @@ import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
 import { createAliasStore } from "./delivery/alias-store.ts";
+import { checkHandOvers } from "./delivery/check-delivery.ts";
 import { createAuthenticator } from "./delivery/authenticator.ts";
 import { createResolve, refuseToResolve } from "./delivery/dns-lookup.ts";
-import { createHandOvers } from "./delivery/hand-over.ts";
+import { createHandOvers, forgetHandOvers } from "./delivery/hand-over.ts";
 import { createJudgedSenders } from "./delivery/judged-senders.ts";
 import { createRuleStore } from "./delivery/rule-store.ts";
 import { createToldSenders } from "./delivery/vacation-reply.ts";
 import { createVerdictStore } from "./delivery/verdict-store.ts";
+import { followMembers } from "./follow-members.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
@@ -43,6 +45,7 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };
   tidy();
+  const following = followMembers(mail);
   const hourly = setInterval(tidy, hourMs).unref();
 
   return {
@@ -50,8 +53,10 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
     host: "mail",
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
+    doctor: () => checkHandOvers(mail),
     async close() {
       clearInterval(hourly);
+      await following.close();
       mail.streams.closeAll();
       await mail.reader.close();
       await mail.authenticator.close();
@@ -65,6 +70,7 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
 async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.searchAfterRestore();
   await mail.uploads.expire();
+  if (!mail.handOvers) await forgetHandOvers(mail.database);
   await mail.blobs.collect();
 }
 

@@ -38,7 +38,8 @@ export async function authenticate(
   const { resolver } = watched;
   const dkim = await dkimVerify(raw, { resolver });
   const seals = dkim.arc;
-  // What is there is passed on as it is: the library has a chain of its own making in it, or a reason why there is none.
+  // Read before the library takes it apart. What is there is passed on as it is: the library has a chain of its own making in it, or a reason why there is none.
+  const isVouchedFor = vouches(seals?.chain || []);
   const chain = await arc(seals as ARCData, { resolver });
   const { response, reason } = await evaluateDmarc({
     headerFrom: dkim.headerFrom,
@@ -58,11 +59,11 @@ export async function authenticate(
     ...(chain.info ? [chain.info] : []),
     ...(response ? [response.info] : []),
   ];
-  const isVouchedFor = chain.status.result === "pass" && vouches(seals?.chain || []);
   // Two authors are how a forger shows one and has the other checked.
   if (!response) return { finding: /multiple/.test(reason ?? "") ? "forged" : "unknown", results };
   const { result } = response.status;
-  if (result === "pass" || isVouchedFor) return { finding: "genuine", results };
+  if (result === "pass" || (isVouchedFor && chain.status.result === "pass"))
+    return { finding: "genuine", results };
   if (result === "none") return { finding: "unsaid", results };
   if (result !== "fail" || watched.hasFailed() || !spf) return { finding: "unknown", results };
   const isStrict = response.policy === "quarantine" || response.policy === "reject";
@@ -74,10 +75,8 @@ function vouches(chain: readonly ARCChainEntry[]): boolean {
   for (const entry of chain.toReversed()) {
     const seal = entry["arc-seal"]?.parsed as { d?: { value?: string } } | undefined;
     if (!trustedForwarders.has(String(seal?.d?.value).toLowerCase())) return false;
-    const said = entry["arc-authentication-results"]?.parsed as
-      | { dmarc?: { value?: string; result?: string } }
-      | undefined;
-    if ((said?.dmarc?.value ?? said?.dmarc?.result) === "pass") return true;
+    const said = entry["arc-authentication-results"]?.parsed as { dmarc?: { value?: string } } | undefined;
+    if (said?.dmarc?.value === "pass") return true;
   }
   return false;
 }

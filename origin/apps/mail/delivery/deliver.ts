@@ -20,13 +20,24 @@ export function createDelivery(mail: MailContext): Delivery {
     readied: Readied,
     reply?: { readonly due: VacationReply; readonly blob: StoredBlob },
   ): void {
-    const { recipient, arrival } = readied;
-    for (const account of recipient.accounts) {
+    for (const account of readied.recipient.accounts) {
       const { isSpam, isTrashed } = fileMessage(mail, transaction, account, readied);
       quota.look(transaction, account);
+      handOver(transaction, account, readied);
       if (reply && !isSpam && !isTrashed) answer(transaction, account, reply);
     }
-    mail.handOvers?.add(transaction, arrival);
+  }
+
+  /** A local server knows members by their names: whose an alias is, is told to nobody but us. */
+  function handOver(transaction: Transaction, account: number, { arrival, recipient }: Readied): void {
+    const name = mail.members.get(account)?.name;
+    if (!mail.handOvers || name === undefined) return;
+    const tag = /^[\w.=-]+$/.test(recipient.tag ?? "") ? `+${recipient.tag}` : "";
+    mail.handOvers.add(transaction, {
+      ...arrival,
+      account,
+      recipient: `${name}${tag}@${mail.config.domain}`,
+    });
   }
 
   function answer(

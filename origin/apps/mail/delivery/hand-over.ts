@@ -3,18 +3,27 @@ import type { Log } from "../../../host/log.ts";
 import type { Database } from "../../../storage/database.ts";
 import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
 import type { Transaction } from "../../../storage/writer.ts";
-import type { Arrival } from "../arriving/arrival.ts";
 import { sendByLmtp } from "./lmtp.ts";
 
 /** What arrives is handed to a mail server of this machine, too: at least once, and as often as it takes. */
 export interface HandOvers {
   /** Inside a write. */
-  add(transaction: Transaction, arrival: Arrival): void;
+  add(transaction: Transaction, message: HandedOver): void;
   /** How many wait, and what was said of the one that waits longest and was refused. */
   state(): { readonly waiting: number; readonly failing: number; readonly error: string | null };
   /** Resolves once nothing is due any more. */
   settle(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface HandedOver {
+  readonly account: number;
+  /** Of the raw bytes, a blob of mail. */
+  readonly hash: string;
+  readonly size: number;
+  readonly mailFrom: string;
+  /** As the local server knows them. */
+  readonly recipient: string;
 }
 
 interface Row {
@@ -35,13 +44,13 @@ export function createHandOvers(options: {
   readonly blobs: KeptBlobs;
   readonly target: ListenAddress;
   readonly now: () => number;
-  readonly log: Log;
+  readonly log: Pick<Log, "warn" | "error">;
   /** How long an answer may take. */
   readonly patienceMs?: number;
 }): HandOvers {
   const { database, blobs, target, now, log, patienceMs = 60_000 } = options;
   const insert = database.prepare(
-    "INSERT INTO hand_overs (hash, size, mail_from, recipient, due_at) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO hand_overs (account, hash, size, mail_from, recipient, due_at) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const selectDue = database.prepare<Row>(
     `SELECT id, hash, mail_from AS mailFrom, recipient, attempts FROM hand_overs
@@ -113,8 +122,8 @@ export function createHandOvers(options: {
 
   void wake();
   return {
-    add(transaction, { hash, size, mailFrom, recipient }) {
-      insert.run(hash, size, mailFrom, recipient, now());
+    add(transaction, { account, hash, size, mailFrom, recipient }) {
+      insert.run(account, hash, size, mailFrom, recipient, now());
       transaction.afterCommit(() => void wake());
     },
     state: () => ({
@@ -130,4 +139,9 @@ export function createHandOvers(options: {
       await running;
     },
   };
+}
+
+/** What waited for a local server that there is no more. */
+export async function forgetHandOvers(database: Database): Promise<void> {
+  await database.write(() => void database.prepare("DELETE FROM hand_overs").run());
 }

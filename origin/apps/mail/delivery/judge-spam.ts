@@ -18,7 +18,7 @@ export interface Judgement {
  */
 export async function judge(
   arrival: Arrival,
-  options: { path: string; authenticator: Authenticator; domain: string; log: Log },
+  options: { path: string; authenticator: Authenticator; domain: string; log: Pick<Log, "warn"> },
 ): Promise<Judgement> {
   const spf = readSpf(arrival.results, arrival.mailFrom);
   const { finding, results } = await run(arrival, spf, options);
@@ -28,7 +28,7 @@ export async function judge(
 async function run(
   arrival: Arrival,
   spf: SpfFinding | undefined,
-  { path, authenticator, log }: { path: string; authenticator: Authenticator; log: Log },
+  { path, authenticator, log }: { path: string; authenticator: Authenticator; log: Pick<Log, "warn"> },
 ): Promise<Authentication> {
   try {
     return await authenticator.run({ path, spf });

@@ -49,6 +49,7 @@ export const delivery: Migration = {
     -- What has yet to be handed to the local server by LMTP; a row is deleted once that has taken it.
     CREATE TABLE hand_overs (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
+      account INTEGER NOT NULL REFERENCES accounts,
       hash TEXT NOT NULL REFERENCES mail_blobs,
       size INTEGER NOT NULL,
       mail_from TEXT NOT NULL,
