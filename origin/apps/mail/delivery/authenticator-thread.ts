@@ -1,10 +1,10 @@
 // The thread in which senders are checked: hashing a big message takes a third of a second, on a phone several.
 import { createReadStream } from "node:fs";
-import { serveTasks } from "../message/serve-tasks.ts";
+import { answerWork } from "../message/answer-work.ts";
 import { authenticate } from "./authenticate.ts";
 import type { AuthenticateRequest, LookUp } from "./authenticator.ts";
 
-serveTasks(async ({ path, spf }: AuthenticateRequest, ask) => {
+answerWork(async ({ path, spf }: AuthenticateRequest, ask) => {
   const raw = createReadStream(path);
   try {
     const resolve = async (name: string, type: string) =>

@@ -1,4 +1,4 @@
-import { createTaskThread } from "../message/task-thread.ts";
+import { createWorkThread } from "../message/work-thread.ts";
 import type { Authentication } from "./authenticate.ts";
 import type { Resolve } from "./dns-lookup.ts";
 import type { SpfFinding } from "./edge-results.ts";
@@ -21,10 +21,11 @@ export interface Authenticator {
 }
 
 export function createAuthenticator(resolve: Resolve): Authenticator {
-  return createTaskThread<AuthenticateRequest, Authentication>({
-    module: "./authenticator-thread",
-    from: import.meta.url,
+  return createWorkThread<AuthenticateRequest, Authentication>({
+    file: new URL("./authenticator-thread.ts", import.meta.url),
     limits: { longestMs: 60_000, mostMegabytes: 96 },
+    tooCostly: () => new Error("Checking the sender took more time or memory than it may."),
+    faultOf: ({ message }) => new Error(message),
     answer(asked) {
       const { name, type } = asked as LookUp;
       return resolve(name, type);

@@ -1,6 +1,6 @@
 import type { Log } from "../../../host/log.ts";
 import type { Arrival } from "../arriving/arrival.ts";
-import { TaskThreadError } from "../message/task-thread.ts";
+import { ThreadClosedError } from "../message/work-thread.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { Authentication } from "./authenticate.ts";
 import { readSpf, type SpfFinding } from "./edge-results.ts";
@@ -33,7 +33,7 @@ async function run(
   try {
     return await authenticator.run({ path, spf });
   } catch (error) {
-    if (error instanceof TaskThreadError && error.code === "closed") throw error;
+    if (error instanceof ThreadClosedError) throw error;
     log.warn("mail.not-authenticated", { arrival: arrival.id, error: String(error) });
     return { finding: "unknown", results: [] };
   }
