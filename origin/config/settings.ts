@@ -12,6 +12,7 @@ import {
 } from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
 import { readCloudflareId, readHours, readNetworks, readRows } from "./honeypot-settings.ts";
+import { readMailAddresses } from "./mail-settings.ts";
 import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
 
@@ -73,6 +74,8 @@ export const settings = {
   "mail.enabled": setting<boolean | "">("", readBoolean),
   "mail.domain": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "mail.quota": setting(2_000_000_000, readBytes),
+  "mail.unknown_recipients": setting<"owner" | "refuse">("owner", oneOf("owner", "refuse")),
+  "mail.refused_addresses": setting<readonly string[]>([], readMailAddresses),
   "mail.bucket_url": setting("", readBucketUrl),
   "mail.bucket_region": setting("auto", readText),
   "mail.bucket_key_id": setting("", readText),

@@ -15,6 +15,12 @@ import { createRuleStore } from "./delivery/rule-store.ts";
 import { createToldSenders } from "./delivery/vacation-reply.ts";
 import { createVerdictStore } from "./delivery/verdict-store.ts";
 import { followMembers } from "./follow-members.ts";
+import { createArriving } from "./arriving/arriving.ts";
+import { checkArriving } from "./arriving/check-arriving.ts";
+import { mountDoor } from "./arriving/mount-door.ts";
+import { ownersRoutes } from "./arriving/owners-routes.ts";
+import { mountAliases } from "./delivery/mount-aliases.ts";
+import { createDelivery } from "./delivery/deliver.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
@@ -36,10 +42,19 @@ const largestSent = 25_000_000;
 const hourMs = 60 * 60 * 1000;
 const longestDelayS = 30 * 24 * 60 * 60;
 
-/** Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. */
-export function createMailApp(context: AppContext, config: MailConfig): App {
+/**
+ * Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. Two
+ * apps: mail itself, and what the owner asks of it among the owner's other operations.
+ */
+export function createMailApps(
+  context: AppContext,
+  config: MailConfig,
+  secrets: { bucketSecret: string | undefined },
+): App[] {
   const mail = createMailContext(context, config);
+  const arriving = createArriving(mail, { delivery: createDelivery(mail), ...secrets });
   const routes = new Hono<HttpEnv>();
+  mountDoor(routes, { addresses: mail.addresses, arriving });
   mountJmap(routes, mail);
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
@@ -47,15 +62,26 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
   tidy();
   const following = followMembers(mail);
   const hourly = setInterval(tidy, hourMs).unref();
+  arriving.start();
 
-  return {
+  const ownersApi = ownersRoutes(mail, arriving, context.config);
+  mountAliases(ownersApi, mail);
+  const owners: App = {
+    name: "mail of the owner",
+    host: "apex",
+    routes: ownersApi,
+    backup: { databases: [], blobs: [] },
+  };
+  const app: App = {
     name: "mail",
     host: "mail",
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
-    doctor: () => checkHandOvers(mail),
+    doctor: async () => [...(await checkArriving(mail, arriving)), ...checkHandOvers(mail)],
     async close() {
       clearInterval(hourly);
+      // Before what they work with.
+      await arriving.close();
       await following.close();
       mail.streams.closeAll();
       await mail.reader.close();
@@ -64,6 +90,7 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
       await mail.blobs.close();
     },
   };
+  return [app, owners];
 }
 
 /** What a crash or a restore has left, and uploads whose time is over. */

@@ -14,10 +14,8 @@ export interface AliasStore {
   membersOf(name: string): number[];
   /** Names of the aliases that are a member's and nobody else's. */
   aloneOf(member: number): string[];
-  /** Puts these members in the place of those that it had. */
+  /** Puts these members in the place of those that it had; without any, it is gone. */
   set(name: string, members: readonly number[]): Promise<void>;
-  /** Whether there was one. */
-  remove(name: string): Promise<boolean>;
 }
 
 export function createAliasStore(database: Database): AliasStore {
@@ -52,6 +50,5 @@ export function createAliasStore(database: Database): AliasStore {
         removeAll.run(name);
         for (const member of members) insert.run(name, member);
       }),
-    remove: (name) => database.write(() => removeAll.run(name).changes > 0),
   };
 }

@@ -1,4 +1,5 @@
 import type { Migration } from "../../../storage/database.ts";
+import { arrivals } from "./migrations/arrivals.ts";
 import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { sending } from "./migrations/sending.ts";
@@ -8,5 +9,6 @@ import { sending } from "./migrations/sending.ts";
 export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
+  arrivals,
   delivery,
 ];
