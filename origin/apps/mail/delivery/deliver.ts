@@ -1,7 +1,6 @@
 import type { StoredBlob } from "../../../storage/blobs.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Delivery } from "../arriving/arrival.ts";
-import { fieldsOf } from "../mailbox/email-fields.ts";
 import type { MailContext } from "../mail-context.ts";
 import { fileMessage, type Readied } from "./file-message.ts";
 import { judge } from "./judge-spam.ts";
@@ -58,18 +57,14 @@ export function createDelivery(mail: MailContext): Delivery {
       const message = await mail.reader.read(path);
       const { authenticator, config, log } = mail;
       const judgement = await judge(arrival, { path, authenticator, domain: config.domain, log });
-      const { headers } = message.root;
-      const fields = fieldsOf(headers);
       const recipient = mail.addresses.resolve(arrival.recipient);
       const [account, ...others] = recipient.accounts;
       if (account === undefined)
         throw new Error("Nobody owns this server yet, so nobody can be given the mail. Claim it.");
-      const readied: Readied = { arrival, message, fields, recipient, judgement };
+      const readied: Readied = { arrival, message, recipient, judgement };
       // Nobody answers for a group, or for a name that is not theirs.
       const mayAnswer = others.length === 0 && recipient.kind !== "unknown";
-      const due = mayAnswer
-        ? makeVacationReply(mail, account, arrival, { headers, fields, judgement })
-        : undefined;
+      const due = mayAnswer ? makeVacationReply(mail, account, arrival, { message, judgement }) : undefined;
       if (due) {
         await mail.blobs.put(due.raw, largestReply, (blob, transaction) => {
           file(transaction, readied, { due, blob });

@@ -1,6 +1,5 @@
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Arrival } from "../arriving/arrival.ts";
-import type { EmailFields } from "../mailbox/email-fields.ts";
 import type { MailContext } from "../mail-context.ts";
 import type { Role } from "../mailbox/mailbox-store.ts";
 import { asText, lastField } from "../message/header-forms.ts";
@@ -13,7 +12,6 @@ import type { Recipient } from "./resolve-recipient.ts";
 export interface Readied {
   readonly arrival: Arrival;
   readonly message: Message;
-  readonly fields: EmailFields;
   readonly recipient: Recipient;
   readonly judgement: Judgement;
 }
@@ -31,12 +29,12 @@ export function fileMessage(
   mail: Pick<MailContext, "emails" | "judgedSenders" | "mailboxes" | "rules" | "verdicts">,
   transaction: Transaction,
   account: number,
-  { arrival, message, fields, recipient, judgement }: Readied,
+  { arrival, message, recipient, judgement }: Readied,
 ): Filed {
   mail.mailboxes.openAccount(transaction, account);
-  const isSpam = mail.judgedSenders.isSpam(account, fields) ?? judgement.finding === "forged";
+  const isSpam = mail.judgedSenders.isSpam(account, message.fields) ?? judgement.finding === "forged";
   const wish = applyRules(mail.rules.list(account), {
-    fields,
+    fields: message.fields,
     recipient: arrival.recipient,
     listId: asText(lastField(message.root.headers, "list-id") ?? ""),
     hasAttachment: message.hasAttachment,

@@ -4,8 +4,8 @@ import type { Arrival } from "../arriving/arrival.ts";
 import type { EmailFields } from "../mailbox/email-fields.ts";
 import type { MailContext } from "../mail-context.ts";
 import { composeMessage, type NewPart } from "../message/compose.ts";
-import { asAddresses, asText, lastField } from "../message/header-forms.ts";
-import type { HeaderField } from "../message/message.ts";
+import { asText, lastField } from "../message/header-forms.ts";
+import type { HeaderField, Message } from "../message/message.ts";
 import type { Vacation } from "../sending/vacation-store.ts";
 import type { Judgement } from "./judge-spam.ts";
 
@@ -52,16 +52,17 @@ export function makeVacationReply(
   mail: Pick<MailContext, "addresses" | "config" | "identities" | "now" | "toldSenders" | "vacations">,
   account: number,
   arrival: Arrival,
-  read: { headers: readonly HeaderField[]; fields: EmailFields; judgement: Judgement },
+  read: { message: Message; judgement: Judgement },
 ): VacationReply | undefined {
-  const { headers, fields, judgement } = read;
+  const { judgement } = read;
+  const { fields, root } = read.message;
   const vacation = mail.vacations.get(account);
   const now = mail.now();
-  if (!isAway(vacation, now) || isAutomatic(arrival.mailFrom, headers)) return undefined;
+  if (!isAway(vacation, now) || isAutomatic(arrival.mailFrom, root.headers)) return undefined;
   if (judgement.finding === "forged" || /^(?:soft)?fail$/.test(judgement.spf?.result ?? "")) return undefined;
   if (mail.addresses.find(arrival.mailFrom) === account) return undefined;
   if (mail.toldSenders.wasTold(account, arrival.mailFrom, now)) return undefined;
-  const from = addressedAs(mail, account, headers);
+  const from = addressedAs(mail, account, fields);
   if (from === undefined) return undefined;
   return {
     recipient: arrival.mailFrom,
@@ -90,13 +91,10 @@ function isAutomatic(mailFrom: string, headers: readonly HeaderField[]): boolean
 function addressedAs(
   { addresses, config }: Pick<MailContext, "addresses" | "config">,
   account: number,
-  headers: readonly HeaderField[],
+  { to, cc }: EmailFields,
 ): string | undefined {
-  const named = headers
-    .filter(({ name }) => /^(?:resent-)?(?:to|cc)$/i.test(name))
-    .flatMap(({ value }) => asAddresses(value));
   const own = addresses.of(account);
-  for (const { email } of named) {
+  for (const { email } of [...(to ?? []), ...(cc ?? [])]) {
     // Others' addresses by the thousand are not looked up.
     if (!email.toLowerCase().endsWith(`@${config.domain}`) || addresses.find(email) !== account) continue;
     return own.includes(email.toLowerCase()) ? email.toLowerCase() : own[0];

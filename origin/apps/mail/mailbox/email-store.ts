@@ -3,7 +3,7 @@ import type { SqlValue } from "../../../storage/driver.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Message } from "../message/message.ts";
 import type { Changes } from "./changes.ts";
-import { type EmailFields, fieldsOf, indexedTextOf, sortKeysOf } from "./email-fields.ts";
+import { type EmailFields, indexedTextOf, sortKeysOf } from "./email-fields.ts";
 import type { ThreadStore } from "./thread-store.ts";
 
 /** A message that is to lie in an account, its raw bytes already noted in `mail_blobs`. */
@@ -141,14 +141,14 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
 
   return {
     add(transaction, { account, blob, message, mailboxes, keywords, receivedAt }) {
+      const { root, hasAttachment, texts, preview, fields } = message;
       const seq = changes.next(transaction, account, "Email", "Mailbox");
-      const fields = fieldsOf(message.root.headers);
       const keys = sortKeysOf(fields);
       const thread = threads.find(transaction, account, {
         messageIds: cluesOf(fields),
         baseSubject: keys.subject,
       });
-      const { root, hasAttachment, texts, preview } = message;
+
       insertMessage.run(blob.hash, JSON.stringify({ root }), JSON.stringify(texts));
       const id = insertEmail.run(
         account,

@@ -1,5 +1,6 @@
 import type { MimeNode } from "mailsplit";
 import type { Readable } from "node:stream";
+import { fieldsOf } from "../mailbox/email-fields.ts";
 import { listBodies } from "./body-lists.ts";
 import { asText, asUrls, lastField } from "./header-forms.ts";
 import { htmlToText } from "./html-to-text.ts";
@@ -46,6 +47,7 @@ export async function readMessage(raw: Readable): Promise<Message> {
     preview: previewOf(read),
     hasAttachment: attachments.some(({ disposition, cid }) => disposition !== "inline" || cid === null),
     searchText: searchTextOf(part, plain),
+    fields: fieldsOf(part.headers),
   };
 }
 
@@ -58,7 +60,7 @@ async function split(raw: Readable): Promise<OpenPart> {
       if (piece.type === "node") {
         const part = openPart(piece, numberOf(piece), parts);
         root ??= part;
-      } else if (piece.type === "body" && piece.value !== undefined) {
+      } else if (piece.value !== undefined) {
         await parts.get(piece.node)?.body?.write(piece.value);
       }
     }
@@ -91,7 +93,8 @@ const largestText = 4 * longestText;
 
 function createPartBody(node: MimeNode): PartBody {
   const decoder = node.getDecoder();
-  const isText = (node.contentType || "").startsWith("text/");
+  // A multipart without a boundary is shown as plain text.
+  const isText = /^(?:text|multipart)\//.test(node.contentType || "");
   const kept: Buffer[] = [];
   let size = 0;
   decoder.on("data", (bytes: Buffer) => {
@@ -118,7 +121,7 @@ function createPartBody(node: MimeNode): PartBody {
 async function closePart(part: OpenPart, texts: Record<string, DecodedText>): Promise<BodyPart> {
   const { node, partId, children } = part;
   const body = await part.body?.end();
-  const headers = fieldsOf(node);
+  const headers = headersOf(node);
   const type = typeOf(node, part);
   const subParts: BodyPart[] = [];
   for (const child of children) subParts.push(await closePart(child, texts));
@@ -158,7 +161,7 @@ function cidOf(headers: readonly HeaderField[]): string | null {
   return asUrls(field)?.[0] ?? asText(field);
 }
 
-function fieldsOf(node: MimeNode): HeaderField[] {
+function headersOf(node: MimeNode): HeaderField[] {
   return node.headers.getList().flatMap(({ line }) => {
     const text = Buffer.from(line, "latin1").toString("utf8");
     const colon = text.indexOf(":");
@@ -168,7 +171,7 @@ function fieldsOf(node: MimeNode): HeaderField[] {
 }
 
 function previewOf(text: string): string {
-  const unquoted = text.replaceAll(/^\s*>.*$/gm, " ");
+  const unquoted = text.replaceAll(/^[^\S\n]*>.*$/gm, " ");
   const line = (/\S/.test(unquoted) ? unquoted : text)
     .slice(0, 8 * longestPreview)
     .replaceAll(/\s+/g, " ")

@@ -103,9 +103,10 @@ export async function openDelivery(
   }
 
   /** Delivers; what it is called with is settled in the same commit. */
-  async function deliver(raw: string | Uint8Array, envelope: Partial<Arrival> = {}): Promise<void> {
+  async function deliver(raw: string | Uint8Array, envelope: Partial<Arrival> = {}): Promise<Arrival> {
     const arrival = await arrive(raw, envelope);
     await delivery.deliver(arrival, () => void releaseBlob.run(arrival.hash));
+    return arrival;
   }
 
   const account = (name: string): number => members.find(name)!.id;
