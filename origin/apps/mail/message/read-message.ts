@@ -54,11 +54,12 @@ export async function readMessage(raw: Readable): Promise<Message> {
 async function split(raw: Readable): Promise<OpenPart> {
   const numberOf = createPartNumbers();
   const parts = new Map<MimeNode, OpenPart>();
+  const room = { octets: largestTexts };
   let root: OpenPart | undefined;
   try {
     for await (const piece of splitMessage(raw)) {
       if (piece.type === "node") {
-        const part = openPart(piece, numberOf(piece), parts);
+        const part = openPart(piece, numberOf(piece), parts, room);
         root ??= part;
       } else if (piece.value !== undefined) {
         await parts.get(piece.node)?.body?.write(piece.value);
@@ -75,8 +76,13 @@ async function split(raw: Readable): Promise<OpenPart> {
   return root;
 }
 
-function openPart(node: MimeNode, partId: string | null, parts: Map<MimeNode, OpenPart>): OpenPart {
-  const part = { node, partId, children: [], body: partId === null ? undefined : createPartBody(node) };
+function openPart(
+  node: MimeNode,
+  partId: string | null,
+  parts: Map<MimeNode, OpenPart>,
+  room: { octets: number },
+): OpenPart {
+  const part = { node, partId, children: [], body: partId === null ? undefined : createPartBody(node, room) };
   parts.set(node, part);
   if (node.parentNode) parts.get(node.parentNode)?.children.push(part);
   return part;
@@ -88,17 +94,23 @@ interface PartBody {
   end(): Promise<{ size: number; kept: Buffer; isCut: boolean }>;
 }
 
-/** Octets of a text part that are kept for its `longestText` characters. */
+/** Octets of a text part that are kept for its `longestText` characters, and of all of a message's. */
 const largestText = 4 * longestText;
+const largestTexts = 4 * largestText;
 
-function createPartBody(node: MimeNode): PartBody {
+function createPartBody(node: MimeNode, room: { octets: number }): PartBody {
   const decoder = node.getDecoder();
   // A multipart without a boundary is shown as plain text.
   const isText = /^(?:text|multipart)\//.test(node.contentType || "");
   const kept: Buffer[] = [];
   let size = 0;
+  let keptSize = 0;
   decoder.on("data", (bytes: Buffer) => {
-    if (isText && size < largestText) kept.push(bytes);
+    if (isText && size < largestText && room.octets > 0) {
+      kept.push(bytes);
+      room.octets -= bytes.length;
+      keptSize += bytes.length;
+    }
     size += bytes.length;
   });
   const done = new Promise<void>((resolve, reject) => {
@@ -113,7 +125,7 @@ function createPartBody(node: MimeNode): PartBody {
     async end() {
       decoder.end();
       await done;
-      return { size, kept: Buffer.concat(kept), isCut: size > largestText };
+      return { size, kept: Buffer.concat(kept), isCut: size > keptSize };
     },
   };
 }

@@ -12,8 +12,7 @@ test("what arrives lies with whom it is for: members, aliases, roles, and the ow
   await members.suspend(account("ben"));
   await members.lock(account("cleo"));
   await members.deactivate(account("dora"));
-  const to = async (recipient: string): Promise<void> =>
-    await deliver(letter({ Subject: recipient }), { recipient });
+  const to = async (recipient: string) => await deliver(letter({ Subject: recipient }), { recipient });
   for (const recipient of [
     "BEN@Example.org",
     "ben+lists@example.org",

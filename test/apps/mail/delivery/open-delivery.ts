@@ -83,7 +83,10 @@ export async function openDelivery(
   );
   let made = 0;
 
-  async function arrive(raw: string | Uint8Array, envelope: Partial<Arrival> = {}): Promise<Arrival> {
+  async function arrive(
+    raw: string | Uint8Array | AsyncIterable<Uint8Array>,
+    envelope: Partial<Arrival> = {},
+  ): Promise<Arrival> {
     const bytes = typeof raw === "string" ? Buffer.from(raw.replaceAll(/\r?\n/g, "\r\n")) : raw;
     const { hash, size } = await mail.blobs.put(bytes, 100_000_000, (blob) => {
       keepBlob.run(blob.hash, blob.size);

@@ -126,8 +126,7 @@ test("members teach by moving: out of the spam, and into it", async (t) => {
   const { names, mail, account, deliver, subjectsIn, newest } = await openDelivery(t);
   names.set("TXT _dmarc.bank.example", reject);
   const asBulk = { mailFrom: "a@bulk.example", results: unknownSender };
-  const arriveFrom = async (From: string): Promise<void> =>
-    await deliver(letter({ From, Subject: From }), asBulk);
+  const arriveFrom = async (From: string) => await deliver(letter({ From, Subject: From }), asBulk);
   const box = (role: "inbox" | "junk" | "trash"): number => mail.mailboxes.byRole(account("ada"), role)!.id;
   const move = async (role: "inbox" | "junk" | "trash"): Promise<void> =>
     await mail.database.write((transaction) =>
