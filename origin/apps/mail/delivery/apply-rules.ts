@@ -28,8 +28,7 @@ export function applyRules(rules: readonly Rule[], message: Examined): Wish {
   let trash = false;
   const keywords = new Set<string>();
   for (const { match, conditions, actions } of rules) {
-    if (message.isSpam && !conditions.some(({ field, value }) => field === "spam" && value === true))
-      continue;
+    if (message.isSpam && !conditions.some(asksForSpam)) continue;
     const holds = (condition: Condition): boolean => isTrue(condition, message);
     if (!(match === "all" ? conditions.every(holds) : conditions.some(holds))) continue;
     if (actions.fileInto !== undefined) {
@@ -43,6 +42,9 @@ export function applyRules(rules: readonly Rule[], message: Examined): Wish {
   }
   return { fileInto, trash, keywords: [...keywords] };
 }
+
+const asksForSpam = (condition: Condition): boolean =>
+  isFlagCondition(condition) && condition.field === "spam" && condition.value;
 
 function isTrue(condition: Condition, message: Examined): boolean {
   if (isFlagCondition(condition))

@@ -35,7 +35,7 @@ export async function authenticate(
   { spf, resolve }: { spf: SpfFinding | undefined; resolve: Resolve },
 ): Promise<Authentication> {
   const watched = watch(resolve);
-  const { resolver } = watched;
+  const resolver: Resolve = (name, type) => watched.resolve(name, type);
   const dkim = await dkimVerify(raw, { resolver });
   const seals = dkim.arc;
   // Read before the library takes it apart. What is there is passed on as it is: the library has a chain of its own making in it, or a reason why there is none.
@@ -85,18 +85,18 @@ function vouches(chain: readonly ARCChainEntry[]): boolean {
 const mostKeys = 20;
 
 /** Notes whether any answer was missing for another reason than that there is none. */
-function watch(resolve: Resolve) {
+function watch(lookUp: Resolve) {
   let failed = false;
   let keys = 0;
   return {
     hasFailed: () => failed,
-    async resolver(name: string, type: string): Promise<string[][] | string[]> {
+    async resolve(name: string, type: string): Promise<string[][] | string[]> {
       if (name.includes("._domainkey.") && (keys += 1) > mostKeys)
         throw Object.assign(new Error("too many keys"), { code: "ENOTFOUND" });
       // One name server that cannot tell is reason enough: nobody waits for the next ones.
       if (failed) throw Object.assign(new Error("not asked"), { code: "ECANCELLED" });
       try {
-        return await resolve(name, type);
+        return await lookUp(name, type);
       } catch (error) {
         if (!["ENOTFOUND", "ENODATA"].includes((error as { code?: string }).code ?? "")) failed = true;
         throw error;

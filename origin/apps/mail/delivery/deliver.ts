@@ -21,7 +21,7 @@ export function createDelivery(mail: MailContext): Delivery {
   ): void {
     for (const account of readied.recipient.accounts) {
       const { isSpam, isTrashed } = fileMessage(mail, transaction, account, readied);
-      quota.look(transaction, account);
+      quota.look(transaction, account, readied.arrival.size);
       handOver(transaction, account, readied);
       if (reply && !isSpam && !isTrashed) answer(transaction, account, reply);
     }

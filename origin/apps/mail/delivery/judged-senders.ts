@@ -37,9 +37,9 @@ export function createJudgedSenders(
       const address = senderOf(JSON.parse(email.fields) as EmailFields);
       if (junk === undefined || address === undefined || before.includes(junk) === after.includes(junk))
         return;
-      if (after.includes(junk)) return void put.run(email.account, address, 1);
+      const isSpam = after.includes(junk);
       // Thrown away from among the spam: that says nothing.
-      if (after.some((id) => id !== trash)) put.run(email.account, address, 0);
+      if (isSpam || after.some((id) => id !== trash)) put.run(email.account, address, Number(isSpam));
     },
   };
 }

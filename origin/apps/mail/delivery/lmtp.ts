@@ -40,7 +40,7 @@ export async function sendByLmtp(message: LmtpMessage): Promise<void> {
     connection.connect((error) => {
       if (error) return reject(error);
       connection.send({ from: mailFrom, to: [recipient], size }, raw, (failure, info) =>
-        give(failure ?? (info.rejectedErrors?.[0] as Error | undefined)),
+        give(failure ?? info.rejectedErrors?.[0]),
       );
     }),
   );

@@ -77,7 +77,7 @@ function readRule(given: unknown, number: number, isMailbox: (id: number) => boo
     if (!found) throw fail("one of its conditions cannot be read.");
     return found;
   });
-  return { name, match, conditions: read, actions: actions as RuleActions };
+  return { name, match, conditions: read, actions };
 }
 
 function readCondition(given: unknown): Condition | undefined {

@@ -5,6 +5,7 @@ import type { EmailFields } from "../mailbox/email-fields.ts";
 import type { MailContext } from "../mail-context.ts";
 import { composeMessage, type NewPart } from "../message/compose.ts";
 import { asText, lastField } from "../message/header-forms.ts";
+import { newPart } from "../message/new-part.ts";
 import type { HeaderField, Message } from "../message/message.ts";
 import type { Vacation } from "../sending/vacation-store.ts";
 import type { Judgement } from "./judge-spam.ts";
@@ -130,19 +131,8 @@ function compose(
 }
 
 function bodyOf({ textBody, htmlBody }: Vacation): NewPart {
-  const part = (type: string, content: NewPart["content"]): NewPart => ({
-    type,
-    content,
-    name: null,
-    disposition: null,
-    cid: null,
-    charset: null,
-    language: null,
-    location: null,
-    fields: [],
-  });
-  const plain = part("text/plain", textBody ?? "I am away, and shall read your message when I am back.");
+  const plain = newPart("text/plain", textBody ?? "I am away, and shall read your message when I am back.");
   if (htmlBody === null) return plain;
-  const html = part("text/html", htmlBody);
-  return textBody === null ? html : part("multipart/alternative", [plain, html]);
+  const html = newPart("text/html", htmlBody);
+  return textBody === null ? html : newPart("multipart/alternative", [plain, html]);
 }

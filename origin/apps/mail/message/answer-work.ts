@@ -27,17 +27,17 @@ export function answerWork<Work, Result>(
     return promise;
   }
 
-  parentPort?.on("message", async (request: ThreadRequest<Work>) => {
-    if ("question" in request) {
-      questions.get(request.question)?.(request);
-      questions.delete(request.question);
-      return;
-    }
-    const { id, work } = request;
+  async function answer(id: number, work: Work): Promise<void> {
     try {
       say({ id, result: await doWork(work, ask) });
     } catch (error) {
       say({ id, fault: { code: (error as { code?: string }).code, message: String(error) } });
     }
+  }
+
+  parentPort?.on("message", (request: ThreadRequest<Work>) => {
+    if ("work" in request) return void answer(request.id, request.work);
+    questions.get(request.question)?.(request);
+    questions.delete(request.question);
   });
 }

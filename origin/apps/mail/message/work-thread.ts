@@ -75,9 +75,9 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
     });
     thread.unref();
     thread.on("message", (reply: ThreadReply<Result>) => {
-      if ("question" in reply) return void answerQuestion(thread, reply);
-      if (reply.id !== current?.id) return;
-      if ("result" in reply) settle((task) => task.resolve(reply.result));
+      if ("question" in reply) void answerQuestion(thread, reply);
+      else if (reply.id !== current?.id) return;
+      else if ("result" in reply) settle((task) => task.resolve(reply.result));
       else settle((task) => task.reject(faultOf(reply.fault)));
     });
     // Out of memory ends the thread and nothing else.

@@ -93,13 +93,24 @@ test("the message and what settles it are one commit, and before there is an own
   await assert.rejects(deliver(endless), { name: "UnreadableMessageError" });
 });
 
-test("a full mailbox takes what arrives, and the owner is told", async (t) => {
-  const { deliver, subjectsIn, raised } = await openDelivery(t, { quota: 300 });
+test("a full mailbox takes what arrives, and the owner and the member are told", async (t) => {
+  const { mail, deliver, subjectsIn, raised } = await openDelivery(t, { quota: 300 });
   await deliver(letter());
   assert.deepEqual(raised, []);
+  const told = new Promise<void>((resolve) => {
+    mail.changes.onChange(() => {
+      if (subjectsIn("ada", "inbox").includes("Your mailbox is full")) resolve();
+    });
+  });
   await deliver(letter({ Subject: "One more" }));
+  await told;
   await deliver(letter({ Subject: "And one" }));
-  assert.deepEqual(subjectsIn("ada", "inbox"), ["Tea", "One more", "And one"]);
+  assert.deepEqual(subjectsIn("ada", "inbox").toSorted(), [
+    "And one",
+    "One more",
+    "Tea",
+    "Your mailbox is full",
+  ]);
   assert.deepEqual(
     raised.map(({ id }) => id),
     ["mail-full:ada"],

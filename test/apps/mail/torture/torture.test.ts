@@ -1,14 +1,14 @@
 /** What nobody should send is filed and can be read, or is kept aside; nothing else happens. */
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import fc from "fast-check";
+import { after as afterAll, test } from "node:test";
+import * as fc from "fast-check";
 import { Arguments } from "../../../../origin/apps/mail/jmap/arguments.ts";
 import { answerEmailGet } from "../../../../origin/apps/mail/jmap/email-get.ts";
 import { UnreadableMessageError } from "../../../../origin/apps/mail/message/message.ts";
 import { openDelivery } from "../delivery/open-delivery.ts";
 import { corpus, withAttachment } from "./corpus.ts";
 
-const house = await openDelivery({ after });
+const house = await openDelivery({ after: afterAll });
 
 /** As a mail program sees an email of ada's, all of it. */
 async function read({ hash }: { hash: string }) {
@@ -40,7 +40,7 @@ async function read({ hash }: { hash: string }) {
     fetchAllBodyValues: true,
   });
   const user = { account: account("ada"), member: undefined, address: "" };
-  const answer = (await answerEmailGet(mail as never, { user, args, createdIds: new Map() } as never)) as {
+  const answer = (await answerEmailGet(mail, { user, args, createdIds: new Map() } as never)) as {
     list: {
       subject: string | null;
       size: number;
