@@ -197,8 +197,9 @@ export async function startOrigin(options: {
       openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
     });
     // What reads and writes messages takes some megabytes, and mail is off until it is turned on.
-    const mailApps = config.mail
-      ? (await import("./apps/mail/mail.ts")).createMailApps(context, config.mail, {
+    const mail = trial ? withoutBucket(config.mail) : config.mail;
+    const mailApps = mail
+      ? (await import("./apps/mail/mail.ts")).createMailApps(context, mail, {
           bucketSecret: mailBucketSecret(),
         })
       : [];
@@ -282,6 +283,11 @@ export async function startOrigin(options: {
     await stop();
     throw error;
   }
+}
+
+/** What a copy of the data fetches is gone from the bucket, and then with the copy. */
+function withoutBucket(mail: Config["mail"]): Config["mail"] {
+  return mail && { ...mail, bucketUrl: "" };
 }
 
 /** Services are stopped while the level is `hard`, and started again after it. */

@@ -34,13 +34,13 @@ export async function takeMail(
     throw new EdgeSettingsError(
       "MAIL_POLICY is not set: turn mail on in burrow.toml, run burrow edge config and deploy again",
     );
-  const level = await panicInForce(edge, env);
   const verdict = judgeRecipient(edge.mail, message.to);
   if (verdict === "foreign" || verdict === "refused") return message.setReject(REFUSALS[verdict]);
+  const level = await panicInForce(edge, env);
   // While it is lost, what answers may be a thief's.
-  const isAsked = verdict === "ask" && level !== undefined && level !== "lost";
-  if (isAsked && (await isSomebodys(message.to, edge, env)) === false)
+  const isOurs = level !== undefined && level !== "lost";
+  if (verdict === "ask" && isOurs && (await isSomebodys(message.to, edge, env)) === false)
     return message.setReject(REFUSALS.unknown);
   await storeMail(message, env, level, Date.now());
-  if (level !== "lost") ctx.waitUntil(wakeOrigin(edge, env));
+  if (isOurs) ctx.waitUntil(wakeOrigin(edge, env));
 }

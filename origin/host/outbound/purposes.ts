@@ -109,7 +109,7 @@ export const outboundPurposes = {
     destinations: ({ mail }) => originsOf([mail?.bucketUrl ?? ""]),
     methods: ["GET", "POST"],
     mostRedirects: 0,
-    timeMs: { usual: 2 * MINUTE_MS, most: 10 * MINUTE_MS },
+    timeMs: { usual: MINUTE_MS, most: 120 * MINUTE_MS },
     bytes: { usual: 32 * MB, most: 64 * MB },
   },
   push: {

@@ -30,6 +30,8 @@ export interface S3Request {
   readonly signal?: AbortSignal | undefined;
   /** Of the answer. */
   readonly maxBytes?: number;
+  /** For one attempt, the answer's body too. */
+  readonly timeoutMs?: number;
 }
 
 /** A bucket that speaks S3 (R2, for one). Bodies are signed by their hash, so what arrives is what was sent. */
@@ -74,11 +76,13 @@ export function openS3Bucket(options: {
 }): S3Bucket {
   const { settings, ask, fail } = options;
   const url = settings.url.replace(/\/+$/, "");
+  /** Of the signer: the day's key, which else is derived anew for each request. */
+  const derivedKeys = new Map<string, ArrayBuffer>();
 
   async function send(
     method: string,
     target: string,
-    { headers, file, text, signal, maxBytes }: S3Request,
+    { headers, file, text, signal, maxBytes, timeoutMs }: S3Request,
   ): Promise<Response> {
     const hash = text === undefined ? file?.hash : createHash("sha256").update(text).digest("hex");
     for (let attempt = 1; ; attempt += 1) {
@@ -89,6 +93,7 @@ export function openS3Bucket(options: {
         secretAccessKey: settings.secret,
         service: "s3",
         region: settings.region,
+        cache: derivedKeys,
         headers: { ...headers, "x-amz-content-sha256": hash ?? emptyHash },
       });
       const signed = await sign.sign();
@@ -103,6 +108,7 @@ export function openS3Bucket(options: {
           ...(body !== undefined && { body }),
           signal,
           maxBytes: maxBytes ?? answerBytes,
+          timeoutMs,
         });
         if (answer.status < 500 && answer.status !== 429) return answer;
         fault = `it answered ${answer.status}`;

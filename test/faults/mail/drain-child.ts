@@ -5,6 +5,7 @@
 import { createArriving } from "../../../origin/apps/mail/arriving/arriving.ts";
 import { type MailBucket, openMailBucket } from "../../../origin/apps/mail/arriving/bucket.ts";
 import { createDelivery } from "../../../origin/apps/mail/delivery/deliver.ts";
+import type { Statement } from "../../../origin/storage/driver.ts";
 import type { Database } from "../../../origin/storage/database.ts";
 import { openMail } from "../../apps/mail/open-mail.ts";
 import { createKillPoints } from "./kill-points.ts";
@@ -12,19 +13,44 @@ import { createKillPoints } from "./kill-points.ts";
 const [dataDir = "", step = ""] = process.argv.slice(2);
 const points = createKillPoints(step);
 
-/** Every write of mail: before it, within its transaction, and when it is on disk. */
+/** What a write of mail is for, by the first of these statements that runs in it. */
+const purposes: readonly (readonly [string, RegExp])[] = [
+  ["note", /INTO mail_blobs/],
+  ["land", /INTO arrivals/],
+  ["file", /INTO emails/],
+  ["removed", /SET removed_at/],
+];
+
+/** Every write of mail, within its transaction and when it is on disk. */
 function watchWrites(database: Database): Database {
   if (database.name !== "mail") return database;
+  let purpose = "";
   return {
     ...database,
+    prepare<Row>(sql: string): Statement<Row> {
+      const statement = database.prepare<Row>(sql);
+      const found = purposes.find(([, pattern]) => pattern.test(sql))?.[0];
+      if (found === undefined) return statement;
+      return {
+        get: (...parameters) => statement.get(...parameters),
+        all: (...parameters) => statement.all(...parameters),
+        iterate: (...parameters) => statement.iterate(...parameters),
+        run(...parameters) {
+          purpose ||= found;
+          return statement.run(...parameters);
+        },
+      };
+    },
     async write(work) {
-      points.at("before write");
+      let own = "";
       const result = await database.write((transaction) => {
+        purpose = "";
         const done = work(transaction);
-        points.at("in write");
+        own = purpose;
+        points.at(`in ${own}`);
         return done;
       });
-      points.at("after write");
+      points.at(`after ${own}`);
       return result;
     },
   };
@@ -39,8 +65,8 @@ function watchBucket(bucket: MailBucket): MailBucket {
         yield page;
       }
     },
-    async get(key) {
-      const object = await bucket.get(key);
+    async get(key, bytes) {
+      const object = await bucket.get(key, bytes);
       points.at("got");
       return object && { ...object, body: watchBody(object.body) };
     },
@@ -60,7 +86,8 @@ async function* watchBody(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-const { mail, close } = openMail(dataDir, { wrap: watchWrites });
+const opened = openMail(dataDir, { wrap: watchWrites });
+const { mail } = opened;
 await mail.blobs.searchAfterRestore();
 await mail.blobs.collect();
 const { config, outbound } = mail;
@@ -73,5 +100,5 @@ console.log("ready");
 await arriving.drain();
 await arriving.close();
 await mail.blobs.collect();
-await close();
+await opened.close();
 process.exit(0);

@@ -45,6 +45,7 @@ const pace = { shortestMs: 60_000, longestMs: 300_000, afterFailureMs: 15_000 };
 const patienceMs = 30_000;
 /** How long a repeat of what was delivered is recognised. */
 const rememberedMs = 7 * 24 * 60 * 60 * 1000;
+const saidEveryMs = 10_000;
 const tidyEveryMs = 60 * 60 * 1000;
 
 export function createArriving(
@@ -72,6 +73,7 @@ export function createArriving(
   let timer: NodeJS.Timeout | undefined;
   let waitMs = pace.shortestMs;
   let lookedAt = Number.NEGATIVE_INFINITY;
+  let saidAt = 0;
   let tidiedAt = Number.NEGATIVE_INFINITY;
   let isWoken = false;
   let isClosing = false;
@@ -109,7 +111,7 @@ export function createArriving(
 
   const looking = createLine(async () => {
     if (isClosing) return;
-    lookedAt = performance.now();
+    lookedAt = saidAt = performance.now();
     const report = nothingYet();
     running = report;
     try {
@@ -121,6 +123,7 @@ export function createArriving(
           log,
           onLanded(soFar) {
             Object.assign(report, soFar);
+            sayHowFar(report);
             deliverSoon();
           },
         });
@@ -143,6 +146,13 @@ export function createArriving(
       if (!isClosing) judge.after({ last, failing });
     }
   });
+
+  /** A backlog of days takes minutes. */
+  function sayHowFar({ fetched, bytes, delivered }: DrainReport): void {
+    if (performance.now() - saidAt < saidEveryMs) return;
+    saidAt = performance.now();
+    log.info("mail.draining", { fetched, bytes, delivered });
+  }
 
   function noteFailure(error: Error): void {
     const isNew = failing?.error.message !== error.message;

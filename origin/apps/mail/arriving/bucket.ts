@@ -25,8 +25,8 @@ export interface ObjectInBucket {
 export interface MailBucket {
   /** What is in it, the oldest first, at most 1,000 objects a page. */
   pages(): AsyncIterable<readonly S3Object[]>;
-  /** Undefined where it is not there any more. */
-  get(object: string): Promise<ObjectInBucket | undefined>;
+  /** `bytes`: as listed. Undefined where it is not there any more. */
+  get(object: string, bytes: number): Promise<ObjectInBucket | undefined>;
   /** At most 1,000 at once; answers those that are still there. */
   remove(objects: readonly string[]): Promise<readonly string[]>;
   /** Calls off what is under way. */
@@ -35,6 +35,10 @@ export interface MailBucket {
 
 /** Bytes of the largest object that is fetched; Email Routing takes 25 MiB. */
 export const largestObject = 60_000_000;
+
+const leastMs = 60_000;
+/** Bytes a millisecond of one of several that come at once, by a line that is still of use. */
+const slowestRate = 10;
 
 export function openMailBucket(options: {
   config: Pick<MailConfig, "bucketUrl" | "bucketRegion" | "bucketKeyId">;
@@ -63,8 +67,9 @@ export function openMailBucket(options: {
   });
   return {
     pages: () => bucket.pages(pendingPrefix, { signal }),
-    async get(object) {
-      const answer = await bucket.send("GET", object, { signal, maxBytes: largestObject });
+    async get(object, bytes) {
+      const timeoutMs = leastMs + bytes / slowestRate;
+      const answer = await bucket.send("GET", object, { signal, maxBytes: largestObject, timeoutMs });
       if (answer.status === 404) {
         await answer.body?.cancel();
         return undefined;

@@ -23,8 +23,8 @@ export interface FetchReport {
   strays: number;
 }
 
-/** Bodies that are on their way at once; each holds a few buffers. */
-const atOnce = 8;
+/** Bodies that are on their way at once; each holds a few buffers, whatever its size. */
+export const fetchedAtOnce = 16;
 /** Removed by one request. */
 const removedAtOnce = 250;
 
@@ -63,7 +63,7 @@ export async function fetchArrivals(options: {
 
   async function land({ key, bytes }: S3Object): Promise<void> {
     try {
-      const object = await bucket.get(key);
+      const object = await bucket.get(key, bytes);
       if (!object) return;
       const { envelope, body, size: noted } = object;
       await blobs.put(body, largestObject, (blob, transaction) => {
@@ -96,7 +96,7 @@ export async function fetchArrivals(options: {
     try {
       await inParallel(
         ours.filter(({ key }) => !known.has(key)),
-        atOnce,
+        fetchedAtOnce,
         land,
       );
     } finally {
