@@ -10,8 +10,33 @@ import { makeVacationReply, type VacationReply } from "./vacation-reply.ts";
 /** A reply is a few words. */
 const largestReply = 10_000_000;
 
+/** What the delivery works with. */
+type Parts = Pick<
+  MailContext,
+  | "addresses"
+  | "alerts"
+  | "authenticator"
+  | "blobs"
+  | "config"
+  | "database"
+  | "emails"
+  | "handOvers"
+  | "identities"
+  | "judgedSenders"
+  | "log"
+  | "mailboxes"
+  | "members"
+  | "now"
+  | "outgoing"
+  | "reader"
+  | "rules"
+  | "toldSenders"
+  | "vacations"
+  | "verdicts"
+>;
+
 /** Files each message with the members whom it is for. */
-export function createDelivery(mail: MailContext): Delivery {
+export function createDelivery(mail: Parts): Delivery {
   const quota = watchQuota(mail);
 
   function file(
