@@ -56,7 +56,7 @@ const remove: Command = {
       const alias = await api.ask<AliasReport>("DELETE", path);
       answer(invocation, alias, [
         alias.members.length === 0
-          ? `${alias.address} is nobody's any more: what comes for it is the owner's, or refused (mail.unknown).`
+          ? `${alias.address} is nobody's any more: what comes for it is the owner's, or refused (mail.unknown_recipients).`
           : `${alias.address} is for ${alias.members.join(", ")}.`,
       ]);
     });

@@ -36,7 +36,10 @@ export function answerWork<Work, Result>(
   }
 
   parentPort?.on("message", (request: ThreadRequest<Work>) => {
-    if ("work" in request) return void answer(request.id, request.work);
+    if ("work" in request) {
+      void answer(request.id, request.work);
+      return;
+    }
     questions.get(request.question)?.(request);
     questions.delete(request.question);
   });

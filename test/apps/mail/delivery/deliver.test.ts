@@ -105,12 +105,10 @@ test("a full mailbox takes what arrives, and the owner and the member are told",
   await deliver(letter({ Subject: "One more" }));
   await told;
   await deliver(letter({ Subject: "And one" }));
-  assert.deepEqual(subjectsIn("ada", "inbox").toSorted(), [
-    "And one",
-    "One more",
-    "Tea",
-    "Your mailbox is full",
-  ]);
+  assert.deepEqual(
+    new Set(subjectsIn("ada", "inbox")),
+    new Set(["Tea", "One more", "And one", "Your mailbox is full"]),
+  );
   assert.deepEqual(
     raised.map(({ id }) => id),
     ["mail-full:ada"],
