@@ -6,7 +6,7 @@ import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
 import { createAliasStore } from "./delivery/alias-store.ts";
-import { checkHandOvers } from "./delivery/check-delivery.ts";
+import { checkHandOvers, checkNames } from "./delivery/check-delivery.ts";
 import { createAuthenticator } from "./delivery/authenticator.ts";
 import { createResolve, refuseToResolve } from "./delivery/dns-lookup.ts";
 import { createHandOvers, forgetHandOvers } from "./delivery/hand-over.ts";
@@ -77,7 +77,11 @@ export function createMailApps(
     host: "mail",
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
-    doctor: async () => [...(await checkArriving(mail, arriving)), ...checkHandOvers(mail)],
+    doctor: async () => [
+      ...(await checkArriving(mail, arriving)),
+      ...(context.config.mode === "production" ? [await checkNames(createResolve(), config.domain)] : []),
+      ...checkHandOvers(mail),
+    ],
     async close() {
       clearInterval(hourly);
       // Before what they work with.

@@ -80,8 +80,8 @@ export function createDelivery(mail: Parts): Delivery {
     async deliver(arrival, settle) {
       const path = mail.blobs.pathOf(arrival.hash);
       const message = await mail.reader.read(path);
-      const { authenticator, config, log } = mail;
-      const judgement = await judge(arrival, { path, authenticator, domain: config.domain, log });
+      const { addresses, authenticator, config, log } = mail;
+      const judgement = await judge(arrival, { path, authenticator, addresses, domain: config.domain, log });
       const recipient = mail.addresses.resolve(arrival.recipient);
       const [account, ...others] = recipient.accounts;
       if (account === undefined)

@@ -9,9 +9,9 @@ export type Resolve = (name: string, type: string) => Promise<string[][] | strin
 /** What is asked of whoever sends: keys and policies, and whether a name exists. */
 const asked = new Set(["TXT", "A", "AAAA", "MX"]);
 
-/** Asks the name servers of this machine. Nothing is connected to by what they answer. */
+/** Asks the name servers of this machine, for some three seconds: whoever wrote may have named one that never answers. Nothing is connected to by what they answer. */
 export function createResolve(): Resolve {
-  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  const resolver = new Resolver({ timeout: 1000, tries: 2 });
   return async (name, type) => {
     if (!asked.has(type)) throw Object.assign(new Error(`${type} is not asked for.`), { code: "ENODATA" });
     return (await resolver.resolve(name, type)) as string[][] | string[];

@@ -1,6 +1,7 @@
 import type { Log } from "../../../host/log.ts";
 import type { Arrival } from "../arriving/arrival.ts";
 import { ThreadClosedError } from "../message/work-thread.ts";
+import type { Addresses } from "../mailbox/addresses.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { Authentication } from "./authenticate.ts";
 import { readSpf, type SpfFinding } from "./edge-results.ts";
@@ -18,8 +19,17 @@ export interface Judgement {
  */
 export async function judge(
   arrival: Arrival,
-  options: { path: string; authenticator: Authenticator; domain: string; log: Pick<Log, "warn"> },
+  options: {
+    path: string;
+    authenticator: Authenticator;
+    addresses: Pick<Addresses, "find">;
+    domain: string;
+    log: Pick<Log, "warn">;
+  },
 ): Promise<Judgement> {
+  // What members write to each other has been nowhere: there is nothing to find out.
+  if (arrival.results === "" && options.addresses.find(arrival.mailFrom) !== undefined)
+    return { finding: "unknown", spf: undefined, results: `${options.domain}; none` };
   const spf = readSpf(arrival.results, arrival.mailFrom);
   const { finding, results } = await run(arrival, spf, options);
   return { finding, spf, results: [options.domain, ...(results.length > 0 ? results : ["none"])].join("; ") };

@@ -12,8 +12,11 @@ test("of a member who is erased nothing stays, and of the others everything", as
   const shared = letter({ Subject: "for both" });
   await deliver(shared, { recipient: "ben@example.org" });
   await deliver(shared);
-  for (let count = 0; count < 120; count += 1)
-    await deliver(letter({ Subject: `${count}` }), { recipient: "ben@example.org" });
+  await Promise.all(
+    Array.from({ length: 120 }, (_, count) =>
+      deliver(letter({ Subject: `${count}` }), { recipient: "ben@example.org" }),
+    ),
+  );
   await mail.identities.open(ben, "Ben");
   const upload = await mail.uploads.put(
     ben,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createDelivery } from "../../../../origin/apps/mail/delivery/deliver.ts";
 import { createAuthenticator } from "../../../../origin/apps/mail/delivery/authenticator.ts";
 import type { Arrival } from "../../../../origin/apps/mail/arriving/arrival.ts";
+import { createMessageReader } from "../../../../origin/apps/mail/message/message-reader.ts";
 import { createMailContext } from "../../../../origin/apps/mail/mail.ts";
 import type { Alert } from "../../../../origin/host/alerts/alert.ts";
 import type { Role } from "../../../../origin/apps/mail/mailbox/mailbox-store.ts";
@@ -13,6 +14,17 @@ import { openDatabases } from "../../../../origin/storage/databases.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 export const password = "violet anchor biscuit lamp";
+
+/** Starting a thread takes longer than most tests: those of one file share them, and what name servers say to them. */
+const reader = createMessageReader();
+let names = new Map<string, string[] | string>();
+let asked: string[] = [];
+const authenticator = createAuthenticator(async (name, type) => {
+  asked.push(`${type} ${name}`);
+  const answer = names.get(`${type} ${name}`) ?? "ENOTFOUND";
+  if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer });
+  return type === "TXT" ? answer.map((text) => [text]) : answer;
+});
 
 export async function openDelivery(
   t: { after(work: () => unknown): void },
@@ -29,9 +41,9 @@ export async function openDelivery(
     kdf: createKdf({ memory: 8, passes: 1 }),
   });
   if (options.owner !== false) await members.createOwner({ name: "ada", password });
-  /** What name servers say: `TXT example.com` → texts, or the code of their failure. */
-  const names = new Map<string, string[] | string>();
-  const asked: string[] = [];
+  // `TXT example.com` → texts, or the code of a failure.
+  names = new Map();
+  asked = [];
   const raised: Alert[] = [];
   const context = createMailContext(
     {
@@ -51,15 +63,10 @@ export async function openDelivery(
       lmtp: undefined,
     } as never,
   );
-  const authenticator = createAuthenticator(async (name, type) => {
-    asked.push(`${type} ${name}`);
-    const answer = names.get(`${type} ${name}`) ?? "ENOTFOUND";
-    if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer });
-    return type === "TXT" ? answer.map((text) => [text]) : answer;
-  });
   const sent: { mailFrom: string; recipient: string; hash: string }[] = [];
   const mail = {
     ...context,
+    reader,
     authenticator,
     outgoing: {
       queueAutomatic: (_transaction: unknown, message: (typeof sent)[number]) => void sent.push(message),
@@ -67,8 +74,6 @@ export async function openDelivery(
   };
   t.after(async () => {
     members.close();
-    await mail.reader.close();
-    await authenticator.close();
     await mail.blobs.close();
     await databases.close();
   });
@@ -141,12 +146,14 @@ export async function openDelivery(
   };
 }
 
+let letters = 0;
+
 export function letter(fields: Record<string, string> = {}, body = "Hello."): string {
   const all = {
     From: "A Friend <friend@example.com>",
     To: "ada@example.org",
     Subject: "Tea",
-    "Message-Id": `<${Math.random().toString(36).slice(2)}@example.com>`,
+    "Message-Id": `<letter-${(letters += 1)}@example.com>`,
     Date: "Mon, 30 Nov 2026 07:00:00 +0000",
     ...fields,
   };

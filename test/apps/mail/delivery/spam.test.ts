@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { sealMessage } from "mailauth/lib/arc/index.js";
 import { dkimSign } from "mailauth/lib/dkim/sign.js";
 import { readSpf } from "../../../../origin/apps/mail/delivery/edge-results.ts";
-import { letter, openDelivery } from "./open-delivery.ts";
+import { letter, openDelivery, password } from "./open-delivery.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const key = privateKey.export({ type: "pkcs8", format: "pem" });
@@ -65,6 +65,15 @@ test("nothing is spam because a name server fails, or because the sender's machi
   names.set("TXT _dmarc.bank.example", "ESERVFAIL");
   await deliver(from("policy not to be had"), { mailFrom: "a@bulk.example", results: unknownSender });
   assert.equal(subjectsIn("ada", "inbox").length, 3);
+});
+
+test("what members write to each other asks no name server", async (t) => {
+  const { members, deliver, asked, subjectsIn } = await openDelivery(t);
+  await members.createAccount({ name: "ben", password });
+  await deliver(letter({ From: "ben@example.org" }), { mailFrom: "ben@example.org", results: "" });
+  assert.deepEqual([subjectsIn("ada", "inbox"), asked], [["Tea"], []]);
+  await deliver(letter(), { results: "" });
+  assert.notDeepEqual(asked, []);
 });
 
 test("a forwarder that is trusted vouches for what it changed; a stranger's seal on top undoes that", async (t) => {
