@@ -67,7 +67,7 @@ export function createMailApps(
   const ownersApi = ownersRoutes(mail, arriving, context.config);
   mountAliases(ownersApi, mail);
   const owners: App = {
-    name: "mail of the owner",
+    name: "mail-admin",
     host: "apex",
     routes: ownersApi,
     backup: { databases: [], blobs: [] },
