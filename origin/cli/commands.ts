@@ -15,6 +15,7 @@ import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { keyCommands } from "./key.ts";
+import { mailAliasCommands } from "./mail-alias.ts";
 import { mailCommands } from "./mail.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   ...reportCommands,
   noticeSend,
   ...mailCommands,
+  ...mailAliasCommands,
   ...panicCommands,
   ...honeypotCommands,
   edgeConfig,

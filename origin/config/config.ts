@@ -111,6 +111,8 @@ export interface MailConfig {
   readonly bucketUrl: string;
   readonly bucketRegion: string;
   readonly bucketKeyId: string;
+  /** A mail server of this machine that is given all that arrives, too. */
+  readonly lmtp: ListenAddress | undefined;
 }
 
 /** What is made of probes (row D1): seen they are in any case, everything else is turned on by itself. */

@@ -235,6 +235,7 @@ function mailOf(values: SettingValues, overrides: Overrides): MailConfig | undef
     bucketUrl: values["mail.bucket_url"],
     bucketRegion: values["mail.bucket_region"],
     bucketKeyId: values["mail.bucket_key_id"],
+    lmtp: values["mail.lmtp"] || undefined,
     ...overrides.mailBucket,
   });
 }

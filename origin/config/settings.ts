@@ -79,6 +79,7 @@ export const settings = {
   "mail.bucket_url": setting("", readBucketUrl),
   "mail.bucket_region": setting("auto", readText),
   "mail.bucket_key_id": setting("", readText),
+  "mail.lmtp": setting<ListenAddress | "">("", readLmtp),
   "sessions.idle_days": setting(14, readSessionDays),
   "sessions.absolute_days": setting(90, readSessionDays),
   oidc_client: setting<Config["oidcClients"]>([], readOidcClients),
@@ -257,6 +258,15 @@ export function readListenAddress(value: unknown): ListenAddress {
     );
   }
   return { kind: "tcp", host, port };
+}
+
+/** A mail server on another machine would get the mail in clear text. */
+function readLmtp(value: unknown): ListenAddress | "" {
+  if (value === "") return "";
+  const address = readListenAddress(value);
+  if (address.kind === "unix" && !address.path.startsWith("/"))
+    throw new SettingError('must give the whole path of the socket, such as "unix:/run/dovecot/lmtp"');
+  return address;
 }
 
 function readSocketPath(path: string): string {

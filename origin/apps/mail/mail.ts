@@ -5,10 +5,21 @@ import type { MailConfig } from "../../config/config.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
+import { createAliasStore } from "./delivery/alias-store.ts";
+import { checkHandOvers, checkNames } from "./delivery/check-delivery.ts";
+import { createAuthenticator } from "./delivery/authenticator.ts";
+import { createResolve, refuseToResolve } from "./delivery/dns-lookup.ts";
+import { createHandOvers, forgetHandOvers } from "./delivery/hand-over.ts";
+import { createJudgedSenders } from "./delivery/judged-senders.ts";
+import { createRuleStore } from "./delivery/rule-store.ts";
+import { createToldSenders } from "./delivery/vacation-reply.ts";
+import { createVerdictStore } from "./delivery/verdict-store.ts";
+import { followMembers } from "./follow-members.ts";
 import { createArriving } from "./arriving/arriving.ts";
 import { checkArriving } from "./arriving/check-arriving.ts";
 import { mountDoor } from "./arriving/mount-door.ts";
 import { ownersRoutes } from "./arriving/owners-routes.ts";
+import { mountAliases } from "./delivery/mount-aliases.ts";
 import { createDelivery } from "./delivery/deliver.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
@@ -49,13 +60,16 @@ export function createMailApps(
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };
   tidy();
+  const following = followMembers(mail);
   const hourly = setInterval(tidy, hourMs).unref();
   arriving.start();
 
+  const ownersApi = ownersRoutes(mail, arriving, context.config);
+  mountAliases(ownersApi, mail);
   const owners: App = {
     name: "mail-admin",
     host: "apex",
-    routes: ownersRoutes(mail, arriving, context.config),
+    routes: ownersApi,
     backup: { databases: [], blobs: [] },
   };
   const app: App = {
@@ -63,13 +77,20 @@ export function createMailApps(
     host: "mail",
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
-    doctor: () => checkArriving(mail, arriving),
+    doctor: async () => [
+      ...(await checkArriving(mail, arriving)),
+      ...(context.config.mode === "production" ? [await checkNames(createResolve(), config.domain)] : []),
+      ...checkHandOvers(mail),
+    ],
     async close() {
       clearInterval(hourly);
-      // Before what it delivers with.
+      // Before what they work with.
       await arriving.close();
+      await following.close();
       mail.streams.closeAll();
       await mail.reader.close();
+      await mail.authenticator.close();
+      await mail.handOvers?.close();
       await mail.blobs.close();
     },
   };
@@ -80,6 +101,7 @@ export function createMailApps(
 async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.searchAfterRestore();
   await mail.uploads.expire();
+  if (!mail.handOvers) await forgetHandOvers(mail.database);
   await mail.blobs.collect();
 }
 
@@ -94,7 +116,13 @@ export function createMailContext(context: AppContext, config: MailConfig): Mail
   });
   const changes = createChanges(database);
   const threads = createThreadStore(database, changes);
-  const addresses = createAddresses(members, config.domain);
+  const mailboxes = createMailboxStore(database, changes);
+  const emails = createEmailStore(database, changes, threads);
+  const aliases = createAliasStore(database);
+  const addresses = createAddresses(members, aliases, config.domain);
+  const judgedSenders = createJudgedSenders(database, mailboxes);
+  emails.onMove((email, before, after) => judgedSenders.learn(email, before, after));
+  const isLive = context.config.mode === "production";
   return {
     log,
     members,
@@ -109,11 +137,23 @@ export function createMailContext(context: AppContext, config: MailConfig): Mail
     blobs,
     reader: createMessageReader(),
     changes,
-    mailboxes: createMailboxStore(database, changes),
+    mailboxes,
     threads,
-    emails: createEmailStore(database, changes, threads),
+    emails,
     uploads: createUploadStore(database, blobs, now),
     addresses,
+    aliases,
+    rules: createRuleStore(database),
+    verdicts: createVerdictStore(database),
+    judgedSenders,
+    // A development folder's mail is its own: no name server is asked of it.
+    authenticator: createAuthenticator(isLive ? createResolve() : refuseToResolve),
+    toldSenders: createToldSenders(database),
+    handOvers: config.lmtp && createHandOvers({ database, blobs, target: config.lmtp, now, log }),
+    outgoing: {
+      // Until there is a way out.
+      queueAutomatic() {},
+    },
     identities: createIdentityStore(database, changes, addresses),
     submissions: createSubmissionStore(database, changes),
     vacations: createVacationStore(database, changes),

@@ -8,13 +8,13 @@ import type { Arriving } from "./arriving.ts";
 /** What the edge asks and tells when a message is at its door. To everybody else the two paths do not exist. */
 export function mountDoor(
   routes: Hono<HttpEnv>,
-  { addresses, arriving }: { addresses: Pick<Addresses, "find">; arriving: Pick<Arriving, "wake"> },
+  { addresses, arriving }: { addresses: Pick<Addresses, "resolve">; arriving: Pick<Arriving, "wake"> },
 ): void {
   const isEdge = (c: Context<HttpEnv>): boolean => c.env.context.client.address === EDGE_ITSELF;
 
   routes.get(MAIL_RECIPIENT_PATH, (c) => {
     if (!isEdge(c)) return c.notFound();
-    const known = addresses.find(c.req.query("address") ?? "") !== undefined;
+    const known = addresses.resolve(c.req.query("address") ?? "").kind !== "unknown";
     return c.json({ known }, 200, { "cache-control": "no-store" });
   });
 

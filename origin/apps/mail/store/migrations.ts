@@ -1,5 +1,6 @@
 import type { Migration } from "../../../storage/database.ts";
 import { arrivals } from "./migrations/arrivals.ts";
+import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { sending } from "./migrations/sending.ts";
 
@@ -9,4 +10,5 @@ export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
   arrivals,
+  delivery,
 ];
