@@ -191,7 +191,7 @@ export async function startOrigin(options: {
     });
     // What reads and writes messages takes some megabytes, and mail is off until it is turned on.
     const mailApps = config.mail
-      ? [(await import("./apps/mail/mail.ts")).createMailApp(context, config.mail)]
+      ? [(await import("./apps/mail/mail.ts")).createMailApp(context, config.mail, secrets)]
       : [];
     const apps = [
       createHomeApp(context),

@@ -15,6 +15,8 @@ import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { keyCommands } from "./key.ts";
+import { mailDkim } from "./mail-dkim.ts";
+import { mailQueue } from "./mail-queue.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
@@ -41,6 +43,8 @@ export const commands: readonly Command[] = [
   ...reportCommands,
   noticeSend,
   ...panicCommands,
+  mailQueue,
+  mailDkim,
   ...honeypotCommands,
   edgeConfig,
   edgeKillCode,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { hostNamed } from "../config/hosts.ts";
 import { readEdgeKeys } from "../config/secrets.ts";
 import { findRunning } from "../host/data-lock.ts";
 import { askDaemon } from "../host/ask-daemon.ts";
@@ -32,7 +33,12 @@ const patienceMs = 30_000;
  * What touches rooms is the daemon's work, which holds them in memory: the command line asks it, the way the edge
  * would, with a ticket that it writes into the data folder. Throws CommandError when none is running.
  */
-export function withOwnersApi<T>(invocation: Invocation, work: (api: OwnersApi) => Promise<T>): Promise<T> {
+export function withOwnersApi<T>(
+  invocation: Invocation,
+  work: (api: OwnersApi) => Promise<T>,
+  /** Whose part is asked; the apex host's where nothing is said. */
+  app: "apex" | "mail" = "apex",
+): Promise<T> {
   return withMembers(invocation, async (members, config) => {
     const running = findRunning(config.dataDir);
     if (!running) {
@@ -46,7 +52,7 @@ export function withOwnersApi<T>(invocation: Invocation, work: (api: OwnersApi) 
       const answer = await askDaemon({
         listen: running?.listen ?? "",
         edgeKey,
-        host: config.serverName,
+        host: app === "apex" ? config.serverName : hostNamed(config.hosts, app),
         path,
         query,
         timeoutMs: patienceMs,

@@ -2,6 +2,7 @@ import type { AppContext } from "../../app.ts";
 import type { MailConfig } from "../../config/config.ts";
 import type { Database } from "../../storage/database.ts";
 import type { KeptBlobs } from "../../storage/kept-blobs.ts";
+import type { Delivery } from "./arriving/arrival.ts";
 import type { Streams } from "./jmap/streams.ts";
 import type { Addresses } from "./mailbox/addresses.ts";
 import type { Changes } from "./mailbox/changes.ts";
@@ -11,7 +12,9 @@ import type { ThreadStore } from "./mailbox/thread-store.ts";
 import type { UploadStore } from "./mailbox/upload-store.ts";
 import type { MessageReader } from "./message/message-reader.ts";
 import type { IdentityStore } from "./sending/identity-store.ts";
+import type { Outgoing } from "./sending/outgoing.ts";
 import type { SubscriptionStore } from "./sending/push-subscription-store.ts";
+import type { QueueStore } from "./sending/queue-store.ts";
 import type { SubmissionStore } from "./sending/submission-store.ts";
 import type { VacationStore } from "./sending/vacation-store.ts";
 
@@ -31,6 +34,10 @@ export interface MailContext
   readonly addresses: Addresses;
   readonly identities: IdentityStore;
   readonly submissions: SubmissionStore;
+  /** What waits to be sent, and where what is sent by itself is put. */
+  readonly outbox: QueueStore;
+  readonly outgoing: Outgoing;
+  readonly delivery: Delivery;
   readonly vacations: VacationStore;
   readonly subscriptions: SubscriptionStore;
   readonly streams: Streams;

@@ -9,7 +9,7 @@ import { findEmail, formatUtc } from "./email-get.ts";
 import { passes, readFilter } from "./filter.ts";
 import { answerGet, pick } from "./get.ts";
 import { findIdentity } from "./identity-methods.ts";
-import { formatId, parseId } from "./ids.ts";
+import { formatBlobId, formatId, parseId } from "./ids.ts";
 import { invalidProperties, MethodError, SetError } from "./jmap-error.ts";
 import type { Call, MethodTable } from "./method.ts";
 import { cutWindow, readSort, readWindow } from "./query-window.ts";
@@ -83,18 +83,21 @@ function describe(
     }),
     sendAt: () => formatUtc(row.sendAt),
     undoStatus: () => row.undo,
-    deliveryStatus: () => Object.fromEntries(recipients().map((one) => [one.address, describeDelivery(one)])),
-    dsnBlobIds: () => [],
+    deliveryStatus: () =>
+      Object.fromEntries(recipients().map((one) => [one.address, describeDelivery(mail, one)])),
+    dsnBlobIds: () =>
+      (JSON.parse(row.dsns) as string[]).map((hash) => formatBlobId({ hash, partId: undefined })),
     mdnBlobIds: () => [],
   });
 }
 
 /** RFC 8621 §7: what the relay said. That it took the message does not mean that it has arrived. */
-function describeDelivery({ state, reply }: Recipient): object {
+function describeDelivery(mail: MailContext, { address, state, reply }: Recipient): object {
+  const isHere = mail.addresses.find(address) !== undefined;
   const delivered = {
     queued: "queued",
     sending: "queued",
-    sent: "unknown",
+    sent: isHere ? "yes" : "unknown",
     failed: "no",
     canceled: "no",
   } as const;

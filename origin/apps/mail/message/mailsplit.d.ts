@@ -8,6 +8,16 @@ declare module "mailsplit" {
     getFirst(key: string): string;
   }
 
+  export class Headers implements HeaderLines {
+    constructor(head: Buffer);
+    getList(): { key: string; line: string }[];
+    getFirst(key: string): string;
+    hasHeader(key: string): boolean;
+    remove(key: string): void;
+    /** With the empty line at its end. */
+    build(): Buffer;
+  }
+
   export interface MimeNode {
     readonly type: "node";
     readonly parentNode: MimeNode | false;

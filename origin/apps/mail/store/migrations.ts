@@ -1,5 +1,6 @@
 import type { Migration } from "../../../storage/database.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
+import { relaying } from "./migrations/relaying.ts";
 import { sending } from "./migrations/sending.ts";
 
 /** The mail database, in the order in which its schema grew: a file each. */
@@ -7,4 +8,5 @@ import { sending } from "./migrations/sending.ts";
 export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
+  relaying,
 ];
