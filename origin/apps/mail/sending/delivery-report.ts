@@ -29,12 +29,11 @@ export async function composeReport(
   about: readonly Reported[],
 ): Promise<Readable> {
   const { domain } = mail.config;
-  const { head, rest } = await openMessage(mail, consignment.hash);
-  await rest.return(undefined);
+  const { head, close } = await openMessage(mail, consignment.hash);
+  close();
   const { subject, messageId } = readFields(head);
   const title = kind === "failed" ? "Could not be delivered" : "Not delivered yet";
   const named = subject === null || subject === "" ? "(no subject)" : subject.slice(0, 200);
-  // It stands in the thread of what it is about.
   const ids = messageId ?? [];
   const answered = ids.length === 0 ? [] : ["In-Reply-To", "References"];
   return composeMessage(

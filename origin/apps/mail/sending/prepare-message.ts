@@ -23,45 +23,50 @@ export async function prepareMessage(
 ): Promise<Consignment> {
   if (consignment.prepared === 1) return consignment;
   const { hash, size } = consignment;
-  const { head, rest } = await openMessage(mail, hash);
+  const { head, rest, close } = await openMessage(mail, hash);
   const headers = new Headers(head);
   const isHidden = hidden.some((name) => headers.hasHeader(name));
   for (const name of hidden) headers.remove(name);
   const watch = { eightBit: false };
   const content = watchOctets(join(isHidden ? headers.build() : head, rest), watch);
-
-  if (!isHidden && !options.key) {
-    for await (const _chunk of content);
-    await mail.database.write((transaction) =>
-      queue.setPrepared(transaction, consignment, { hash, size, eightBit: watch.eightBit }),
-    );
-    return { ...consignment, prepared: 1, eightBit: Number(watch.eightBit) };
+  try {
+    if (!isHidden && !options.key) {
+      for await (const _chunk of content);
+      await mail.database.write((transaction) =>
+        queue.setPrepared(transaction, consignment, { hash, size, ...watch }),
+      );
+      return { ...consignment, prepared: 1, eightBit: Number(watch.eightBit) };
+    }
+    const written = options.key ? await sign(content, options.key, options) : content;
+    const kept = await mail.blobs.put(written, size + largestHead, (blob, transaction) => {
+      queue.setPrepared(transaction, consignment, { ...blob, ...watch });
+      return blob;
+    });
+    return { ...consignment, ...kept, prepared: 1, eightBit: Number(watch.eightBit) };
+  } finally {
+    close();
   }
-  const written = options.key ? await sign(content, options.key, options) : content;
-  const kept = await mail.blobs.put(written, size + largestHead, (blob, transaction) => {
-    queue.setPrepared(transaction, consignment, { ...blob, eightBit: watch.eightBit });
-    return blob;
-  });
-  return { ...consignment, ...kept, prepared: 1, eightBit: Number(watch.eightBit) };
 }
 
 /** The header of a kept message, with the empty line at its end, and what follows. Throws where the blob is gone. */
 export async function openMessage(
   { blobs }: Pick<MailContext, "blobs">,
   hash: string,
-): Promise<{ head: Buffer; rest: AsyncGenerator<Buffer> }> {
+): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; close(): void }> {
   const opened = await blobs.open(hash);
   if (!opened) throw new Error(`The blob ${hash} of a message is gone.`);
-  const chunks = opened.stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const { stream } = opened;
+  const close = (): void => void stream.destroy();
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let head: Buffer = Buffer.alloc(0);
   for (;;) {
     const { done, value } = await chunks.next();
-    if (done === true) return { head, rest: from([], chunks) };
+    if (done === true) return { head, rest: from([], chunks), close };
     head = Buffer.concat([head, value]);
     const end = endOfHead(head);
     if (end < 0 && head.length < largestHead) continue;
     const cut = end < 0 ? head.length : end;
-    return { head: head.subarray(0, cut), rest: from([head.subarray(cut)], chunks) };
+    return { head: head.subarray(0, cut), rest: from([head.subarray(cut)], chunks), close };
   }
 }
 
@@ -76,14 +81,10 @@ function endOfHead(bytes: Buffer): number {
 
 async function* from(first: readonly Buffer[], chunks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   yield* first;
-  try {
-    for (;;) {
-      const { done, value } = await chunks.next();
-      if (done === true) return;
-      yield value;
-    }
-  } finally {
-    await chunks.return?.();
+  for (;;) {
+    const { done, value } = await chunks.next();
+    if (done === true) return;
+    yield value;
   }
 }
 

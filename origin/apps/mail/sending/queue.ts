@@ -191,9 +191,13 @@ export function startQueue(mail: QueueContext, options: QueueOptions): Queue {
     address.slice(address.lastIndexOf("@") + 1).toLowerCase() === mail.config.domain;
 
   async function* contentOf(hash: string): AsyncGenerator<Uint8Array> {
-    const { head, rest } = await openMessage(mail, hash);
-    yield head;
-    yield* rest;
+    const { head, rest, close } = await openMessage(mail, hash);
+    try {
+      yield head;
+      yield* rest;
+    } finally {
+      close();
+    }
   }
 
   /** What holds for this message holds for all: each waits as long as its own tries say. */

@@ -1,5 +1,7 @@
 /** A server with mail, and its members' mail programs. */
 import { join } from "node:path";
+import { makeDataFolder } from "../../../../origin/config/data-folder.ts";
+import { createSecrets } from "../../../../origin/config/secrets.ts";
 import { createKdf } from "../../../../origin/members/kdf.ts";
 import { createSignedClient } from "../../../support/signed-client.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
@@ -28,11 +30,30 @@ export const using = [
   "urn:ietf:params:jmap:vacationresponse",
 ];
 
-export async function openMailHouse(t: { after(work: () => unknown): void }) {
+export async function openMailHouse(
+  t: { after(work: () => unknown): void },
+  options: {
+    /** Further lines of burrow.toml. */
+    settings?: string;
+    now?: () => number;
+    /** Done with the data folder before the server starts on it. */
+    prepare?: (dataDir: string) => void;
+    write?: (line: string) => void;
+  } = {},
+) {
   const dataDir = join(temporaryFolder(t), "data");
+  const { settings, now, write } = options;
+  if (options.prepare) {
+    makeDataFolder(dataDir);
+    createSecrets(dataDir);
+    options.prepare(dataDir);
+  }
   const server = await startTestOrigin({
     dataDir,
     kdf: createKdf({ memory: 8, passes: 1 }),
+    ...(settings !== undefined && { settings }),
+    ...(now && { now }),
+    ...(write && { write }),
   });
   t.after(() => server.close());
   const { origin, facts } = server;
@@ -43,6 +64,7 @@ export async function openMailHouse(t: { after(work: () => unknown): void }) {
     origin: facts.url,
     edgeKey: facts.edgeKey,
     host: "mail.burrow.localhost",
+    ...(now && { now }),
   });
   t.after(() => client.close());
 
@@ -77,5 +99,5 @@ export async function openMailHouse(t: { after(work: () => unknown): void }) {
       },
     };
   }
-  return { origin, members, client, program };
+  return { origin, members, client, program, dataDir };
 }
