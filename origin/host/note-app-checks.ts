@@ -17,6 +17,8 @@ export function noteAppChecks(options: {
 }): { close(): void } {
   const { apps, database, now, log } = options;
 
+  let closed = false;
+
   async function ask(): Promise<void> {
     const checks: Check[] = [];
     for (const app of apps) {
@@ -24,6 +26,8 @@ export function noteAppChecks(options: {
         const found = (await app.doctor?.()) ?? [];
         checks.push(...found.map((check) => ({ ...check, name: `${app.name} ${check.name}` })));
       } catch (error) {
+        // One that asks others may be about it for a while, and by now have nothing to read any more.
+        if (closed) return;
         log.error("doctor.app-failed", { app: app.name, error });
         checks.push({
           name: app.name,
@@ -34,6 +38,7 @@ export function noteAppChecks(options: {
         });
       }
     }
+    if (closed) return;
     await noteFact(database, appChecks, { value: log.redact(JSON.stringify(checks)), notedAt: now() });
   }
 
@@ -44,5 +49,10 @@ export function noteAppChecks(options: {
   askSafely();
   const timer = setInterval(askSafely, everyMs);
   timer.unref();
-  return { close: () => clearInterval(timer) };
+  return {
+    close() {
+      closed = true;
+      clearInterval(timer);
+    },
+  };
 }

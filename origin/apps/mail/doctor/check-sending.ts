@@ -19,6 +19,7 @@ export async function checkSending(options: {
   const { mail, relay, mode, key, records } = options;
   const { config } = mail;
   const signing = readKey(key);
+  const queue = checkQueue(mail);
   const dns =
     mode === "production"
       ? await checkDns({
@@ -29,7 +30,7 @@ export async function checkSending(options: {
       : [{ name: "DNS", status: "ok" as const, detail: "skipped: no DNS has a name of development" }];
   return [
     await checkRelay(relay, config.relay?.host),
-    checkQueue(mail),
+    queue,
     ...(signing instanceof Error ? [keyMissing(signing)] : []),
     ...dns,
   ];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeDataFolder } from "../../../../origin/config/data-folder.ts";
 import { createSecrets } from "../../../../origin/config/secrets.ts";
 import { createKdf } from "../../../../origin/members/kdf.ts";
-import { createSignedClient } from "../../../support/signed-client.ts";
+import { createSignedClient, type SignedClient } from "../../../support/signed-client.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { startTestOrigin } from "../../../support/test-origin.ts";
 
@@ -74,30 +74,33 @@ export async function openMailHouse(
       { via: "device" },
       { memberId, kind: "app-password", name: "a program", scopes },
     );
-    const authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
-    const accountId = `u${memberId}`;
-    const ask: Program["ask"] = async ({ headers, ...asked }) =>
-      await client.request({ ...asked, headers: { authorization, ...headers } });
-    const send = async (methodCalls: unknown[]): Promise<Any> => {
-      const { status, text } = await ask({
-        method: "POST",
-        path: "/jmap/api",
-        body: { using, methodCalls },
-      });
-      if (status !== 200) throw new Error(`${status} ${text}`);
-      return JSON.parse(text);
-    };
-    return {
-      accountId,
-      ask,
-      send,
-      async call(method, args = {}) {
-        const { methodResponses } = await send([[method, { accountId, ...args }, "0"]]);
-        const [answered, answer] = methodResponses[0];
-        if (answered !== method) throw new Error(`${method}: ${JSON.stringify(answer)}`);
-        return answer;
-      },
-    };
+    return createProgram(client, { name, secret, accountId: `u${memberId}` });
   }
   return { origin, members, client, program, dataDir };
+}
+
+/** A mail program that asks by the client, whose server may come and go. */
+export function createProgram(
+  client: SignedClient,
+  { name, secret, accountId }: { name: string; secret: string; accountId: string },
+): Program {
+  const authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
+  const ask: Program["ask"] = async ({ headers, ...asked }) =>
+    await client.request({ ...asked, headers: { authorization, ...headers } });
+  const send = async (methodCalls: unknown[]): Promise<Any> => {
+    const { status, text } = await ask({ method: "POST", path: "/jmap/api", body: { using, methodCalls } });
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    return JSON.parse(text);
+  };
+  return {
+    accountId,
+    ask,
+    send,
+    async call(method, args = {}) {
+      const { methodResponses } = await send([[method, { accountId, ...args }, "0"]]);
+      const [answered, answer] = methodResponses[0];
+      if (answered !== method) throw new Error(`${method}: ${JSON.stringify(answer)}`);
+      return answer;
+    },
+  };
 }

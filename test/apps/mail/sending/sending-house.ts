@@ -45,62 +45,8 @@ export async function openSendingHouse(
   const ada = await house.program("ada");
   const ben = await house.program("ben");
 
-  async function boxes(who: Program): Promise<Record<string, string>> {
-    const { list } = await who.call("Mailbox/get", { ids: null });
-    return Object.fromEntries(list.map(({ role, id }: { role: string; id: string }) => [role, id]));
-  }
-
-  /** Writes a letter into the drafts and submits it, as programs do: it moves to Sent with that. */
-  async function send(letter: Letter, who: Program = ada, name = "ada"): Promise<Any> {
-    const { drafts = "", sent = "" } = await boxes(who);
-    const { list } = await who.call("Identity/get", { ids: null });
-    const addresses = (emails?: readonly string[]) => emails?.map((email) => ({ email }));
-    const answer = await who.send([
-      [
-        "Email/set",
-        {
-          accountId: who.accountId,
-          create: {
-            letter: {
-              mailboxIds: { [drafts]: true },
-              keywords: { $draft: true, $seen: true },
-              from: [{ name: "", email: `${name}@burrow.localhost` }],
-              ...(letter.to && { to: addresses(letter.to) }),
-              ...(letter.bcc && { bcc: addresses(letter.bcc) }),
-              subject: letter.subject ?? "hello",
-              bodyValues: { b: { value: letter.text ?? "A line.\n.\nAnother line." } },
-              textBody: [{ partId: "b" }],
-            },
-          },
-        },
-        "0",
-      ],
-      [
-        "EmailSubmission/set",
-        {
-          accountId: who.accountId,
-          create: {
-            one: {
-              identityId: list[0].id,
-              emailId: "#letter",
-              ...(letter.envelope && { envelope: letter.envelope }),
-            },
-          },
-          onSuccessUpdateEmail: {
-            "#one": {
-              [`mailboxIds/${drafts}`]: null,
-              [`mailboxIds/${sent}`]: true,
-              "keywords/$draft": null,
-            },
-          },
-        },
-        "1",
-      ],
-    ]);
-    const outcome = answer.methodResponses.find(([, , call]: [string, Any, string]) => call === "1")[1];
-    if (!outcome.created) throw new Error(JSON.stringify(answer.methodResponses));
-    return { id: outcome.created.one.id, emailId: answer.methodResponses[0][1].created.letter.id };
-  }
+  const send = (letter: Letter, who: Program = ada, name = "ada"): Promise<Any> =>
+    sendLetter(who, name, letter);
 
   async function submission(id: string, who: Program = ada): Promise<Any> {
     return (await who.call("EmailSubmission/get", { ids: [id] })).list[0];
@@ -118,7 +64,7 @@ export async function openSendingHouse(
   /** The newest emails of a mailbox. */
   async function emailsIn(role: string, who: Program = ada): Promise<Any[]> {
     const { ids } = await who.call("Email/query", {
-      filter: { inMailbox: (await boxes(who))[role] },
+      filter: { inMailbox: (await boxesOf(who))[role] },
       sort: [{ property: "receivedAt", isAscending: false }],
     });
     const { list } = await who.call("Email/get", {
@@ -164,3 +110,47 @@ export const replyTo = (submission: Any, address: string): string =>
   submission.deliveryStatus[address].smtpReply as string;
 export const deliveredTo = (submission: Any, address: string): string =>
   submission.deliveryStatus[address].delivered as string;
+
+async function boxesOf(who: Program): Promise<Record<string, string>> {
+  const { list } = await who.call("Mailbox/get", { ids: null });
+  return Object.fromEntries(list.map(({ role, id }: { role: string; id: string }) => [role, id]));
+}
+
+/** Writes a letter into the drafts and submits it, as programs do: it moves to Sent with that. */
+export async function sendLetter(who: Program, name: string, letter: Letter): Promise<Any> {
+  const { drafts = "", sent = "" } = await boxesOf(who);
+  const { list } = await who.call("Identity/get", { ids: null });
+  const addresses = (emails?: readonly string[]) => emails?.map((email) => ({ email }));
+  const { accountId } = who;
+  const email = {
+    mailboxIds: { [drafts]: true },
+    keywords: { $draft: true, $seen: true },
+    from: [{ name: "", email: `${name}@burrow.localhost` }],
+    ...(letter.to && { to: addresses(letter.to) }),
+    ...(letter.bcc && { bcc: addresses(letter.bcc) }),
+    subject: letter.subject ?? "hello",
+    bodyValues: { b: { value: letter.text ?? "A line.\n.\nAnother line." } },
+    textBody: [{ partId: "b" }],
+  };
+  const submission = {
+    identityId: list[0].id,
+    emailId: "#letter",
+    ...(letter.envelope && { envelope: letter.envelope }),
+  };
+  const moves = {
+    [`mailboxIds/${drafts}`]: null,
+    [`mailboxIds/${sent}`]: true,
+    "keywords/$draft": null,
+  };
+  const { methodResponses } = await who.send([
+    ["Email/set", { accountId, create: { letter: email } }, "0"],
+    [
+      "EmailSubmission/set",
+      { accountId, create: { one: submission }, onSuccessUpdateEmail: { "#one": moves } },
+      "1",
+    ],
+  ]);
+  const outcome = methodResponses.find(([, , call]: [string, Any, string]) => call === "1")[1];
+  if (!outcome.created) throw new Error(JSON.stringify(methodResponses));
+  return { id: outcome.created.one.id, emailId: methodResponses[0][1].created.letter.id };
+}
