@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { Readable } from "node:stream";
 import { Headers } from "mailsplit";
 import type { MailContext } from "../mail-context.ts";
@@ -98,7 +99,7 @@ async function* watchOctets(
   watch: { eightBit: boolean },
 ): AsyncGenerator<Buffer> {
   for await (const chunk of content) {
-    watch.eightBit ||= chunk.some((octet) => octet > 127);
+    watch.eightBit ||= !isAscii(chunk);
     yield chunk;
   }
 }
