@@ -76,7 +76,7 @@ export async function openMailHouse(
     );
     return createProgram(client, { name, secret, accountId: `u${memberId}` });
   }
-  return { origin, members, client, program, dataDir };
+  return { origin, facts, members, client, program, dataDir };
 }
 
 /** A mail program that asks by the client, whose server may come and go. */
