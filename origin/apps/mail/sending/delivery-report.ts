@@ -98,7 +98,8 @@ function forPrograms(kind: ReportKind, domain: string, about: readonly Reported[
 /** RFC 6533 §3: an address in other letters than ASCII, in ASCII. */
 function recipientOf(to: string): string {
   if (/^[\x21-\x7e]*$/.test(to)) return `rfc822; ${to}`;
-  const escaped = [...to].map((letter) =>
+  // By code points, as they are written.
+  const escaped = Array.from(to, (letter) =>
     /^[\x21-\x7e]$/.test(letter) && !"\\+=".includes(letter)
       ? letter
       : `\\x{${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`,

@@ -53,7 +53,7 @@ export async function prepareMessage(
 export async function openMessage(
   { blobs }: Pick<MailContext, "blobs">,
   hash: string,
-): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; close(): void }> {
+): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; close: () => void }> {
   const opened = await blobs.open(hash);
   if (!opened) throw new Error(`The blob ${hash} of a message is gone.`);
   const { stream } = opened;

@@ -78,7 +78,7 @@ export async function startRelaySink(
           from: from.address,
           to: rcptTo.map(({ address }) => address),
           raw,
-          parameters: (from.args === false ? {} : from.args) as Record<string, unknown>,
+          parameters: from.args === false ? {} : from.args,
         });
         done();
         events.emit("message");
