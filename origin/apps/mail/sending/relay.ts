@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Readable } from "node:stream";
 import { domainToASCII } from "node:url";
 import type SmtpConnection from "nodemailer/lib/smtp-connection";
@@ -76,16 +75,45 @@ export function createRelay(options: {
 }): Relay {
   const { relay, domain, password, outbound } = options;
   let current: SmtpConnection | undefined;
+  let isClosed = false;
+  /** Who waits for the relay: when we hang up ourselves, the library tells nobody. */
+  const waiting = new Set<(error: RelayError) => void>();
+
+  async function waitFor<T>(
+    begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    waiting.add(reject);
+    try {
+      begin(resolve, reject);
+      return await promise;
+    } finally {
+      waiting.delete(reject);
+    }
+  }
+
+  async function dial(): Promise<Awaited<ReturnType<Outbound["connect"]>>> {
+    if (isClosed) throw stopping();
+    const dialled = outbound.connect("relay", relay.host, relay.port);
+    dialled.then(
+      ({ socket }) => isClosed && socket.destroy(),
+      () => undefined,
+    );
+    try {
+      return await waitFor((resolve, reject) => void dialled.then(resolve, reject));
+    } catch (error) {
+      if (error instanceof RelayError) throw error;
+      throw new RelayError("unreachable", "451 4.4.1 The relay cannot be reached.", error);
+    }
+  }
 
   async function open(): Promise<SmtpConnection> {
     const { host, port, security, user } = relay;
-    const opened = await outbound.connect("relay", host, port).catch((error: unknown) => {
-      throw new RelayError("unreachable", "451 4.4.1 The relay cannot be reached.", error);
-    });
+    const { socket, trust } = await dial();
     // Some 100 KB of code that a server without outgoing mail does not need.
     const { default: Connection } = await import("nodemailer/lib/smtp-connection");
     const connection = new Connection({
-      connection: opened.socket,
+      connection: socket,
       host,
       port,
       name: domain,
@@ -93,12 +121,12 @@ export function createRelay(options: {
       // Without it the connection ends: nothing is ever said in clear text.
       requireTLS: security === "starttls",
       ignoreTLS: security === "none",
-      tls: { ...opened.trust, minVersion: "TLSv1.2" },
+      tls: { ...trust, minVersion: "TLSv1.2" },
       greetingTimeout: greetingMs,
       socketTimeout: silenceMs,
     });
     try {
-      await new Promise<void>((resolve, reject) => {
+      await waitFor<void>((resolve, reject) => {
         connection.once("error", reject);
         connection.connect((error) => (error ? reject(error) : resolve()));
       });
@@ -118,7 +146,7 @@ export function createRelay(options: {
   async function signIn(connection: SmtpConnection, user: string): Promise<void> {
     if (password === undefined)
       throw new RelayError("auth", "451 4.7.0 The password of the relay is missing on this server.");
-    await new Promise<void>((resolve, reject) => {
+    await waitFor<void>((resolve, reject) => {
       connection.once("error", reject);
       connection.login({ user, pass: password }, (error) => (error ? reject(error) : resolve()));
     });
@@ -145,7 +173,7 @@ export function createRelay(options: {
       }));
     try {
       const envelope = { from: toWire(mailFrom), to: [...asSent.keys()], size, use8BitMime: eightBit };
-      return await new Promise<Receipt>((resolve, reject) => {
+      return await waitFor<Receipt>((resolve, reject) => {
         connection.send(envelope, message, (error, info) => {
           if (error || !info) return reject(error ?? new Error("There was no answer."));
           resolve({
@@ -161,32 +189,50 @@ export function createRelay(options: {
       message.destroy();
       if (broken) throw broken.error;
       const refused = refusalsOf((error as { rejectedErrors?: SmtpError[] }).rejectedErrors ?? []);
-      if (refused.length > 0) return { accepted: [], refused, reply: "" };
+      const isHangUp = refused.some(({ reply }) => reply.startsWith("421"));
+      if (refused.length > 0 && !isHangUp) return { accepted: [], refused, reply: "" };
       throw toRelayError(error);
     }
   }
 
   return {
     async send(parcel) {
-      current ??= await open();
-      return await say(current, parcel);
+      const used = current;
+      if (!used) return await say((current = await open()), parcel);
+      let hasEnded = false;
+      const beforeEnd = async (): Promise<void> => {
+        hasEnded = true;
+        await parcel.beforeEnd();
+      };
+      try {
+        return await say(used, { ...parcel, beforeEnd });
+      } catch (error) {
+        // Relays take only so many messages on one connection, or for so long.
+        if (hasEnded || !(error instanceof RelayError) || error.fault !== "unreachable") throw error;
+        return await say((current = await open()), parcel);
+      }
     },
     async check() {
       const connection = await open();
-      const ended = once(connection, "end");
-      connection.quit();
-      await ended;
+      await waitFor<void>((resolve) => {
+        connection.once("end", resolve);
+        connection.quit();
+      });
     },
     rest() {
       current?.quit();
       current = undefined;
     },
     close() {
+      isClosed = true;
       current?.close();
       current = undefined;
+      for (const reject of waiting) reject(stopping());
     },
   };
 }
+
+const stopping = (): RelayError => new RelayError("unreachable", "451 4.3.2 This server is stopping.");
 
 interface SmtpError extends Error {
   readonly code?: string;

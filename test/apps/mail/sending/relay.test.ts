@@ -156,12 +156,36 @@ test("a message that is given up before its end is not taken for a whole one", a
   assert.equal(sink.messages.length, 1);
 });
 
+test("a relay that takes one message on a connection gets the next one on another", async (t) => {
+  const sink = await startRelaySink(t, { ...right, secure: true });
+  const relay = openRelay(t, sink, { port: 465 });
+  await relay.send(parcel());
+  let refusals = 1;
+  sink.answers.recipient = () => (refusals-- > 0 ? "421 4.7.0 Enough of you" : undefined);
+  await relay.send(parcel());
+  assert.deepEqual([sink.messages.length, sink.sessions()], [2, 2]);
+});
+
+test("who stops does not wait for a relay that says nothing", async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const sink = await startRelaySink(t, {
+    ...right,
+    secure: true,
+    onMailFrom: () => asked.resolve(),
+  });
+  const relay = openRelay(t, sink, { port: 465 });
+  const sent = relay.send(parcel());
+  await asked.promise;
+  relay.close();
+  await assert.rejects(sent, { fault: "unreachable", reply: /stopping/ });
+  await assert.rejects(relay.send(parcel()), { fault: "unreachable" });
+});
+
 test("nobody there, and a relay that says it is closing: neither is a fault of the message", async (t) => {
   const sink = await startRelaySink(t, { ...right, secure: true });
   const relay = openRelay(t, sink, { port: 465 });
   sink.answers.recipient = () => "421 4.3.2 Closing";
-  const told = await relay.send(parcel()).catch((error: unknown) => error as { fault?: string });
-  assert.notEqual("fault" in told && told.fault, "message");
+  await assert.rejects(relay.send(parcel()), { fault: "unreachable", reply: "421 4.3.2 Closing" });
   await sink.close();
   await assert.rejects(relay.send(parcel()), { fault: "unreachable" });
 });
