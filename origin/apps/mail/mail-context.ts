@@ -14,6 +14,7 @@ import type { MessageReader } from "./message/message-reader.ts";
 import type { IdentityStore } from "./sending/identity-store.ts";
 import type { Outgoing } from "./sending/outgoing.ts";
 import type { SubscriptionStore } from "./sending/push-subscription-store.ts";
+import type { Push } from "./push/push.ts";
 import type { QueueStore } from "./sending/queue-store.ts";
 import type { SubmissionStore } from "./sending/submission-store.ts";
 import type { VacationStore } from "./sending/vacation-store.ts";
@@ -41,6 +42,7 @@ export interface MailContext
   readonly vacations: VacationStore;
   readonly subscriptions: SubscriptionStore;
   readonly streams: Streams;
+  readonly push: Push;
   /** Bytes of a message that is sent, and seconds for which one may be held. */
   readonly largestSent: number;
   readonly longestDelayS: number;

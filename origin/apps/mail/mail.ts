@@ -9,7 +9,10 @@ import { mountJmap } from "./jmap/mount-jmap.ts";
 import type { Secrets } from "../../config/secrets.ts";
 import { createDelivery } from "./delivery/deliver.ts";
 import { checkSending } from "./doctor/check-sending.ts";
+import { accountIdOf, stateOf } from "./jmap/account.ts";
+import { formatId } from "./jmap/ids.ts";
 import { createStreams } from "./jmap/streams.ts";
+import { startPush } from "./push/push.ts";
 import type { MailContext } from "./mail-context.ts";
 import { createAddresses } from "./mailbox/addresses.ts";
 import { createChanges } from "./mailbox/changes.ts";
@@ -73,6 +76,7 @@ export function createMailApp(
     async close() {
       clearInterval(hourly);
       await queue.close();
+      await mail.push.close();
       mail.streams.closeAll();
       await mail.reader.close();
       await mail.blobs.close();
@@ -114,6 +118,7 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
   const changes = createChanges(database);
   const threads = createThreadStore(database, changes);
   const addresses = createAddresses(members, config.domain);
+  const subscriptions = createSubscriptionStore(database, now);
   const outbox = createQueueStore(database, changes, now);
   const base = {
     log,
@@ -139,7 +144,15 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
     outbox,
     outgoing: outbox,
     vacations: createVacationStore(database, changes),
-    subscriptions: createSubscriptionStore(database, now),
+    subscriptions,
+    push: startPush(
+      { changes, subscriptions, outbound, log, now },
+      {
+        subscriptionId: (id) => formatId("subscription", id),
+        accountId: accountIdOf,
+        state: (account, type) => stateOf({ changes }, account, type),
+      },
+    ),
     streams: createStreams(members),
     largestSent,
     longestDelayS,

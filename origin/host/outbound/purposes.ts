@@ -103,9 +103,10 @@ export const outboundPurposes = {
     bytes: { usual: 10 * MB, most: 32 * MB },
   },
   push: {
-    causedBy: "messages for members, whose apps have named a push gateway",
+    causedBy:
+      "messages for members, whose chat apps have named a push gateway, and mail programs a push service",
     goesTo: "any public address, by https",
-    users: ["origin/apps/matrix/push/gateway.ts"],
+    users: ["origin/apps/mail/push/push.ts", "origin/apps/matrix/push/gateway.ts"],
     destinations: () => "public",
     methods: ["POST"],
     mostRedirects: 0,

@@ -244,3 +244,20 @@ test("an event stream tells of what changes, and ends with the member's right to
   await house.members.suspend(dora.id);
   await ended;
 });
+
+test("a push subscription is made for an https URL and with keys that are some", async () => {
+  const create = (more: object) => ({ deviceClientId: "phone", url: "https://push.example.org/x", ...more });
+  const keys = { p256dh: "AAAA", auth: "AAAA" };
+  const answer = await ada.send([
+    [
+      "PushSubscription/set",
+      { create: { a: create({}), b: create({ keys }), c: create({ url: "http://push.example.org/x" }) } },
+      "0",
+    ],
+  ]);
+  const [, { created, notCreated }] = answer.methodResponses[0];
+  assert.deepEqual(Object.keys(created), ["a"]);
+  assert.deepEqual([notCreated.b.properties, notCreated.c.properties], [["keys"], ["url"]]);
+  const got = await ada.send([["PushSubscription/get", { ids: [created.a.id] }, "0"]]);
+  assert.equal(got.methodResponses[0][1].list[0].verificationCode, null);
+});
