@@ -44,6 +44,8 @@ export function withOwnersApi<T>(
     if (!running) {
       throw new CommandError('Burrow is not running, and this is its own work. Start it with "burrow up".');
     }
+    if (app === "mail" && !config.mail)
+      throw new CommandError("Mail is off here: burrow config set mail.enabled true, then restart Burrow.");
     const edgeKey = readEdgeKeys(config.dataDir)[0] ?? "";
     const token = await members.createTicket();
 

@@ -13,6 +13,8 @@ declare module "mailsplit" {
     getList(): { key: string; line: string }[];
     getFirst(key: string): string;
     hasHeader(key: string): boolean;
+    /** Before the others. */
+    add(key: string, value: string): void;
     remove(key: string): void;
     /** With the empty line at its end. */
     build(): Buffer;

@@ -26,12 +26,11 @@ export async function prepareMessage(
   const { hash, size } = consignment;
   const { head, rest, close } = await openMessage(mail, hash);
   const headers = new Headers(head);
-  const isHidden = hidden.some((name) => headers.hasHeader(name));
-  for (const name of hidden) headers.remove(name);
+  const isChanged = complete(headers, consignment, options.domain);
   const watch = { eightBit: false };
-  const content = watchOctets(join(isHidden ? headers.build() : head, rest), watch);
+  const content = watchOctets(join(isChanged ? headers.build() : head, rest), watch);
   try {
-    if (!isHidden && !options.key) {
+    if (!isChanged && !options.key) {
       for await (const _chunk of content);
       await mail.database.write((transaction) =>
         queue.setPrepared(transaction, consignment, { hash, size, ...watch }),
@@ -47,6 +46,17 @@ export async function prepareMessage(
   } finally {
     close();
   }
+}
+
+/** Whether it had to be changed. What no draft lacks is added where it was left out (RFC 6409 §8.2, §8.3). */
+function complete(headers: Headers, { id, kind, sendAt }: Consignment, domain: string): boolean {
+  const isBare = !headers.hasHeader("message-id") || !headers.hasHeader("date");
+  const isChanged = isBare || hidden.some((name) => headers.hasHeader(name));
+  for (const name of hidden) headers.remove(name);
+  // The same each time, should it have to be made again.
+  if (!headers.hasHeader("message-id")) headers.add("Message-ID", `<${kind}-${id}-${sendAt}@${domain}>`);
+  if (!headers.hasHeader("date")) headers.add("Date", new Date(sendAt).toUTCString().replace("GMT", "+0000"));
+  return isChanged;
 }
 
 /** The header of a kept message, with the empty line at its end, and what follows. Throws where the blob is gone. */

@@ -39,6 +39,28 @@ test("mail by the relay", async (t) => {
     await house.until(id, (one) => deliveredTo(one, far) === "unknown");
   });
 
+  await t.test("a draft of elsewhere without date and message id has both on its way", async () => {
+    const before = sink.messages.length;
+    const { accountId } = house.ada;
+    const body = "From: ada@burrow.localhost\r\nTo: jo@example.org\r\nSubject: bare\r\n\r\nbytes \xff\r\n";
+    const asked = { method: "POST", path: `/jmap/upload/${accountId}`, body: Buffer.from(body, "latin1") };
+    const { blobId } = JSON.parse((await house.ada.ask(asked)).text);
+    const { list } = await house.ada.call("Mailbox/get", { ids: null });
+    const mailboxIds = { [list[0].id]: true };
+    const imported = await house.ada.call("Email/import", { emails: { one: { blobId, mailboxIds } } });
+    const identities = await house.ada.call("Identity/get", { ids: null });
+    const one = { identityId: identities.list[0].id, emailId: imported.created.one.id };
+    await house.ada.call("EmailSubmission/set", { create: { one } });
+    await sink.arrived(before + 1);
+    const message = sink.messages.at(-1);
+    const text = message?.raw.toString("latin1") ?? "";
+    assert.match(text, /^Message-ID: <\S+@burrow\.localhost>\r$/m);
+    assert.match(text, /^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\r$/m);
+    assert.ok(text.endsWith(body));
+    assert.equal(message?.parameters["BODY"], "8BITMIME");
+    await house.ada.call("Email/set", { destroy: [imported.created.one.id] });
+  });
+
   await t.test("what is refused for good comes back as a report, once", async () => {
     sink.answers.recipient = (address) =>
       address === "gone@example.org" ? "550 5.1.1 No such user here" : undefined;
@@ -170,6 +192,18 @@ test("mail by the relay", async (t) => {
     await house.members.unsuspend(ben);
     await house.ask("POST", "/retry");
     await house.until(id, (one) => deliveredTo(one, far) === "unknown", house.ben);
+  });
+
+  await t.test("doctor has signed in, and nothing waits", async () => {
+    const rows = (await house.origin.apps.find(({ name }) => name === "mail")?.doctor?.()) ?? [];
+    const found = rows.filter(({ name }) => name === "relay" || name === "queue");
+    assert.deepEqual(
+      found.map(({ status, detail }) => [status, detail]),
+      [
+        ["ok", "127.0.0.1 takes mail from here"],
+        ["ok", "nothing waits"],
+      ],
+    );
   });
 
   await t.test("nobody without the device's ticket sees or moves the queue", async () => {
