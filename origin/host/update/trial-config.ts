@@ -1,9 +1,13 @@
 import type { Config } from "../../config/config.ts";
 
-/** A trial of a new version must not be heard of: the alerts waiting in its copy of the data are the real one's. */
+/**
+ * A trial of a new version must not be heard of: the alerts and the mail that wait in its copy of the data are the real
+ * one's to send, and what lies in the bucket is the real one's to fetch.
+ */
 export function forTrial(config: Config): Config {
   return Object.freeze({
     ...config,
     alerts: Object.freeze({ ...config.alerts, ntfyUrl: "", webhookUrl: "" }),
+    mail: config.mail && Object.freeze({ ...config.mail, relay: undefined, bucketUrl: "" }),
   });
 }

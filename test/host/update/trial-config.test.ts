@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readConfig } from "../../../origin/config/read-config.ts";
+import { forTrial } from "../../../origin/host/update/trial-config.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+test("a trial on a copy of the data alerts nobody, sends no mail a second time and fetches none", (t) => {
+  const config = readConfig({
+    dataDir: temporaryFolder(t),
+    environment: {
+      BURROW_SERVER_NAME: "example.org",
+      BURROW_ALERTS_NTFY_URL: "https://ntfy.example.org/topic",
+      BURROW_MAIL_ENABLED: "true",
+      BURROW_MAIL_RELAY_HOST: "relay.example.net",
+      BURROW_MAIL_BUCKET_URL: "https://s3.example.org/mail",
+    },
+  });
+  assert.equal(config.mail?.relay?.host, "relay.example.net");
+  const { alerts, mail } = forTrial(config);
+  assert.deepEqual(
+    [alerts.ntfyUrl, mail?.domain, mail?.relay, mail?.bucketUrl],
+    ["", "example.org", undefined, ""],
+  );
+});
