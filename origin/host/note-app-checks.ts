@@ -14,10 +14,8 @@ export function noteAppChecks(options: {
   database: Database;
   now: () => number;
   log: Log;
-}): { close(): void } {
+}): { close(): Promise<void> } {
   const { apps, database, now, log } = options;
-
-  let closed = false;
 
   async function ask(): Promise<void> {
     const checks: Check[] = [];
@@ -26,8 +24,6 @@ export function noteAppChecks(options: {
         const found = (await app.doctor?.()) ?? [];
         checks.push(...found.map((check) => ({ ...check, name: `${app.name} ${check.name}` })));
       } catch (error) {
-        // One that asks others may be about it for a while, and by now have nothing to read any more.
-        if (closed) return;
         log.error("doctor.app-failed", { app: app.name, error });
         checks.push({
           name: app.name,
@@ -38,21 +34,22 @@ export function noteAppChecks(options: {
         });
       }
     }
-    if (closed) return;
     await noteFact(database, appChecks, { value: log.redact(JSON.stringify(checks)), notedAt: now() });
   }
 
+  let asking = Promise.resolve();
   function askSafely(): void {
-    ask().catch((error: unknown) => log.error("doctor.apps-failed", { error }));
+    asking = ask().catch((error: unknown) => log.error("doctor.apps-failed", { error }));
   }
 
   askSafely();
   const timer = setInterval(askSafely, everyMs);
   timer.unref();
   return {
-    close() {
-      closed = true;
+    /** Waits for answers that an app still waits for itself, which is not for long once it is closed. */
+    async close() {
       clearInterval(timer);
+      await asking;
     },
   };
 }

@@ -10,7 +10,8 @@ import { createKeptBlobs } from "../../../../origin/storage/kept-blobs.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { openMailbox } from "../open-mailbox.ts";
 
-const raw = "From: ada@example.org\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n";
+const raw =
+  "Message-ID: <1@example.org>\r\nDate: Mon, 30 Nov 2026 12:00:00 +0000\r\nFrom: ada@example.org\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n";
 
 test("an automatic reply goes with an empty sender; refused for good it is gone without a word", async (t) => {
   const { database, changes } = await openMailbox(t);
