@@ -16,7 +16,9 @@ import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { keyCommands } from "./key.ts";
 import { mailDkim } from "./mail-dkim.ts";
-import { mailQueue } from "./mail-queue.ts";
+import { mailQueueCommands } from "./mail-queue.ts";
+import { mailAliasCommands } from "./mail-alias.ts";
+import { mailCommands } from "./mail.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
@@ -42,9 +44,11 @@ export const commands: readonly Command[] = [
   ...roomCommands,
   ...reportCommands,
   noticeSend,
-  ...panicCommands,
-  mailQueue,
+  ...mailCommands,
+  ...mailAliasCommands,
+  ...mailQueueCommands,
   mailDkim,
+  ...panicCommands,
   ...honeypotCommands,
   edgeConfig,
   edgeKillCode,

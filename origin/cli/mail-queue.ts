@@ -1,4 +1,4 @@
-import { answer, type Command, type Invocation, UsageError } from "./command.ts";
+import { answer, type Command, UsageError } from "./command.ts";
 import { withOwnersApi } from "./owners-api.ts";
 
 interface Waiting {
@@ -24,30 +24,52 @@ interface QueueReport {
 
 const path = "/mail/queue";
 
-/** One command, since those have two words at the most: the third one is the act. */
-export const mailQueue: Command = {
-  name: "mail queue",
-  usage: "[list] | retry ID | retry --all | cancel ID",
-  summary: "Shows what waits to be sent; has it tried now; takes it back.",
-  options: { all: { type: "boolean" } },
-  words: [0, 2],
+const list: Command = {
+  name: "mail queue list",
+  usage: "",
+  summary: "Shows what waits to be sent, and what the relay said of it.",
+  words: 0,
   async run(invocation) {
-    const [act = "list", id] = invocation.positionals;
-    const isAll = invocation.options["all"] === true;
-    if (act === "list" && id === undefined && !isAll) await list(invocation);
-    else if (act === "retry" && (id === undefined) === isAll) await retry(invocation, id);
-    else if (act === "cancel" && id !== undefined && !isAll) await cancel(invocation, id);
-    else throw new UsageError(`Write: burrow mail queue ${mailQueue.usage}`);
+    const report = await withOwnersApi(invocation, (api) => api.ask<QueueReport>("GET", path));
+    const { relay, messages } = report;
+    const how = relay === null ? "There is no relay: what is for others waits." : `Mail leaves by ${relay}.`;
+    answer(invocation, report, [how, ...(messages.length === 0 ? ["Nothing waits."] : messages.map(line))]);
     return 0;
   },
 };
 
-async function list(invocation: Invocation): Promise<void> {
-  const report = await withOwnersApi(invocation, (api) => api.ask<QueueReport>("GET", path), "mail");
-  const { relay, messages } = report;
-  const how = relay === null ? "There is no relay: what is for others waits." : `Mail leaves by ${relay}.`;
-  answer(invocation, report, [how, ...(messages.length === 0 ? ["Nothing waits."] : messages.map(line))]);
-}
+const retry: Command = {
+  name: "mail queue retry",
+  usage: "ID | --all",
+  summary: "Has what waits tried now.",
+  options: { all: { type: "boolean" } },
+  words: [0, 1],
+  async run(invocation) {
+    const [id] = invocation.positionals;
+    const isAll = invocation.options["all"] === true;
+    if ((id === undefined) !== isAll) throw new UsageError("Name what is to be tried, or write --all.");
+    const target = id === undefined ? `${path}/retry` : `${path}/${encodeURIComponent(id)}/retry`;
+    const told = await withOwnersApi(invocation, (api) => api.ask<{ retried: number }>("POST", target, {}));
+    answer(invocation, told, [told.retried === 0 ? "Nothing waits." : "It is tried now."]);
+    return 0;
+  },
+};
+
+const cancel: Command = {
+  name: "mail queue cancel",
+  usage: "ID",
+  summary: "Takes back what waits to be sent.",
+  words: 1,
+  async run(invocation) {
+    const [id = ""] = invocation.positionals;
+    const target = `${path}/${encodeURIComponent(id)}/cancel`;
+    const told = await withOwnersApi(invocation, (api) => api.ask<object>("POST", target, {}));
+    answer(invocation, told, [`${id} is taken back: nothing of it was sent.`]);
+    return 0;
+  },
+};
+
+export const mailQueueCommands: readonly Command[] = [list, retry, cancel];
 
 function line({ id, member, to, attempts, next_try, reply }: Waiting): string {
   const who = `${id}  ${member ?? "(by itself)"} → ${clean(to)}`;
@@ -58,19 +80,3 @@ function line({ id, member, to, attempts, next_try, reply }: Waiting): string {
 
 /** Strangers choose what stands there: without what a terminal obeys. */
 const clean = (text: string): string => text.replaceAll(/\p{Cc}/gu, "?");
-
-async function retry(invocation: Invocation, id: string | undefined): Promise<void> {
-  const target = id === undefined ? `${path}/retry` : `${path}/${encodeURIComponent(id)}/retry`;
-  const told = await withOwnersApi(
-    invocation,
-    (api) => api.ask<{ retried: number }>("POST", target, {}),
-    "mail",
-  );
-  answer(invocation, told, [told.retried === 0 ? "Nothing waits." : "It is tried now."]);
-}
-
-async function cancel(invocation: Invocation, id: string): Promise<void> {
-  const target = `${path}/${encodeURIComponent(id)}/cancel`;
-  const told = await withOwnersApi(invocation, (api) => api.ask<object>("POST", target, {}), "mail");
-  answer(invocation, told, [`${id} is taken back: nothing of it was sent.`]);
-}

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hostNamed } from "../config/hosts.ts";
 import { readEdgeKeys } from "../config/secrets.ts";
 import { findRunning } from "../host/data-lock.ts";
 import { askDaemon } from "../host/ask-daemon.ts";
@@ -33,19 +32,12 @@ const patienceMs = 30_000;
  * What touches rooms is the daemon's work, which holds them in memory: the command line asks it, the way the edge
  * would, with a ticket that it writes into the data folder. Throws CommandError when none is running.
  */
-export function withOwnersApi<T>(
-  invocation: Invocation,
-  work: (api: OwnersApi) => Promise<T>,
-  /** Whose part is asked; the apex host's where nothing is said. */
-  app: "apex" | "mail" = "apex",
-): Promise<T> {
+export function withOwnersApi<T>(invocation: Invocation, work: (api: OwnersApi) => Promise<T>): Promise<T> {
   return withMembers(invocation, async (members, config) => {
     const running = findRunning(config.dataDir);
     if (!running) {
       throw new CommandError('Burrow is not running, and this is its own work. Start it with "burrow up".');
     }
-    if (app === "mail" && !config.mail)
-      throw new CommandError("Mail is off here: burrow config set mail.enabled true, then restart Burrow.");
     const edgeKey = readEdgeKeys(config.dataDir)[0] ?? "";
     const token = await members.createTicket();
 
@@ -54,7 +46,7 @@ export function withOwnersApi<T>(
       const answer = await askDaemon({
         listen: running?.listen ?? "",
         edgeKey,
-        host: app === "apex" ? config.serverName : hostNamed(config.hosts, app),
+        host: config.serverName,
         path,
         query,
         timeoutMs: patienceMs,

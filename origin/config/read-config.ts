@@ -231,12 +231,15 @@ function mailOf(values: SettingValues, overrides: Overrides): MailConfig | undef
   return Object.freeze({
     domain: values["mail.domain"] || values.server_name,
     quota: values["mail.quota"],
+    unknownRecipients: values["mail.unknown_recipients"],
+    refusedAddresses: values["mail.refused_addresses"],
     bucketUrl: values["mail.bucket_url"],
     bucketRegion: values["mail.bucket_region"],
     bucketKeyId: values["mail.bucket_key_id"],
     relay: relayOf(values),
     relaySpf: values["mail.relay_spf"],
     dkimSelector: values["mail.dkim_selector"],
+    lmtp: values["mail.lmtp"] || undefined,
     ...overrides.mailBucket,
   });
 }

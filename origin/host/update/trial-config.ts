@@ -2,12 +2,12 @@ import type { Config } from "../../config/config.ts";
 
 /**
  * A trial of a new version must not be heard of: the alerts and the mail that wait in its copy of the data are the real
- * one's to send, and what lies in the bucket is the real one's to fetch.
+ * one's to send, and so is what waits for a local mail server.
  */
 export function forTrial(config: Config): Config {
   return Object.freeze({
     ...config,
     alerts: Object.freeze({ ...config.alerts, ntfyUrl: "", webhookUrl: "" }),
-    mail: config.mail && Object.freeze({ ...config.mail, relay: undefined, bucketUrl: "" }),
+    mail: config.mail && Object.freeze({ ...config.mail, relay: undefined, lmtp: undefined }),
   });
 }

@@ -93,7 +93,7 @@ function describe(
 
 /** RFC 8621 §7: what the relay said. That it took the message does not mean that it has arrived. */
 function describeDelivery(mail: MailContext, { address, state, reply }: Recipient): object {
-  const isHere = mail.addresses.find(address) !== undefined;
+  const isHere = mail.addresses.resolve(address).kind !== "unknown";
   const delivered = {
     queued: "queued",
     sending: "queued",

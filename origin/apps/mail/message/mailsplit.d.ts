@@ -18,6 +18,11 @@ declare module "mailsplit" {
     remove(key: string): void;
     /** With the empty line at its end. */
     build(): Buffer;
+    headers: Buffer | false;
+    lines: { key: string; line: string }[];
+    parsed: boolean;
+    mbox: string | false;
+    _parseHeaders(): void;
   }
 
   export interface MimeNode {
@@ -29,6 +34,7 @@ declare module "mailsplit" {
     readonly disposition: string | false;
     readonly filename: string | false;
     readonly multipart: string | false;
+    readonly _boundary: Buffer | false;
     getDecoder(): Duplex;
   }
 

@@ -7,70 +7,51 @@ import type { QueuedRow } from "./queue-store.ts";
 const base = "/_burrow/admin/v1/mail/queue";
 const most = 500;
 
-/** What the command line asks the daemon of the queue, with a ticket that it wrote into the data folder. */
+/** The owner's operations on what waits to be sent: what `burrow mail queue` asks. Behind the owners' door. */
 export function mountOutbox(routes: Hono<HttpEnv>, mail: MailContext, queue: Queue): void {
   const { outbox, submissions, database, now } = mail;
 
-  routes.get(base, (c) =>
-    byTicket(mail, c, () => {
-      const { waiting, oldest } = outbox.count();
-      return c.json({
-        relay: mail.config.relay?.host ?? null,
-        waiting,
-        oldest: oldest === null ? null : new Date(oldest).toISOString(),
-        messages: outbox.list(most).map((row) => describe(mail, row)),
-      });
-    }),
-  );
-  routes.post(`${base}/retry`, (c) =>
-    byTicket(mail, c, async () => {
-      const rows = outbox.list(most);
-      const due = rows.filter(({ state, sendAt }) => state === "queued" && sendAt <= now());
-      await database.write((transaction) => {
-        for (const { kind, id } of due) outbox.retry(transaction, kind, id, now());
-      });
-      queue.wake();
-      return c.json({ retried: due.length });
-    }),
-  );
-  routes.post(`${base}/:id/retry`, (c) =>
-    byTicket(mail, c, async () => {
-      const found = parseRow(c.req.param("id"));
-      const isThere =
-        found !== undefined &&
-        (await database.write((transaction) => outbox.retry(transaction, found.kind, found.id, now())));
-      if (!isThere) return notThere(c);
-      queue.wake();
-      return c.json({ retried: 1 });
-    }),
-  );
-  routes.post(`${base}/:id/cancel`, (c) =>
-    byTicket(mail, c, async () => {
-      const found = parseRow(c.req.param("id"));
-      if (!found) return notThere(c);
-      const isCanceled = await database.write((transaction) => {
-        if (found.kind === "automatic") return outbox.cancelAutomatic(transaction, found.id);
-        const account = outbox.accountOf(found.id);
-        const row = account === undefined ? undefined : submissions.get(account, found.id);
-        return row?.undo === "pending" && submissions.cancel(transaction, row);
-      });
-      if (!isCanceled)
-        return c.json({ error: "It does not wait any more, or some of it may have gone already." }, 409);
-      mail.collectSoon();
-      return c.json({ canceled: 1 });
-    }),
-  );
-}
-
-async function byTicket(
-  { members }: MailContext,
-  c: Context<HttpEnv>,
-  handle: () => Response | Promise<Response>,
-): Promise<Response> {
-  const [, token = ""] = /^Bearer (\S+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
-  if (!members.ticketValid(token))
-    return c.json({ error: "This is for the command line on the device." }, 401);
-  return await handle();
+  routes.get(base, (c) => {
+    const { waiting, oldest } = outbox.count();
+    return c.json({
+      relay: mail.config.relay?.host ?? null,
+      waiting,
+      oldest: oldest === null ? null : new Date(oldest).toISOString(),
+      messages: outbox.list(most).map((row) => describe(mail, row)),
+    });
+  });
+  routes.post(`${base}/retry`, async (c) => {
+    const rows = outbox.list(most);
+    const due = rows.filter(({ state, sendAt }) => state === "queued" && sendAt <= now());
+    await database.write((transaction) => {
+      for (const { kind, id } of due) outbox.retry(transaction, kind, id, now());
+    });
+    queue.wake();
+    return c.json({ retried: due.length });
+  });
+  routes.post(`${base}/:id/retry`, async (c) => {
+    const found = parseRow(c.req.param("id"));
+    const isThere =
+      found !== undefined &&
+      (await database.write((transaction) => outbox.retry(transaction, found.kind, found.id, now())));
+    if (!isThere) return notThere(c);
+    queue.wake();
+    return c.json({ retried: 1 });
+  });
+  routes.post(`${base}/:id/cancel`, async (c) => {
+    const found = parseRow(c.req.param("id"));
+    if (!found) return notThere(c);
+    const isCanceled = await database.write((transaction) => {
+      if (found.kind === "automatic") return outbox.cancelAutomatic(transaction, found.id);
+      const account = outbox.accountOf(found.id);
+      const row = account === undefined ? undefined : submissions.get(account, found.id);
+      return row?.undo === "pending" && submissions.cancel(transaction, row);
+    });
+    if (!isCanceled)
+      return c.json({ error: "It does not wait any more, or some of it may have gone already." }, 409);
+    mail.collectSoon();
+    return c.json({ canceled: 1 });
+  });
 }
 
 /** `s12` for a submission, `a3` for what is sent by itself. */

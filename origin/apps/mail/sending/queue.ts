@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Delivery } from "../arriving/arrival.ts";
 import { UnreadableMessageError } from "../message/message.ts";
 import type { MailContext } from "../mail-context.ts";
 import type { SigningKey } from "../../../config/dkim-key.ts";
@@ -32,13 +33,14 @@ export type QueueContext = Pick<
   | "mailboxes"
   | "uploads"
   | "addresses"
-  | "delivery"
   | "changes"
   | "outbox"
   | "collectSoon"
 >;
 
 export interface QueueOptions {
+  /** Where what members write to each other goes. */
+  readonly delivery: Delivery;
   /** Undefined: there is none, and what is for others waits. */
   readonly relay: Relay | undefined;
   /** Undefined: the relay signs. Throws where the key is not there. */
@@ -121,7 +123,7 @@ export function startQueue(mail: QueueContext, options: QueueOptions): Queue {
   }
 
   function sortAddressees({ addressees }: Consignment): [Addressee[], Addressee[]] {
-    const isHere = ({ address }: Addressee): boolean => mail.addresses.find(address) !== undefined;
+    const isHere = ({ address }: Addressee): boolean => mail.addresses.resolve(address).kind !== "unknown";
     return [addressees.filter(isHere), addressees.filter((one) => !isHere(one))];
   }
 
@@ -138,7 +140,7 @@ export function startQueue(mail: QueueContext, options: QueueOptions): Queue {
       results: "",
     };
     try {
-      await mail.delivery.deliver(arrival, (transaction) => {
+      await options.delivery.deliver(arrival, (transaction) => {
         outbox.begin(transaction, consignment, [addressee]);
         outbox.settle(transaction, consignment, [{ addressee, state: "sent", reply: delivered }]);
       });

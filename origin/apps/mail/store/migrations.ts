@@ -1,4 +1,6 @@
 import type { Migration } from "../../../storage/database.ts";
+import { arrivals } from "./migrations/arrivals.ts";
+import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { relaying } from "./migrations/relaying.ts";
 import { sending } from "./migrations/sending.ts";
@@ -8,5 +10,7 @@ import { sending } from "./migrations/sending.ts";
 export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
+  arrivals,
+  delivery,
   relaying,
 ];

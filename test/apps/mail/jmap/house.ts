@@ -32,34 +32,31 @@ export const using = [
 
 export async function openMailHouse(
   t: { after(work: () => unknown): void },
-  options: {
-    /** Further lines of burrow.toml. */
-    settings?: string;
-    now?: () => number;
+  options: Partial<Parameters<typeof startTestOrigin>[0]> & {
     /** Done with the data folder before the server starts on it. */
     prepare?: (dataDir: string) => void;
-    write?: (line: string) => void;
   } = {},
 ) {
-  const dataDir = join(temporaryFolder(t), "data");
-  const { settings, now, write } = options;
-  if (options.prepare) {
+  const { prepare, now, ...more } = options;
+  const dataDir = options.dataDir ?? join(temporaryFolder(t), "data");
+  if (prepare) {
     makeDataFolder(dataDir);
     createSecrets(dataDir);
-    options.prepare(dataDir);
+    prepare(dataDir);
   }
   const server = await startTestOrigin({
-    dataDir,
     kdf: createKdf({ memory: 8, passes: 1 }),
-    ...(settings !== undefined && { settings }),
+    ...more,
     ...(now && { now }),
-    ...(write && { write }),
+    dataDir,
   });
   t.after(() => server.close());
   const { origin, facts } = server;
   const { members } = origin;
-  await members.createOwner({ name: "ada", password: "violet anchor biscuit lamp" });
-  await members.createAccount({ name: "ben", password: "violet anchor biscuit lamp" });
+  if (!members.claimed()) {
+    await members.createOwner({ name: "ada", password: "violet anchor biscuit lamp" });
+    await members.createAccount({ name: "ben", password: "violet anchor biscuit lamp" });
+  }
   const client = createSignedClient({
     origin: facts.url,
     edgeKey: facts.edgeKey,
@@ -76,7 +73,7 @@ export async function openMailHouse(
     );
     return createProgram(client, { name, secret, accountId: `u${memberId}` });
   }
-  return { origin, facts, members, client, program, dataDir };
+  return { origin, facts, members, client, program, dataDir, close: () => server.close() };
 }
 
 /** A mail program that asks by the client, whose server may come and go. */

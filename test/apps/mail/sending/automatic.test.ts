@@ -47,10 +47,10 @@ test("an automatic reply goes with an empty sender; refused for good it is gone 
     blobs,
     changes,
     outbox,
-    addresses: { find: () => undefined },
+    addresses: { resolve: () => ({ kind: "unknown", accounts: [], tag: null }) },
     collectSoon() {},
   } as unknown as QueueContext;
-  const queue = startQueue(mail, { relay, readKey: () => undefined, cacheDir });
+  const queue = startQueue(mail, { delivery: { deliver: fail }, relay, readKey: () => undefined, cacheDir });
   t.after(() => queue.close());
   const write = () =>
     blobs.put(Buffer.from(raw), 1000, ({ hash, size }, transaction) => {

@@ -82,7 +82,6 @@ test("a key that should be there and is not: nothing goes unsigned, and doctor s
   const waiting = await house.until(id, (one) => replyTo(one, far).startsWith("451"));
   assert.equal(deliveredTo(waiting, far), "queued");
   assert.equal(sink.messages.length, 0);
-  const rows = (await house.origin.apps.find(({ name }) => name === "mail")?.doctor?.()) ?? [];
-  const row = rows.find(({ name }) => name === "DKIM key");
+  const [row] = await house.doctor("DKIM key");
   assert.match(`${row?.status} ${row?.mend}`, /^failed burrow mail dkim/);
 });

@@ -1,6 +1,8 @@
 /** Members who write and are written to, and a relay that keeps what leaves. */
 import { setTimeout as pause } from "node:timers/promises";
+import type { Check } from "../../../../origin/app.ts";
 import { writeSecret } from "../../../../origin/config/secrets.ts";
+import { createSignedClient } from "../../../support/signed-client.ts";
 import { openMailHouse, type Program } from "../jmap/house.ts";
 import { account, type RelaySink } from "./relay-sink.ts";
 
@@ -91,19 +93,44 @@ export async function openSendingHouse(
     return Buffer.from((await who.ask({ method: "GET", path })).text);
   }
 
+  const owners = createSignedClient({
+    origin: house.facts.url,
+    edgeKey: house.facts.edgeKey,
+    host: "burrow.localhost",
+    now: () => Date.now() + clock.ahead,
+  });
+  t.after(() => owners.close());
+
   /** As the command line asks, with a ticket. */
   async function ask(method: string, path: string): Promise<{ status: number; answer: Any }> {
     const token = await house.members.createTicket();
-    const { status, text } = await house.client.request({
-      method,
-      path: `/_burrow/admin/v1/mail/queue${path}`,
-      token,
-      ...(method === "POST" && { body: {} }),
-    });
+    const asked = { method, path: `/_burrow/admin/v1/mail/queue${path}`, token };
+    const { status, text } = await owners.request({ ...asked, ...(method === "POST" && { body: {} }) });
     return { status, answer: JSON.parse(text) };
   }
 
-  return { ...house, ada, ben, clock, log, send, submission, until, emailsIn, untilEmails, raw, ask };
+  /** The rows of these names. */
+  async function doctor(...names: string[]): Promise<Check[]> {
+    const rows = (await house.origin.apps.find(({ name }) => name === "mail")?.doctor?.()) ?? [];
+    return rows.filter(({ name }) => names.includes(name));
+  }
+
+  return {
+    ...house,
+    doctor,
+    owners,
+    ada,
+    ben,
+    clock,
+    log,
+    send,
+    submission,
+    until,
+    emailsIn,
+    untilEmails,
+    raw,
+    ask,
+  };
 }
 
 export const replyTo = (submission: Any, address: string): string =>
