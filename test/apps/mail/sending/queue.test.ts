@@ -267,6 +267,23 @@ test("without a relay members write to each other, and what is for others waits"
   );
 });
 
+test("who is away answers, once, and a member has it in the mailbox at once", async (t) => {
+  const sink = await startRelaySink(t);
+  const house = await openSendingHouse(t, { sink });
+  await house.ben.call("VacationResponse/set", {
+    update: { singleton: { isEnabled: true, subject: "Away", textBody: "Until Monday." } },
+  });
+  for (const subject of ["one", "two"]) {
+    const { id } = await house.send({ to: ["ben@burrow.localhost"], subject });
+    await house.until(id, (one) => deliveredTo(one, "ben@burrow.localhost") === "yes");
+  }
+  const [reply, ...others] = await house.untilEmails("inbox", 1);
+  assert.deepEqual([reply.subject, others], ["Away", []]);
+  assert.match((await house.raw(reply.blobId)).toString(), /^Auto-Submitted: auto-replied\r$/m);
+  assert.equal(sink.messages.length, 0);
+  assert.equal((await house.ask("GET", "")).answer.waiting, 0);
+});
+
 test("so many recipients a day, whatever a member does with the submissions", async (t) => {
   const sink = await startRelaySink(t);
   const house = await openSendingHouse(t, { sink });
