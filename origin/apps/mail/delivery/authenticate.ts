@@ -65,7 +65,11 @@ export async function authenticate(
   if (result === "pass" || (isVouchedFor && chain.status.result === "pass"))
     return { finding: "genuine", results };
   if (result === "none") return { finding: "unsaid", results };
-  if (result !== "fail" || watched.hasFailed() || !spf) return { finding: "unknown", results };
+  // A key that could not be had counts where it could have saved the message: not the dead one that a forger names.
+  const isKeyMissing =
+    dkim.results.some(({ status }) => status.result === "temperror" && status.aligned) ||
+    (isVouchedFor && watched.failed.some((name) => trustedForwarders.has(name.split(keyLabel)[1] ?? "")));
+  if (result !== "fail" || isKeyMissing || !spf) return { finding: "unknown", results };
   const isStrict = response.policy === "quarantine" || response.policy === "reject";
   return { finding: isStrict ? "forged" : "unsaid", results };
 }
@@ -81,26 +85,26 @@ function vouches(chain: readonly ARCChainEntry[]): boolean {
   return false;
 }
 
-/** A message may name as many keys as it likes: so many are asked for. */
-const mostKeys = 20;
+/** A message may name as many keys as it likes, at name servers that never answer: so many are asked for. */
+const mostKeys = 12;
 
-/** Notes whether any answer was missing for another reason than that there is none. */
+/** Bounds what is asked, and keeps the names of which nobody could tell whether they are there. */
 function watch(lookUp: Resolve) {
-  let failed = false;
+  const failed: string[] = [];
   let keys = 0;
   return {
-    hasFailed: () => failed,
+    failed,
     async resolve(name: string, type: string): Promise<string[][] | string[]> {
-      if (name.includes("._domainkey.") && (keys += 1) > mostKeys)
+      if (name.includes(keyLabel) && (keys += 1) > mostKeys)
         throw Object.assign(new Error("too many keys"), { code: "ENOTFOUND" });
-      // One name server that cannot tell is reason enough: nobody waits for the next ones.
-      if (failed) throw Object.assign(new Error("not asked"), { code: "ECANCELLED" });
       try {
         return await lookUp(name, type);
       } catch (error) {
-        if (!["ENOTFOUND", "ENODATA"].includes((error as { code?: string }).code ?? "")) failed = true;
+        if (!["ENOTFOUND", "ENODATA"].includes((error as { code?: string }).code ?? "")) failed.push(name);
         throw error;
       }
     },
   };
 }
+
+const keyLabel = "._domainkey.";

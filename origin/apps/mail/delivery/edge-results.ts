@@ -49,7 +49,5 @@ function splitResults(text: string): string[] {
     else if (character === ";") parts.push("");
     else parts.push(`${parts.pop() ?? ""}${character}`);
   }
-  // What is never closed was cut off, or is no result at all.
-  if (depth > 0 || isQuoted) parts.pop();
   return parts;
 }

@@ -123,6 +123,24 @@ test("machines, lists, bounces, forgers and oneself are never answered", async (
   );
 });
 
+test("a forger is not answered where the member takes the sender for none, and two letters at once get one answer", async (t) => {
+  const { mail, ada, deliver, newest, names, sent } = await openAway(t);
+  names.set("TXT _dmarc.bank.example", ["v=DMARC1; p=reject"]);
+  const forge = async () =>
+    await deliver(letter({ From: "help@bank.example" }), {
+      mailFrom: "a@bulk.example",
+      results: "mx.cloudflare.net; spf=none smtp.mailfrom=a@bulk.example",
+    });
+  await forge();
+  const inbox = mail.mailboxes.byRole(ada, "inbox")!.id;
+  await mail.database.write((transaction) => mail.emails.setMailboxes(transaction, newest("ada"), [inbox]));
+  await forge();
+  assert.deepEqual(mail.emails.mailboxesOf(newest("ada").id), [inbox]);
+  assert.deepEqual(sent, []);
+  await Promise.all([deliver(letter()), deliver(letter()), deliver(letter())]);
+  assert.equal(sent.length, 1);
+});
+
 test("a commit that fails neither files nor answers, and the next try does both", async (t) => {
   const { mail, delivery, arrive, sent, subjectsIn, releaseBlob } = await openAway(t);
   const arrival = await arrive(letter({ Subject: "later" }));
