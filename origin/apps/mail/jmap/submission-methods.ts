@@ -31,6 +31,8 @@ const properties = [
 const mostRecipients = 500;
 /** Recipients that one member may write to in a day (R4: a stolen session must not make of this server a source of spam). */
 const mostRecipientsADay = 1000;
+/** Nothing that could be another command, or a parameter, once it is said to a relay. */
+const isAddress = /^[^\s@<>()[\],;:\\"\p{Cc}]+@[^\s@<>()[\],;:\\"\p{Cc}]+$/u;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** EmailSubmission/* (RFC 8621 §7): sending goes by the queue and the owner's relay. */
@@ -259,7 +261,7 @@ function readEnvelope(
   if (!isObject(given) || !isObject(given["mailFrom"]) || !Array.isArray(given["rcptTo"]))
     throw invalidProperties("envelope must have mailFrom and rcptTo.", "envelope");
   const from = readAddress(given["mailFrom"]);
-  if (mail.addresses.find(from.address) !== account)
+  if (!isAddress.test(from.address) || mail.addresses.find(from.address) !== account)
     throw new SetError("forbiddenMailFrom", "The envelope's sender is not one of your addresses.");
   const seen = new Map(given["rcptTo"].map(readAddress).map((one) => [one.address, one]));
   return {
@@ -299,7 +301,6 @@ function checkRecipients(mail: MailContext, account: number, recipients: Envelop
     throw new SetError("tooManyRecipients", `At most ${mostRecipients} recipients a message.`, {
       maxRecipients: mostRecipients,
     });
-  const isAddress = /^[^\s@<>()[\],;:\\"\p{Cc}]+@[^\s@<>()[\],;:\\"\p{Cc}]+$/u;
   const wrong = recipients.map(({ address }) => address).filter((address) => !isAddress.test(address));
   if (wrong.length > 0)
     throw new SetError("invalidRecipients", "Some of those are no addresses.", { invalidRecipients: wrong });

@@ -191,9 +191,20 @@ test("members write as themselves only, in the header as in the envelope", async
       header: { identityId, emailId: forged },
       envelope: { identityId, emailId: mine, envelope },
       nobody: { identityId, emailId: mine, envelope: { ...envelope, mailFrom: own[0], rcptTo: [] } },
+      ...Object.fromEntries(
+        ["ada+x>\r\nRCPT TO:<ben", "ada+x BODY=8BITMIME", "ada+<x", 'ada+"x'].map((local, at) => [
+          `broken${at}`,
+          {
+            identityId,
+            emailId: mine,
+            envelope: { ...envelope, mailFrom: { email: `${local}@burrow.localhost` } },
+          },
+        ]),
+      ),
       good: { identityId, emailId: mine },
     },
   });
+  for (const at of [0, 1, 2, 3]) assert.equal(notCreated[`broken${at}`].type, "forbiddenMailFrom");
   assert.deepEqual(
     ["header", "envelope", "nobody"].map((name) => notCreated[name].type),
     ["forbiddenFrom", "forbiddenMailFrom", "noRecipients"],
