@@ -213,6 +213,8 @@ function readSubmission(
     identity.email,
     fields,
   );
+  if (!isAddress.test(mailFrom))
+    throw new SetError("forbiddenMailFrom", "The envelope's sender is no address that could be written to.");
   checkRecipients(mail, account, recipients);
   return {
     email,
@@ -261,7 +263,7 @@ function readEnvelope(
   if (!isObject(given) || !isObject(given["mailFrom"]) || !Array.isArray(given["rcptTo"]))
     throw invalidProperties("envelope must have mailFrom and rcptTo.", "envelope");
   const from = readAddress(given["mailFrom"]);
-  if (!isAddress.test(from.address) || mail.addresses.find(from.address) !== account)
+  if (mail.addresses.find(from.address) !== account)
     throw new SetError("forbiddenMailFrom", "The envelope's sender is not one of your addresses.");
   const seen = new Map(given["rcptTo"].map(readAddress).map((one) => [one.address, one]));
   return {

@@ -204,6 +204,12 @@ test("members write as themselves only, in the header as in the envelope", async
       good: { identityId, emailId: mine },
     },
   });
+  const odd = await ada.call("Identity/set", {
+    create: { i: { email: 'ada+x">\r\nDATA@burrow.localhost' } },
+  });
+  const asOdd = { identityId: odd.created.i.id, emailId: mine };
+  const refused = await ada.call("EmailSubmission/set", { create: { asOdd } });
+  assert.equal(refused.notCreated.asOdd.type, "forbiddenMailFrom");
   for (const at of [0, 1, 2, 3]) assert.equal(notCreated[`broken${at}`].type, "forbiddenMailFrom");
   assert.deepEqual(
     ["header", "envelope", "nobody"].map((name) => notCreated[name].type),
