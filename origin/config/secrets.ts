@@ -33,6 +33,7 @@ export const secretPurposes = {
   "mail-relay-password": "signs in at the relay by which mail leaves",
   "mail-dkim-key": "signs the mail that leaves, where the relay does not",
   "oidc-keys": "signs what apps are told of who signs in",
+  "totp-key": "keeps the secrets of authenticator apps unreadable in the database",
 } as const;
 export type SecretName = keyof typeof secretPurposes;
 export const secretNames = Object.keys(secretPurposes) as SecretName[];
