@@ -1,7 +1,7 @@
 /**
- * How fast what has arrived comes into the mailboxes, beside the floor of the same run: the same objects fetched by bare
- * signed GETs, as many at once, and dropped. `mail-drain.ts [MESSAGES] [ROUNDS]`: 1,000 and 3 unless told; workerd's own R2 is the
- * bucket. `BENCH_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR"` profiles the drain's process.
+ * How fast what has arrived comes onto the disk, and from there into the mailboxes, beside the floor of the same run: the
+ * same objects fetched by bare signed GETs, as many at once, and dropped. `mail-drain.ts [MESSAGES] [ROUNDS]`: 1,000 and 3
+ * unless told; workerd's own R2 is the bucket. `BENCH_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR"` profiles the drain's process.
  */
 import { execFile } from "node:child_process";
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
@@ -32,7 +32,7 @@ interface Sizes {
 }
 const kinds: readonly Sizes[] = [
   { name: "10 KB", count: messages, bytes: 10_000 },
-  { name: "1 MB", count: Math.ceil(messages / 20), bytes: 1_000_000 },
+  { name: "1 MB", count: Math.ceil(messages / 10), bytes: 1_000_000 },
 ];
 
 const edge = await startEdge({
@@ -50,26 +50,37 @@ try {
   await makeMailFolder(dataDir, bucket);
   const s3 = new AwsClient({ ...key, service: "s3", region: "auto" });
   for (const kind of kinds) {
-    const ratios: number[] = [];
     for (let round = 1; round <= rounds; round += 1) {
       const objects = await seed(s3, bucket, kind);
+      const before = process.cpuUsage();
       const floor = await getAll(s3, bucket, objects);
-      const drained = await drain(dataDir);
-      if (drained.delivered !== kind.count) throw new Error(`${drained.delivered} were delivered`);
-      ratios.push(floor / drained.seconds);
-      console.log(
-        `${kind.name} × ${kind.count}: GET ${rate(kind, floor)}; drained ${rate(kind, drained.seconds)}, ${((1000 * drained.cpuSeconds) / kind.count).toFixed(1)} ms of processor time each, ${drained.megabytes} MB at most; ratio ${(floor / drained.seconds).toFixed(2)}`,
-      );
+      const { user, system } = process.cpuUsage(before);
+      console.log(`${kind.name} × ${kind.count}`);
+      console.log(`  GET alone         ${rate(kind, floor)}, ${each(kind, (user + system) / 1e6)}`);
+      report("onto the disk", kind, floor, await drain(dataDir, "land"));
+      await seed(s3, bucket, kind);
+      report("into the mailbox", kind, floor, await drain(dataDir));
     }
-    console.log(`${kind.name}: ratios ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")}`);
   }
 } finally {
   await edge.stop();
   await rm(folder, { recursive: true, force: true });
 }
 
+function report(what: string, kind: Sizes, floor: number, drained: Drained): void {
+  const { delivered, seconds, cpuSeconds, megabytes } = drained;
+  if (delivered !== kind.count) throw new Error(`${delivered} were delivered`);
+  console.log(
+    `  ${what.padEnd(17)} ${rate(kind, seconds)}, ${each(kind, cpuSeconds)}, ${megabytes} MB at most; ratio ${(floor / seconds).toFixed(2)}`,
+  );
+}
+
 function rate({ count, bytes }: Sizes, seconds: number): string {
   return `${(count / seconds).toFixed(0)}/s, ${((count * bytes) / 1e6 / seconds).toFixed(1)} MB/s`;
+}
+
+function each({ count }: Sizes, cpuSeconds: number): string {
+  return `${((1000 * cpuSeconds) / count).toFixed(1)} ms of processor time each`;
 }
 
 async function seed(s3: AwsClient, bucket: string, { count, bytes }: Sizes): Promise<string[]> {
@@ -130,9 +141,9 @@ interface Drained {
 }
 
 /** In a process of its own, as the daemon is; its start is not counted. */
-async function drain(dataDir: string): Promise<Drained> {
+async function drain(...words: string[]): Promise<Drained> {
   const child = fileURLToPath(new URL("mail-drain-child.ts", import.meta.url));
   const options = (process.env["BENCH_NODE_OPTIONS"] ?? "").split(" ").filter(Boolean);
-  const { stdout } = await run(process.execPath, [...options, child, dataDir]);
+  const { stdout } = await run(process.execPath, [...options, child, ...words]);
   return JSON.parse(stdout) as Drained;
 }

@@ -152,7 +152,18 @@ test("what the settings refuse is refused with a reason, and nothing of it is ke
   assert.deepEqual(await objects(), []);
   // RFC 5321 §4.5.1.
   assert.equal((await send("Postmaster@burrow.localhost")).status, 200);
-  await burrow("drain", "--once");
+  assert.equal((await burrow("drain")).code, 2, "it would otherwise seem to go on");
+  assert.equal((await burrow("drain", "--once")).code, 0);
+});
+
+test("who is here, and when to look, only the edge may ask", async () => {
+  const known = { method: "GET", path: "/_burrow/edge/mail/recipient?address=ada%40burrow.localhost" };
+  const wake = { method: "POST", path: "/_burrow/edge/mail/wake" };
+  for (const asked of [known, wake]) {
+    const { status, text } = await house.client.request(asked);
+    assert.equal(status, 404);
+    assert.ok(!text.includes("known"));
+  }
 });
 
 test("with a wrong key nothing is lost, and what is wrong is said; with the right one everything is there", async () => {

@@ -19,9 +19,9 @@ export interface PlainBucket {
   close(): void;
 }
 
-export async function openPlainBucket(): Promise<PlainBucket> {
+export async function openPlainBucket({ pageSize = 1000 } = {}): Promise<PlainBucket> {
   const objects = new Map<string, PlainObject>();
-  const server = createServer((incoming, outgoing) => void answer(objects, incoming, outgoing));
+  const server = createServer((incoming, outgoing) => void answer({ objects, pageSize }, incoming, outgoing));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -36,13 +36,13 @@ export async function openPlainBucket(): Promise<PlainBucket> {
 }
 
 async function answer(
-  objects: Map<string, PlainObject>,
+  { objects, pageSize }: { objects: Map<string, PlainObject>; pageSize: number },
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
   const url = new URL(incoming.url ?? "", "http://bucket");
   const key = decodeURIComponent(url.pathname.slice("/bucket/".length));
-  if (url.searchParams.has("list-type")) return void outgoing.end(list(objects, url.searchParams));
+  if (url.searchParams.has("list-type")) return void outgoing.end(list(objects, url.searchParams, pageSize));
   if (url.searchParams.has("delete")) {
     for (const [, name = ""] of (await text(incoming)).matchAll(/<Key>([^<]+)<\/Key>/g)) objects.delete(name);
     return void outgoing.end("<DeleteResult></DeleteResult>");
@@ -58,10 +58,10 @@ async function answer(
   outgoing.end(object.body.subarray(half));
 }
 
-function list(objects: Map<string, PlainObject>, query: URLSearchParams): string {
+function list(objects: Map<string, PlainObject>, query: URLSearchParams, pageSize: number): string {
   const after = query.get("continuation-token") ?? "";
   const keys = [...objects.keys()].filter((key) => key > after).toSorted();
-  const page = keys.slice(0, 1000);
+  const page = keys.slice(0, pageSize);
   const contents = page.map(
     (key) => `<Contents><Key>${key}</Key><Size>${objects.get(key)?.body.length}</Size></Contents>`,
   );

@@ -90,7 +90,7 @@ export function createMailApps(
   mountAliases(ownersApi, mail);
   mountOutbox(ownersApi, mail, queue);
   const owners: App = {
-    name: "mail of the owner",
+    name: "mail-admin",
     host: "apex",
     routes: ownersApi,
     backup: { databases: [], blobs: [] },

@@ -47,7 +47,7 @@ export interface S3Bucket {
   /** The answer, where its status is one of these. */
   expect(answer: Response, what: string, ...statuses: number[]): Promise<Response>;
   /** Waits before another attempt, the first being 1, or throws where one more would not help. */
-  retry(attempt: number, fault: unknown): Promise<void>;
+  retry(attempt: number, fault: unknown, signal?: AbortSignal): Promise<void>;
   /** Objects by key below a prefix, at most 1,000 a page; one page at least, which may be empty. */
   pages(
     prefix: string,
@@ -116,15 +116,19 @@ export function openS3Bucket(options: {
       } catch (error) {
         fault = error;
       }
-      await retry(attempt, fault);
+      await retry(attempt, fault, signal);
     }
   }
 
-  async function retry(attempt: number, fault: unknown): Promise<void> {
+  async function retry(attempt: number, fault: unknown, signal?: AbortSignal): Promise<void> {
     if (fault instanceof OutboundError && !passing.includes(fault.code))
       throw fail(closing.includes(fault.code) ? "closed" : "unusable", fault);
     if (attempt === attempts) throw fail("unreachable", fault);
-    await pause(500 * 2 ** attempt);
+    try {
+      await pause(500 * 2 ** attempt, undefined, { signal });
+    } catch {
+      throw fail("closed", fault);
+    }
   }
 
   async function expect(answer: Response, what: string, ...statuses: number[]): Promise<Response> {

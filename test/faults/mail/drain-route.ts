@@ -10,14 +10,17 @@ import { openPlainBucket } from "../../support/plain-bucket.ts";
 import { checkBlobRows, type KillRoute } from "./kill-route.ts";
 
 /** A write notes a blob, lands, files, or knows that an object is removed; there are three messages a feed. */
-export const drainSteps: readonly string[] = [
-  "listed",
-  "got",
+export const crucialSteps: readonly string[] = [
   "in body",
-  ...["note", "land", "file", "removed"].flatMap((write) => [`in ${write}`, `after ${write}`]),
-  "before remove",
+  "in note",
+  "after note",
+  "in land",
+  "after land",
   "after remove",
+  "in file",
+  "after file",
 ];
+const steps = ["listed", "got", ...crucialSteps, "before remove", "in removed", "after removed"];
 
 const account = { ada: 1, ben: 2 };
 
@@ -51,7 +54,7 @@ export async function openDrainRoute(folder: string): Promise<KillRoute> {
     name: "drain",
     dataDir,
     child: new URL("drain-child.ts", import.meta.url),
-    steps: drainSteps.flatMap((step) => [step, `${step} 2`]),
+    steps: steps.flatMap((step) => [step, `${step} 2`]),
     feed() {
       put("ada", message());
       // The same bytes for two: one blob, two rows.

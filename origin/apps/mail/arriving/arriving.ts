@@ -157,8 +157,12 @@ export function createArriving(
   function noteFailure(error: Error): void {
     const isNew = failing?.error.message !== error.message;
     failing = { since: failing?.since ?? now(), error };
-    if (!(error instanceof MailBucketError && error.fault === "unreachable")) looked.resolve();
-    if (isNew) log.warn("mail.drain-failed", { error });
+    const isAway = error instanceof MailBucketError && error.fault === "unreachable";
+    if (!isAway) looked.resolve();
+    if (!isNew) return;
+    // A line that is down is no news until an alert says so.
+    if (isAway) log.info("mail.bucket-away", { reason: error.message });
+    else log.warn("mail.drain-failed", { error });
   }
 
   async function tidy(): Promise<void> {

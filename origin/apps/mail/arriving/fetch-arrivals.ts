@@ -47,18 +47,23 @@ export async function fetchArrivals(options: {
   const report: FetchReport = { fetched: 0, bytes: 0, repeated: 0, left: 0, oldestLeft: null, strays: 0 };
   let landed: string[] = [];
   let removing = Promise.resolve();
+  let removalFault: unknown;
 
   function removeSoon(): void {
     const objects = landed;
     landed = [];
     removing = removing.then(() => remove(objects));
-    // Told by whoever waits for all of them.
-    removing.catch(() => {});
   }
 
+  /** Where it is refused, what has arrived is fetched all the same, and the fault told of at the end. */
   async function remove(objects: readonly string[]): Promise<void> {
-    const left = new Set(await bucket.remove(objects));
-    await arrivals.noteRemoved(objects.filter((object) => !left.has(object)));
+    if (removalFault !== undefined) return;
+    try {
+      const left = new Set(await bucket.remove(objects));
+      await arrivals.noteRemoved(objects.filter((object) => !left.has(object)));
+    } catch (error) {
+      removalFault = error;
+    }
   }
 
   async function land({ key, bytes }: S3Object): Promise<void> {
@@ -104,7 +109,7 @@ export async function fetchArrivals(options: {
       await removing;
     }
   }
-  if (report.strays > 0) log.warn("mail.strays", { objects: report.strays });
+  if (removalFault !== undefined) throw removalFault;
   return report;
 }
 

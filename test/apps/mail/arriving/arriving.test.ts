@@ -9,6 +9,7 @@ import { writeSecret } from "../../../../origin/config/secrets.ts";
 import { createLog } from "../../../../origin/host/log.ts";
 import { startOrigin } from "../../../../origin/main.ts";
 import type { Delivery } from "../../../../origin/apps/mail/arriving/arrival.ts";
+import { MailBucketError, openMailBucket } from "../../../../origin/apps/mail/arriving/bucket.ts";
 import { createArriving } from "../../../../origin/apps/mail/arriving/arriving.ts";
 import { createDelivery } from "../../../../origin/apps/mail/delivery/deliver.ts";
 import { checkArriving } from "../../../../origin/apps/mail/arriving/check-arriving.ts";
@@ -22,8 +23,11 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const noon = Date.parse("2026-11-30T12:00:00Z");
 
-async function openHouse(t: TestContext) {
-  const bucket = await openPlainBucket();
+async function openHouse(
+  t: TestContext,
+  { broken, unremovable }: { broken?: () => Error | undefined; unremovable?: () => Error | undefined } = {},
+) {
+  const bucket = await openPlainBucket({ pageSize: 2 });
   const dataDir = join(temporaryFolder(t), "data");
   await makeMailFolder(dataDir, bucket.url);
   const opened = openMail(dataDir, { write: () => {} });
@@ -46,7 +50,25 @@ async function openHouse(t: TestContext) {
       await filing.deliver(arrival, settle);
     },
   };
-  const arriving = createArriving(mail, { delivery, bucketSecret: "secret" });
+  const { config, outbound } = mail;
+  const real = openMailBucket({ config, secret: "secret", outbound });
+  const arriving = createArriving(mail, {
+    delivery,
+    bucketSecret: "secret",
+    bucket: {
+      ...real,
+      async *pages() {
+        const error = broken?.();
+        if (error) throw error;
+        yield* real.pages();
+      },
+      async remove(objects) {
+        const error = unremovable?.();
+        if (error && objects.length > 0) throw error;
+        return await real.remove(objects);
+      },
+    },
+  });
   t.after(async () => {
     await arriving.close();
     await opened.close();
@@ -96,6 +118,13 @@ test("an object that is listed again is removed again, and not filed again", asy
   house.bucket.objects.set(object.replace(/.{12}\.eml$/, "aaaaaaaaaaaa.eml"), copy);
   await house.arriving.drain();
   assert.equal(house.filed(), 2);
+});
+
+test("all pages of the bucket are fetched, each object by its own name", async (t) => {
+  const house = await openHouse(t);
+  for (let at = 0; at < 5; at += 1) house.put("a");
+  assert.equal((await house.arriving.drain()).delivered, 5);
+  assert.deepEqual([house.filed(), house.bucket.objects.size], [5, 0]);
 });
 
 test("envelopes that are garbled or missing cost no message; what is not the edge's is left alone and told of", async (t) => {
@@ -151,6 +180,42 @@ test("what waits for a day is told of, once it is in is not, and doctor says the
   house.clock.now += 2 * hour;
   await house.arriving.drain();
   assert.deepEqual([...house.alerts], []);
+});
+
+test("a bucket that is away is told of after an hour, one that refuses the key at once, and one that nobody asks never", async (t) => {
+  let fault: "unreachable" | "refused" | "closed" | undefined;
+  const house = await openHouse(t, {
+    broken: () => fault && new MailBucketError(fault, `The bucket: ${fault}.`),
+  });
+  const drain = async (state: typeof fault): Promise<string[]> => {
+    fault = state;
+    await house.arriving.drain().catch(() => {});
+    return [...house.alerts];
+  };
+  assert.deepEqual(await drain(undefined), []);
+  assert.deepEqual(await drain("unreachable"), []);
+  house.clock.now += hour;
+  assert.deepEqual(await drain("unreachable"), ["mail-bucket"]);
+  assert.equal((await house.check())[0]?.status, "failed");
+  assert.deepEqual(await drain(undefined), []);
+  assert.deepEqual(await drain("closed"), []);
+  assert.deepEqual(await drain(undefined), []);
+  assert.deepEqual(await drain("refused"), ["mail-bucket"]);
+  assert.deepEqual(await drain(undefined), []);
+  assert.equal((await house.check())[0]?.status, "ok");
+});
+
+test("a key that may not delete keeps no mail out, is told of, and files nothing twice", async (t) => {
+  let fault: Error | undefined = new MailBucketError("refused", "The bucket: the deletion was answered 403.");
+  const house = await openHouse(t, { unremovable: () => fault });
+  for (let at = 0; at < 3; at += 1) house.put("a");
+  for (let look = 0; look < 2; look += 1) {
+    await assert.rejects(house.arriving.drain(), /the deletion was answered 403/);
+    assert.deepEqual([house.filed(), house.bucket.objects.size, [...house.alerts]], [3, 3, ["mail-bucket"]]);
+  }
+  fault = undefined;
+  await house.arriving.drain();
+  assert.deepEqual([house.filed(), house.bucket.objects.size, [...house.alerts]], [3, 0, []]);
 });
 
 test("what was delivered is remembered for a week, and then forgotten", async (t) => {
