@@ -232,6 +232,7 @@ test("the relay speaks TLS wherever it is; in clear text it is on this machine, 
     ["relay_password", '"secret"'],
   ])
     assert.match(problemsOf(t, `${minimal}[mail]\n${key} = ${value}\n`), new RegExp(`mail\\.${key}`));
+});
 
 test("mail is off until it is turned on, and the edge is told whom to refuse", (t) => {
   assert.equal(read(t, minimal).mail, undefined);

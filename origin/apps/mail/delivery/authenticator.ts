@@ -14,6 +14,10 @@ export interface LookUp {
   readonly type: string;
 }
 
+export class TooCostlyError extends Error {
+  override name = "TooCostlyError";
+}
+
 /** Finds out whether messages come from whom they say, in a thread of its own that asks names through here. */
 export interface Authenticator {
   run(request: AuthenticateRequest): Promise<Authentication>;
@@ -24,7 +28,7 @@ export function createAuthenticator(resolve: Resolve): Authenticator {
   return createWorkThread<AuthenticateRequest, Authentication>({
     file: new URL("./authenticator-thread.ts", import.meta.url),
     limits: { longestMs: 60_000, mostMegabytes: 96 },
-    tooCostly: () => new Error("Checking the sender took more time or memory than it may."),
+    tooCostly: () => new TooCostlyError("Checking the sender took more time or memory than it may."),
     faultOf: ({ message }) => new Error(message),
     answer(asked) {
       const { name, type } = asked as LookUp;

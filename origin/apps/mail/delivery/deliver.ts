@@ -80,8 +80,9 @@ export function createDelivery(mail: Parts): Delivery {
     async deliver(arrival, settle) {
       const path = mail.blobs.pathOf(arrival.hash);
       const message = await mail.reader.read(path);
-      const { addresses, authenticator, config, log } = mail;
-      const judgement = await judge(arrival, { path, authenticator, addresses, domain: config.domain, log });
+      const { addresses, authenticator, log } = mail;
+      const { domain } = mail.config;
+      const judgement = await judge(arrival, { path, message }, { authenticator, addresses, domain, log });
       const recipient = mail.addresses.resolve(arrival.recipient);
       const [account, ...others] = recipient.accounts;
       if (account === undefined)
