@@ -2,6 +2,7 @@ import type { Migration } from "../../../storage/database.ts";
 import { arrivals } from "./migrations/arrivals.ts";
 import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
+import { relaying } from "./migrations/relaying.ts";
 import { sending } from "./migrations/sending.ts";
 
 /** The mail database, in the order in which its schema grew: a file each. */
@@ -11,4 +12,5 @@ export const mailMigrations: readonly Migration[] = [
   sending,
   arrivals,
   delivery,
+  relaying,
 ];
