@@ -55,7 +55,10 @@ async function openPlace(t: TestContext) {
         port: edgePort,
         persistDir: join(folder, "edge"),
         mailS3: { bucket: "door", ...mailKey },
-        vars: { KILL_CODE_HASH: secrets.KILL_CODE_HASH },
+        vars: {
+          KILL_CODE_HASH: secrets.KILL_CODE_HASH,
+          MAIL_POLICY: '{"domain":"burrow.localhost","refused":[],"unknown":"owner"}',
+        },
       });
     },
     async declareLost(code: string): Promise<void> {
