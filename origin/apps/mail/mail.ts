@@ -5,6 +5,7 @@ import type { MailConfig } from "../../config/config.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
+import { methodTables } from "./jmap/method-tables.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
@@ -30,7 +31,8 @@ const longestDelayS = 30 * 24 * 60 * 60;
 export function createMailApp(context: AppContext, config: MailConfig): App {
   const mail = createMailContext(context, config);
   const routes = new Hono<HttpEnv>();
-  mountJmap(routes, mail);
+  const tables = methodTables(mail);
+  mountJmap(routes, mail, tables);
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };

@@ -1,10 +1,12 @@
 import type { Migration } from "../../../storage/database.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { sending } from "./migrations/sending.ts";
+import { webmail } from "./migrations/webmail.ts";
 
 /** The mail database, in the order in which its schema grew: a file each. */
 // biome-ignore format: one a line, so that additions stand apart
 export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
+  webmail,
 ];

@@ -1,0 +1,129 @@
+import { Worker } from "node:worker_threads";
+
+/** A thread that does one piece of work after another, with limits on its memory and time. */
+export interface WorkThread<Work, Result> {
+  /** Rejects with what `tooCostly` makes where the limits are passed, and with an Error that bears the thread's words. */
+  run(work: Work): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** What a thread is sent, and what it says back. */
+export interface ThreadRequest<Work> {
+  readonly id: number;
+  readonly work: Work;
+}
+export type ThreadReply<Result> =
+  | { readonly id: number; readonly result: Result }
+  | { readonly id: number; readonly fault: { readonly code: string | undefined; readonly message: string } };
+
+export interface ThreadLimits {
+  /** For one piece of work. A phone takes several times as long as a desk's machine. */
+  readonly longestMs: number;
+  readonly mostMegabytes: number;
+}
+
+export interface WorkThreadOptions {
+  /** The module, as a source (.ts); where the build runs, the module beside it (.js). */
+  readonly file: URL;
+  readonly limits: ThreadLimits;
+  readonly tooCostly: () => Error;
+  readonly faultOf: (fault: { code: string | undefined; message: string }) => Error;
+}
+
+/** The thread ends when there was nothing to do for so long: it holds some megabytes. */
+const idleMs = 30_000;
+
+interface Task<Work, Result> {
+  readonly work: Work;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createWorkThread<Work, Result>(options: WorkThreadOptions): WorkThread<Work, Result> {
+  const { limits, tooCostly, faultOf } = options;
+  // Sources run as they are (.ts), the built form beside its own (.js).
+  const file = import.meta.url.endsWith(".ts")
+    ? options.file
+    : new URL(options.file.href.replace(/\.ts$/, ".js"));
+  const waiting: Task<Work, Result>[] = [];
+  let current: { id: number; task: Task<Work, Result>; watch: NodeJS.Timeout } | undefined;
+  let worker: Worker | undefined;
+  let idle: NodeJS.Timeout | undefined;
+  let ids = 0;
+  let closed = false;
+
+  function start(): Worker {
+    const thread = new Worker(file, {
+      // L3: nothing that it could tell.
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: limits.mostMegabytes, maxYoungGenerationSizeMb: 8 },
+    });
+    thread.unref();
+    thread.on("message", (reply: ThreadReply<Result>) => {
+      if (reply.id !== current?.id) return;
+      if ("result" in reply) settle((task) => task.resolve(reply.result));
+      else settle((task) => task.reject(faultOf(reply.fault)));
+    });
+    // Out of memory ends the thread and nothing else.
+    thread.on("error", () => giveUp(thread));
+    thread.on("exit", () => giveUp(thread));
+    return thread;
+  }
+
+  function giveUp(thread: Worker): void {
+    if (thread !== worker) return;
+    worker = undefined;
+    void thread.terminate();
+    settle((task) => task.reject(tooCostly()));
+  }
+
+  function settle(tell: (task: Task<Work, Result>) => void): void {
+    const settled = current;
+    if (!settled) return;
+    current = undefined;
+    clearTimeout(settled.watch);
+    tell(settled.task);
+    next();
+  }
+
+  function next(): void {
+    if (current) return;
+    const task = waiting.shift();
+    if (!task) {
+      worker?.unref();
+      idle = setTimeout(end, idleMs).unref();
+      return;
+    }
+    clearTimeout(idle);
+    const thread = (worker ??= start());
+    thread.ref();
+    const id = (ids += 1);
+    const watch = setTimeout(() => giveUp(thread), limits.longestMs);
+    current = { id, task, watch };
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
+    thread.postMessage({ id, work: task.work } satisfies ThreadRequest<Work>);
+  }
+
+  function end(): void {
+    const thread = worker;
+    worker = undefined;
+    void thread?.terminate();
+  }
+
+  return {
+    run: (work) =>
+      new Promise((resolve, reject) => {
+        if (closed) return reject(tooCostly());
+        waiting.push({ work, resolve, reject });
+        next();
+      }),
+    async close() {
+      closed = true;
+      clearTimeout(idle);
+      for (const task of waiting.splice(0)) task.reject(tooCostly());
+      const thread = worker;
+      if (thread) giveUp(thread);
+      await thread?.terminate();
+    },
+  };
+}
