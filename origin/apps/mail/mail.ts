@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import type { App, AppContext } from "../../app.ts";
 import type { MailConfig } from "../../config/config.ts";
+import { hostNamed } from "../../config/hosts.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
@@ -21,6 +22,7 @@ import { createSubscriptionStore } from "./sending/push-subscription-store.ts";
 import { createSubmissionStore } from "./sending/submission-store.ts";
 import { createVacationStore } from "./sending/vacation-store.ts";
 import { mailMigrations } from "./store/migrations.ts";
+import { mountWebmail } from "./webmail/mount-webmail.ts";
 
 /** What relays take, commonly. */
 const largestSent = 25_000_000;
@@ -33,6 +35,8 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
   const routes = new Hono<HttpEnv>();
   const tables = methodTables(mail);
   mountJmap(routes, mail, tables);
+  const signInHost = hostNamed(context.config.hosts, "id");
+  const webmail = mountWebmail(routes, mail, { tables, signInHost });
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };
@@ -48,6 +52,7 @@ export function createMailApp(context: AppContext, config: MailConfig): App {
       clearInterval(hourly);
       mail.streams.closeAll();
       await mail.reader.close();
+      await webmail.close();
       await mail.blobs.close();
     },
   };

@@ -2,7 +2,6 @@ import type { Context, Hono } from "hono";
 import { readBody } from "../../../http/read-body.ts";
 import type { HttpEnv } from "../../../http/request-context.ts";
 import type { Member } from "../../../members/members.ts";
-import { BlobTooLargeError } from "../../../storage/blobs.ts";
 import type { MailContext } from "../mail-context.ts";
 import { accountIdOf } from "./account.ts";
 import { findBlob } from "./blobs.ts";
@@ -13,13 +12,10 @@ import { type JmapUser, limits, type MethodTable } from "./method.ts";
 import { readRequest, runRequest } from "./run-request.ts";
 import { serveBlob } from "./serve-blob.ts";
 import { describeSession } from "./session.ts";
+import { storeUpload, UploadRefusedError } from "./store-upload.ts";
 
 /** JMAP (RFC 8620, RFC 8621) on the mail host: for mail programs by app password or key, for the webmail by its session. */
-export function mountJmap(
-  routes: Hono<HttpEnv>,
-  mail: MailContext,
-  tables: readonly MethodTable[],
-): void {
+export function mountJmap(routes: Hono<HttpEnv>, mail: MailContext, tables: readonly MethodTable[]): void {
   const running = createShares(limits.maxConcurrentRequests);
   const uploading = createShares(limits.maxConcurrentUpload);
 
@@ -112,37 +108,19 @@ async function readJson(c: Context<HttpEnv>): Promise<string> {
 }
 
 async function upload(mail: MailContext, c: Context<HttpEnv>, user: JmapUser): Promise<Response> {
-  const declared = Number(c.req.header("content-length") ?? 0);
-  const left = mail.config.quota - mail.emails.bytesOf(user.account) - mail.uploads.bytesOf(user.account);
-  if (declared > limits.maxSizeUpload || left <= 0) return tooLarge(left <= 0);
+  const { account } = user;
+  const source = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
   const type = c.req.header("content-type")?.slice(0, 255) ?? "application/octet-stream";
   try {
-    const source = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
-    const stored = await mail.uploads.put(user.account, source, type, Math.min(limits.maxSizeUpload, left));
-    return c.json(
-      {
-        accountId: accountIdOf(user.account),
-        blobId: formatBlobId({ hash: stored.hash, partId: undefined }),
-        type: stored.type,
-        size: stored.size,
-      },
-      201,
-      noStore,
-    );
+    const declared = Number(c.req.header("content-length") ?? 0);
+    const { hash, size, ...stored } = await storeUpload(mail, account, source, { type, declared });
+    const blobId = formatBlobId({ hash, partId: undefined });
+    return c.json({ accountId: accountIdOf(account), blobId, type: stored.type, size }, 201, noStore);
   } catch (error) {
-    if (error instanceof BlobTooLargeError) return tooLarge(false);
-    throw error;
+    if (!(error instanceof UploadRefusedError)) throw error;
+    const uri = "urn:ietf:params:jmap:error:limit";
+    return problemResponse(413, uri, error.message, {}, { limit: "maxSizeUpload" });
   }
-}
-
-function tooLarge(isFull: boolean): Response {
-  return problemResponse(
-    413,
-    "urn:ietf:params:jmap:error:limit",
-    isFull ? "The mailbox is full." : `An upload has at most ${limits.maxSizeUpload} bytes.`,
-    {},
-    { limit: "maxSizeUpload" },
-  );
 }
 
 /** RFC 8620 §6.2. */

@@ -51,6 +51,8 @@ export interface SubmissionStore {
   get(account: number, id: number): SubmissionRow | undefined;
   /** The newest first. */
   list(account: number): SubmissionRow[];
+  /** Of one email, the newest first. */
+  ofEmail(account: number, email: number): SubmissionRow[];
   recipientsOf(id: number): Recipient[];
   changedSince(account: number, since: number, limit: number): ChangedRow[];
   /** Recipients that an account has written to after a time, in Unix ms. */
@@ -73,6 +75,9 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
   );
   const selectAll = database.prepare<SubmissionRow>(
     `SELECT ${columns} FROM submissions WHERE account = ? ORDER BY id DESC`,
+  );
+  const selectOfEmail = database.prepare<SubmissionRow>(
+    `SELECT ${columns} FROM submissions WHERE email = ? AND account = ? ORDER BY id DESC`,
   );
   const selectRecipients = database.prepare<Recipient>(
     "SELECT address, parameters, state, reply FROM recipients WHERE submission = ? ORDER BY position",
@@ -135,6 +140,7 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
     },
     get: (account, id) => select.get(id, account),
     list: (account) => selectAll.all(account),
+    ofEmail: (account, email) => selectOfEmail.all(email, account),
     recipientsOf: (id) => selectRecipients.all(id),
     changedSince: (account, since, limit) => selectChanged.all(account, since, limit),
     recipientsSince: (account, time) => count.get(account, time)?.n ?? 0,

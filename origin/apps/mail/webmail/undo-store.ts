@@ -1,0 +1,57 @@
+import type { Database } from "../../../storage/database.ts";
+import type { Transaction } from "../../../storage/writer.ts";
+
+/** What takes an act back. */
+export type Reversal =
+  /** Each email back where it lay, and its keywords as they were. */
+  | {
+      readonly kind: "restore";
+      readonly emails: readonly {
+        readonly id: number;
+        readonly mailboxes?: readonly number[];
+        readonly keywords?: readonly string[];
+      }[];
+    }
+  /** A message that is not on its way yet becomes a draft again. */
+  | { readonly kind: "unsend"; readonly submission: number; readonly email: number };
+
+export interface Act {
+  readonly id: number;
+  /** `2 conversations archived.` */
+  readonly words: string;
+  readonly reversal: Reversal;
+}
+
+/** What members have done a short while ago, and how it is taken back. */
+export interface UndoStore {
+  /** Inside a write. */
+  note(transaction: Transaction, account: number, words: string, reversal: Reversal): number;
+  find(account: number, id: number): Act | undefined;
+  /** Inside a write. */
+  remove(id: number): void;
+}
+
+/** Whoever has not missed it within a day finds it by the search. */
+const lifetime = 24 * 60 * 60 * 1000;
+
+export function createUndoStore(database: Database, now: () => number): UndoStore {
+  const insert = database.prepare(
+    "INSERT INTO webmail_acts (account, done_at, words, reversal) VALUES (?, ?, ?, ?)",
+  );
+  const removeOld = database.prepare("DELETE FROM webmail_acts WHERE done_at < ?");
+  const select = database.prepare<{ id: number; words: string; reversal: string }>(
+    "SELECT id, words, reversal FROM webmail_acts WHERE id = ? AND account = ? AND done_at >= ?",
+  );
+  const removeOne = database.prepare("DELETE FROM webmail_acts WHERE id = ?");
+  return {
+    note(_transaction, account, words, reversal) {
+      removeOld.run(now() - lifetime);
+      return insert.run(account, now(), words, JSON.stringify(reversal)).lastInsertRowid;
+    },
+    find(account, id) {
+      const row = select.get(id, account, now() - lifetime);
+      return row && { id: row.id, words: row.words, reversal: JSON.parse(row.reversal) as Reversal };
+    },
+    remove: (id) => void removeOne.run(id),
+  };
+}
