@@ -7,11 +7,12 @@ export function answerWork<Work, Result>(doWork: (work: Work) => Promise<Result>
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
     parentPort?.postMessage(reply);
   };
-  parentPort?.on("message", async ({ id, work }: ThreadRequest<Work>) => {
+  const answer = async ({ id, work }: ThreadRequest<Work>): Promise<void> => {
     try {
       say({ id, result: await doWork(work) });
     } catch (error) {
       say({ id, fault: { code: (error as { code?: string }).code, message: String(error) } });
     }
-  });
+  };
+  parentPort?.on("message", (request: ThreadRequest<Work>) => void answer(request));
 }

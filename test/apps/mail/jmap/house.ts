@@ -1,7 +1,8 @@
 /** A server with mail, and its members' mail programs. */
 import { join } from "node:path";
 import { createKdf } from "../../../../origin/members/kdf.ts";
-import { createSignedClient } from "../../../support/signed-client.ts";
+import type { Members } from "../../../../origin/members/members.ts";
+import { createSignedClient, type SignedClient } from "../../../support/signed-client.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { startTestOrigin } from "../../../support/test-origin.ts";
 
@@ -45,8 +46,12 @@ export async function openMailHouse(t: { after(work: () => unknown): void }) {
     host: "mail.burrow.localhost",
   });
   t.after(() => client.close());
+  return { origin, members, client, program: openPrograms(members, client) };
+}
 
-  async function program(name: string, scopes: readonly string[] = ["mail"]): Promise<Program> {
+/** Mail programs of members, each with an app password of its own. */
+export function openPrograms(members: Members, client: SignedClient) {
+  return async function program(name: string, scopes: readonly string[] = ["mail"]): Promise<Program> {
     const { id: memberId } = members.find(name)!;
     const { secret } = await members.keys.create(
       { via: "device" },
@@ -76,6 +81,5 @@ export async function openMailHouse(t: { after(work: () => unknown): void }) {
         return answer;
       },
     };
-  }
-  return { origin, members, client, program };
+  };
 }

@@ -211,8 +211,11 @@ function keepDraft(compose) {
   addEventListener("visibilitychange", () => {
     if (document.hidden && changed) void save(true);
   });
-  compose.addEventListener("submit", (event) => {
-    if (leaving) return;
+  // Before the form hears of it: a press that has to wait is none yet.
+  addEventListener("submit", waitForSaving, { capture: true });
+
+  function waitForSaving(event) {
+    if (event.target !== compose || leaving) return;
     // What is being kept names the draft that this replaces.
     clearTimeout(timer);
     if (!saving && uploads.size === 0) {
@@ -220,12 +223,13 @@ function keepDraft(compose) {
       return;
     }
     event.preventDefault();
+    event.stopPropagation();
     const button = event.submitter;
     void Promise.all([saving, ...uploads]).then(() => {
       leaving = true;
       compose.requestSubmit(button);
     });
-  });
+  }
 
   const uploads = new Set();
   const list = document.getElementById("attachments");

@@ -105,7 +105,7 @@ export function cleanHtml({ html, pictures, inline }: HtmlWork): CleanHtml {
     disallowedTagsMode: "discard",
     allowedAttributes: {
       a: ["href", "title", "target", "rel"],
-      img: ["src", "alt", "width", "height", "title", "loading", "referrerpolicy"],
+      img: ["src", "alt", "width", "height", "title", "referrerpolicy"],
       table: ["width", "height", "cellpadding", "cellspacing", "border", "bgcolor", "align", "role"],
       td: ["width", "height", "bgcolor", "align", "valign", "colspan", "rowspan", "nowrap"],
       th: ["width", "height", "bgcolor", "align", "valign", "colspan", "rowspan", "scope"],
@@ -146,7 +146,7 @@ export function cleanHtml({ html, pictures, inline }: HtmlWork): CleanHtml {
         if (found !== undefined) attribs["src"] = found;
         for (const [name, value] of Object.entries({ width, height, style, title }))
           if (value !== undefined) attribs[name] = value;
-        return { tagName, attribs: { ...attribs, loading: "lazy", referrerpolicy: "no-referrer" } };
+        return { tagName, attribs: { ...attribs, referrerpolicy: "no-referrer" } };
       },
     },
     // A picture that is not shown, and of which nothing is said, is no picture.

@@ -6,7 +6,7 @@ import type { EmailRow } from "../../mailbox/email-store.ts";
 import { listBodies } from "../../message/body-lists.ts";
 import type { EmailAddress } from "../../message/header-forms.ts";
 import { htmlToText } from "../../message/html-to-text.ts";
-import type { BodyPart, DecodedText } from "../../message/message.ts";
+import type { BodyPart } from "../../message/message.ts";
 import type { Reader, WebmailContext } from "../webmail-context.ts";
 import { showSending } from "../writing/sending-state.ts";
 import { showText } from "./text-body.ts";
@@ -79,7 +79,7 @@ function showBody({ mail }: WebmailContext, viewed: Viewed, here: string): Marku
   const id = formatId("email", email.id);
   return html`<div class="body">${
     hasHtml && !asText
-      ? showFrame(viewed, here, sizeOf(htmlBody, texts))
+      ? showFrame(viewed, here, htmlBody.map(({ partId }) => texts[partId ?? ""]?.value ?? "").join("\n"))
       : html`${hasHtml ? html`<p class="hint"><a href="${withQuery(here, "text", id, false)}#${id}">Show as its sender made it</a></p>` : ""}${textBody.map(
           (part) => {
             const text = texts[part.partId ?? ""]?.value ?? "";
@@ -98,20 +98,21 @@ function listed(attachments: readonly BodyPart[], body: readonly BodyPart[]): Bo
   ].filter((part, index, all) => all.findIndex(({ partId }) => partId === part.partId) === index);
 }
 
-function showFrame({ email, pictures }: Viewed, here: string, size: string): Markup {
+/** What may be a picture of another server; the cleaner knows better, and runs when the frame is asked for. */
+const remotePicture = /<img\b[^<>]*\bsrc\s*=\s*["']?\s*(?:https?:)?\/\//i;
+
+function showFrame({ email, pictures }: Viewed, here: string, page: string): Markup {
   const id = formatId("email", email.id);
   const address = `/email/${id}/frame${pictures ? "?pictures=yes" : ""}`;
-  return html`<p class="hint">${
-    pictures
-      ? html`Pictures are fetched from other servers by your browser, which tells them that you read this.`
-      : html`Pictures of other servers are not shown: to fetch them tells their senders that you read this. <a href="${withQuery(here, "pictures", id, true)}#${id}">Show pictures</a>`
-  } · <a href="${withQuery(here, "text", id, true)}#${id}">Plain text</a> · <a href="${address}" target="_blank" rel="noopener">Open alone</a></p>
-<iframe class="${size}" src="${address}" title="The message" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" loading="lazy"></iframe>`;
+  const asked = pictures
+    ? html`Pictures are fetched from other servers by your browser, which tells them that you read this. · `
+    : html`Pictures of other servers are not shown: to fetch them tells their senders that you read this. <a href="${withQuery(here, "pictures", id, true)}#${id}">Show pictures</a> · `;
+  return html`<p class="hint">${remotePicture.test(page) ? asked : ""}<a href="${withQuery(here, "text", id, true)}#${id}">Plain text</a> · <a href="${address}" target="_blank" rel="noopener">Open alone</a></p>
+<iframe class="${sizeOf(page)}" src="${address}" title="The message" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" loading="lazy"></iframe>`;
 }
 
-/** Nothing in the frame may tell how tall it is: its text does, roughly. */
-function sizeOf(parts: readonly BodyPart[], texts: Readonly<Record<string, DecodedText>>): string {
-  const length = parts.reduce((sum, { partId }) => sum + (texts[partId ?? ""]?.value.length ?? 0), 0);
+/** Nothing in the frame may tell how tall it is: what is in it does, roughly. */
+function sizeOf({ length }: string): "short" | "middling" | "tall" {
   return length < 600 ? "short" : length < 4000 ? "middling" : "tall";
 }
 
