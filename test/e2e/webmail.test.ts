@@ -1,99 +1,29 @@
 /** The webmail in Chromium, through the real Worker. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
-import { createKdf } from "../../origin/members/kdf.ts";
-import { openPrograms, type Program } from "../apps/mail/jmap/house.ts";
+import type { BrowserContext, Page } from "playwright-core";
+import type { Program } from "../apps/mail/jmap/house.ts";
+import { type BrowserHouse, openBrowserHouse } from "../apps/mail/webmail/browser-house.ts";
 import { fileMessage, htmlMessage, plainMessage } from "../apps/mail/webmail/file-message.ts";
-import { memberPassword, ownerPassword } from "../members/open-members.ts";
-import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
-import { freePort } from "../support/origin-process.ts";
-import { createSignedClient, type SignedClient } from "../support/signed-client.ts";
-import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
+import { assertSound, chromiumPath } from "../support/chromium.ts";
 
 const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
 /** Where somebody wants to look at the pages: BURROW_SCREENSHOTS=/tmp/shots. */
 const shots = process.env["BURROW_SCREENSHOTS"];
 
-let folder: string;
-let home: TestOrigin;
-let edge: RunningEdge;
-let client: SignedClient;
-let browser: Browser;
-let signedIn: BrowserContext;
-let port: number;
+let house: BrowserHouse;
 let ada: Program;
-const complaints: string[] = [];
-
-const at = (path = "/"): string => `http://mail.burrow.localhost:${port}${path}`;
+let signedIn: BrowserContext;
+const at = (path?: string): string => house.at(path);
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "burrow-webmail-"));
-  port = await freePort();
-  home = await startTestOrigin({
-    dataDir: join(folder, "data"),
-    publicUrl: `http://127.0.0.1:${port}`,
-    kdf: createKdf({ memory: 8, passes: 1 }),
-  });
-  const { url, edgeKey, hosts } = home.facts;
-  const { members } = home.origin;
-  await members.createOwner({ name: "ada", password: ownerPassword });
-  await members.createAccount({ name: "ben", password: memberPassword });
-  client = createSignedClient({ origin: url, edgeKey, host: "mail.burrow.localhost" });
-  ada = await openPrograms(members, client)("ada");
   if (chromiumPath === undefined) return;
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  edge = await startEdge({
-    root,
-    origin: new URL(url).host,
-    edgeKey,
-    hosts,
-    port,
-    persistDir: join(folder, "edge"),
-  });
-  browser = await launchChromium();
-  signedIn = await open({ width: 1280, height: 800 });
-  const page = await signedIn.newPage();
-  await page.goto(at("/box/m2"));
-  await page.getByLabel("Name").fill("ada");
-  await page.getByLabel("Password", { exact: true }).fill(ownerPassword);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByRole("heading", { name: "Drafts" }).waitFor();
-  assert.equal(page.url(), at("/box/m2"));
-  await page.close();
+  house = await openBrowserHouse();
+  ({ ada, signedIn } = house);
 });
 
-after(async () => {
-  await browser?.close();
-  await edge?.stop();
-  client?.close();
-  await home?.close();
-  if (folder) await rm(folder, { recursive: true, force: true });
-});
-
-async function open(viewport: { width: number; height: number }, more = {}): Promise<BrowserContext> {
-  const context = await browser.newContext({ viewport, timezoneId: "Europe/Vienna", ...more });
-  context.setDefaultTimeout(20_000);
-  context.on("page", (page) => {
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("console", (message) => {
-      if (message.type() === "error" && !/status of 4/.test(message.text())) complaints.push(message.text());
-    });
-  });
-  return context;
-}
-
-/** Another window of the same browser: it knows the same cookies. */
-async function openAlso(viewport: { width: number; height: number }, more = {}): Promise<BrowserContext> {
-  const context = await open(viewport, more);
-  await context.addCookies(await signedIn.cookies());
-  return context;
-}
+after(() => house?.close());
 
 const live = (page: Page): Promise<unknown> =>
   page.locator("html[data-live=yes]").waitFor({ state: "attached" });
@@ -103,6 +33,7 @@ test("a message is listed, read, searched for, moved, and the move taken back", 
     ada,
     plainMessage({ id: "lake@example.org", subject: "At the lake", text: "Bring the boat, Zoë." }),
   );
+  assert.equal(house.arrivedAt, at("/box/m2"), "signing in leads back");
   const page = await signedIn.newPage();
   await page.goto(at());
   const line = page.locator("#rows li", { hasText: "At the lake" });
@@ -264,7 +195,7 @@ test(
   "without script mail is read, written with a file, and put in a folder of one's own",
   options,
   async () => {
-    const context = await openAlso({ width: 1280, height: 800 }, { javaScriptEnabled: false });
+    const context = await house.openAlso({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(at("/folders"));
     await page.getByLabel("Name", { exact: true }).fill("Réceipts");
@@ -300,7 +231,7 @@ const looks = [360, 1280].flatMap((width) =>
 );
 for (const { width, colorScheme } of looks) {
   test(`every page at ${width} px, ${colorScheme}`, options, async () => {
-    const context = await openAlso({ width, height: 740 }, { colorScheme });
+    const context = await house.openAlso({ viewport: { width, height: 740 }, colorScheme });
     const page = await context.newPage();
     const picture = await fileMessage(
       ada,
@@ -324,7 +255,8 @@ for (const { width, colorScheme } of looks) {
       ["frame", `/email/${picture.email}/frame`],
     ] as const) {
       await page.goto(at(path));
-      if (name === "thread") await page.frameLocator("iframe").getByRole("heading", { name: "News" }).waitFor();
+      if (name === "thread")
+        await page.frameLocator("iframe").getByRole("heading", { name: "News" }).waitFor();
       if (name === "frame") await page.getByText("(leads to evil.example)").waitFor();
       else await assertSound(page);
       if (shots !== undefined)
@@ -337,4 +269,4 @@ for (const { width, colorScheme } of looks) {
   });
 }
 
-test("no page has complained", options, () => assert.deepEqual(complaints, []));
+test("no page has complained", options, () => assert.deepEqual(house.complaints, []));

@@ -3,6 +3,7 @@
 
 followZone();
 offerKeys();
+offerAll();
 followChanges();
 const form = document.getElementById("compose");
 if (form) keepDraft(form);
@@ -64,6 +65,16 @@ function choose() {
   if (!rows || rows.querySelector(":checked")) return;
   const box = currentLine()?.querySelector("input");
   if (box) box.checked = true;
+}
+
+/** One tick for all lines of the page. */
+function offerAll() {
+  const box = document.querySelector("[data-all]");
+  if (!box || !document.querySelector("#rows > li")) return;
+  box.parentElement.hidden = false;
+  box.addEventListener("change", () => {
+    for (const one of document.querySelectorAll("#rows input")) one.checked = box.checked;
+  });
 }
 
 function lines() {

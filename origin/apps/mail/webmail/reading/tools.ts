@@ -11,6 +11,7 @@ export function tools(mailboxes: readonly MailboxRow[], mailbox: MailboxRow | un
     html`<button name="act" value="${act}"${key === undefined ? "" : html` data-key="${key}"`}>${words}</button>`;
   const isAway = role === "trash" || role === "junk";
   return html`<div class="tools" role="toolbar" aria-label="With what is chosen">
+<label class="all" hidden><input type="checkbox" data-all> All</label>
 ${role === "archive" || isAway ? button("inbox", "To the inbox", "e") : button("archive", "Archive", "e")}
 ${role === "trash" ? button("destroy", "Delete for good", "#") : button("trash", "Delete", "#")}
 ${button("read", "Read", "I")}
@@ -18,7 +19,7 @@ ${button("unread", "Unread", "u")}
 ${button("flag", "Flag", "s")}
 ${button("unflag", "No flag")}
 ${role === "junk" ? button("notjunk", "No spam", "!") : button("junk", "Spam", "!")}
-<span class="move"><label class="unseen" for="to">Move to</label><select id="to" name="to">${placeMailboxes(
+<span class="move"><label class="unseen" for="to">Move to</label><select id="to" name="to"><option value="">Move to…</option>${placeMailboxes(
     mailboxes,
   )
     .filter(({ id, role: itsRole }) => id !== mailbox?.id && itsRole !== "drafts" && itsRole !== "sent")
