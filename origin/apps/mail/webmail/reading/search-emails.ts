@@ -1,6 +1,10 @@
-import { compileFilter, readEmailCondition } from "../../jmap/email-filter.ts";
+import {
+  accountTerm,
+  compileFilter,
+  type EmailCondition,
+  readEmailCondition,
+} from "../../jmap/email-filter.ts";
 import type { Filter } from "../../jmap/filter.ts";
-import type { EmailCondition } from "../../jmap/email-filter.ts";
 import type { MailContext } from "../../mail-context.ts";
 import type { SearchTerm } from "./search-terms.ts";
 import { type Cursor, pageSize } from "./thread-lists.ts";
@@ -22,7 +26,7 @@ export async function searchEmails(
   const from = before ? "AND (e.received_at, e.id) < (?, ?)" : "";
   const rows = [
     ...mail.emails.find<{ email: number; time: number }>({
-      sql: `SELECT e.id AS email, e.received_at AS time FROM emails e WHERE e.account = ? AND ${where.sql} ${from}
+      sql: `SELECT e.id AS email, e.received_at AS time FROM emails e WHERE ${accountTerm(where)} AND ${where.sql} ${from}
         ORDER BY e.received_at DESC, e.id DESC LIMIT ?`,
       parameters: [
         account,
