@@ -46,7 +46,13 @@ export async function openMailHouse(t: { after(work: () => unknown): void }) {
     host: "mail.burrow.localhost",
   });
   t.after(() => client.close());
-  return { origin, members, client, program: openPrograms(members, client) };
+  return {
+    origin,
+    members,
+    client,
+    program: openPrograms(members, client),
+    databaseFile: (name: string): string => join(dataDir, "databases", `${name}.db`),
+  };
 }
 
 /** Mail programs of members, each with an app password of its own. */

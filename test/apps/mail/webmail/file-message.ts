@@ -1,33 +1,57 @@
 import type { Program } from "../jmap/house.ts";
 
-/** Puts a message into a mailbox, whole as it stands, as what arrives will be. The email's id. */
-export async function fileMessage(
+interface Filing {
+  readonly role?: string;
+  readonly keywords?: readonly string[];
+  readonly receivedAt?: string;
+}
+
+interface Filed {
+  readonly email: string;
+  readonly thread: string;
+}
+
+/** Puts a message into a mailbox, whole as it stands, as what arrives will be. */
+export async function fileMessage(program: Program, raw: string, filing: Filing = {}): Promise<Filed> {
+  const [filed] = await fileMessages(program, [{ raw, ...filing }]);
+  return filed!;
+}
+
+/** The same with many, in their order. */
+export async function fileMessages(
   program: Program,
-  raw: string | Uint8Array,
-  options: { role?: string; keywords?: readonly string[]; receivedAt?: string } = {},
-): Promise<{ email: string; thread: string }> {
-  const { role = "inbox", keywords = [], receivedAt } = options;
-  const body = typeof raw === "string" ? Buffer.from(raw.replaceAll(/\r?\n/g, "\r\n")) : raw;
-  const uploaded = await program.ask({
-    method: "POST",
-    path: `/jmap/upload/${program.accountId}`,
-    body,
-    headers: { "content-type": "message/rfc822" },
-  });
-  const { blobId } = JSON.parse(uploaded.text) as { blobId: string };
+  messages: readonly (Filing & { readonly raw: string })[],
+): Promise<Filed[]> {
   const { list } = (await program.call("Mailbox/get")) as { list: { id: string; role: string }[] };
-  const mailbox = list.find((one) => one.role === role)?.id ?? "";
-  const { created } = (await program.call("Email/import", {
-    emails: {
-      it: {
-        blobId,
-        mailboxIds: { [mailbox]: true },
-        keywords: Object.fromEntries(keywords.map((keyword) => [keyword, true])),
-        ...(receivedAt !== undefined && { receivedAt }),
-      },
+  const upload = async (raw: string): Promise<string> => {
+    const { text } = await program.ask({
+      method: "POST",
+      path: `/jmap/upload/${program.accountId}`,
+      body: Buffer.from(raw.replaceAll(/\r?\n/g, "\r\n")),
+      headers: { "content-type": "message/rfc822" },
+    });
+    return (JSON.parse(text) as { blobId: string }).blobId;
+  };
+  const blobs: string[] = [];
+  // At most four at a time may be uploaded.
+  for (let start = 0; start < messages.length; start += 4)
+    blobs.push(...(await Promise.all(messages.slice(start, start + 4).map(({ raw }) => upload(raw)))));
+  const emails = messages.map(({ role = "inbox", keywords = [], receivedAt }, index) => [
+    `m${index}`,
+    {
+      blobId: blobs[index],
+      mailboxIds: { [list.find((one) => one.role === role)?.id ?? ""]: true },
+      keywords: Object.fromEntries(keywords.map((keyword) => [keyword, true])),
+      ...(receivedAt !== undefined && { receivedAt }),
     },
-  })) as { created: { it: { id: string; threadId: string } } };
-  return { email: created.it.id, thread: created.it.threadId };
+  ]);
+  const { created } = (await program.call("Email/import", { emails: Object.fromEntries(emails) })) as {
+    created: Record<string, { id: string; threadId: string }>;
+  };
+  return messages.map((_, index) => {
+    const { id, threadId } = created[`m${index}`]!;
+    return { email: id, thread: threadId };
+  });
 }
 
 /** A plain message. */

@@ -4,8 +4,8 @@ import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { chromiumPath } from "../../../support/chromium.ts";
 import { type BrowserHouse, openBrowserHouse } from "./browser-house.ts";
-import { fileMessage, htmlMessage } from "./file-message.ts";
-import { harmful, evil } from "./harmful-html.ts";
+import { fileMessage, fileMessages, htmlMessage } from "./file-message.ts";
+import { evil, harmful } from "./harmful-html.ts";
 
 const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
 
@@ -31,10 +31,11 @@ before(async () => {
     void dialog.dismiss();
   });
   await page.goto(house.at("/help"));
-  for (const html of harmful) {
-    const { email } = await fileMessage(house.ada, htmlMessage(html));
-    emails.push(email);
-  }
+  const filed = await fileMessages(
+    house.ada,
+    harmful.map((html) => ({ raw: htmlMessage(html) })),
+  );
+  emails.push(...filed.map(({ email }) => email));
 });
 
 after(() => house?.close());

@@ -1,4 +1,5 @@
 /** A member at the webmail, without a browser: a cookie of the mail host, and forms as a browser sends them. */
+import { chooseDriver } from "../../../../origin/storage/open-driver.ts";
 import { openMailHouse } from "../jmap/house.ts";
 
 const host = "mail.burrow.localhost";
@@ -54,5 +55,7 @@ export async function openWebmailHouse(t: { after(work: () => unknown): void }) 
       },
     };
   }
-  return { ...house, visitor };
+  /** What the sending of mail writes, which is not a part of these tests. */
+  const mailDatabase = () => chooseDriver()(house.databaseFile("mail"));
+  return { ...house, visitor, mailDatabase };
 }
