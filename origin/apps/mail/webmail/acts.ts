@@ -112,8 +112,13 @@ function readChosen({ mail, lists }: WebmailContext, reader: Reader, fields: URL
     const lying = mail.emails.mailboxesOf(email);
     return from ? lying.includes(from.id) : lying.some((id) => !own.has(id));
   };
+  const meant = ofThreads.filter(isMeant);
   return {
-    emails: [...ofThreads.filter(isMeant), ...single.filter((id) => mail.emails.get(account, id))],
+    emails: [
+      // Found by a search, it may lie in the trash or among what was sent alone.
+      ...(meant.length === 0 && !from ? ofThreads : meant),
+      ...single.filter((id) => mail.emails.get(account, id)),
+    ],
     from,
     count: threads.length + single.length,
     noun: threads.length > 0 ? "conversation" : "message",
