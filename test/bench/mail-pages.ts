@@ -120,7 +120,8 @@ const filling = performance.now();
 await fill(dataDir, account);
 console.log(`${messages} messages in ${((performance.now() - filling) / 1000).toFixed(0)} s`);
 
-const { origin, facts, close } = await startTestOrigin({ dataDir, kdf });
+const server = await startTestOrigin({ dataDir, kdf });
+const { origin, facts } = server;
 const client = createSignedClient({ origin: facts.url, edgeKey: facts.edgeKey, host });
 const browser = { userAgent: "", address: "192.0.2.1" };
 const parent = await origin.members.webSessions.open(account, { ...browser, host: "id.burrow.localhost" });
@@ -202,5 +203,5 @@ for (const [name, work] of cases) {
 }
 console.table(table);
 client.close();
-await close();
+await server.close();
 rmSync(join(dataDir, ".."), { recursive: true, force: true });

@@ -283,9 +283,9 @@ test("folders are made within one another, renamed, and deleted when they are em
     "one lies within it",
   );
   await ada.post("/folders", { act: "delete", mailbox: await boxOf(adas, "archive") });
-  const { list: after } = await adas.call("Mailbox/get");
-  assert.ok(after.some((one: { name: string; role: string }) => one.role === "archive"));
-  assert.ok(after.some((one: { name: string }) => one.name === "Dreams"));
+  const { list: left } = await adas.call("Mailbox/get");
+  assert.ok(left.some((one: { name: string; role: string }) => one.role === "archive"));
+  assert.ok(left.some((one: { name: string }) => one.name === "Dreams"));
 });
 
 test("lists go on where the page before ended, whatever arrives meanwhile", async () => {
