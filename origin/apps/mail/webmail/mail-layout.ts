@@ -20,6 +20,8 @@ const sayings: Readonly<Record<string, string>> = {
   attached: "The file is attached.",
 };
 
+const stylesheets = ["webmail.css", "lists.css", "conversation.css", "forms.css"];
+
 /** A page in the frame of the webmail: mailboxes at its side, search and writing above. */
 export async function showPage(
   webmail: WebmailContext,
@@ -37,7 +39,7 @@ export async function showPage(
     ...(cookies && { cookies }),
     scripts: [assets.url("webmail.js")],
     frame: {
-      stylesheets: [assets.url("webmail.css")],
+      stylesheets: stylesheets.map((name) => assets.url(name)),
       head: html`<link rel="manifest" href="/manifest.webmanifest">
 <link rel="apple-touch-icon" href="/favicon.svg">
 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f6f0e4">
