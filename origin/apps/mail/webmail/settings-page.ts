@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { originOf } from "../../../http/same-origin.ts";
 import type { Markup } from "../../../pages/layout.ts";
 import { redirectTo } from "../../../pages/redirect.ts";
 import { formatId } from "../jmap/ids.ts";
@@ -18,7 +19,7 @@ export function mountSettings(webmail: WebmailContext, routes: MailRoutes): void
   const { mail } = webmail;
   routes.page("/settings", async (c, reader) => {
     await mail.identities.open(reader.account, reader.member.name);
-    return settingsPage(mail, reader, webmail.signInUrl(c), new URL(c.req.url).host);
+    return settingsPage(mail, reader, webmail.signInUrl(c), originOf(c.env.context.client));
   });
 
   routes.act("/settings/identity", async (_c, reader, fields) => {
@@ -58,21 +59,22 @@ export function mountSettings(webmail: WebmailContext, routes: MailRoutes): void
 
 const lines = (text: string | null): string => (text ?? "").toWellFormed().replaceAll(/\r\n?/g, "\n");
 
-function settingsPage(mail: MailContext, reader: Reader, signInUrl: string, host: string): MailPage {
+function settingsPage(mail: MailContext, reader: Reader, signInUrl: string, origin: string): MailPage {
   const { account, zone, address } = reader;
   const used = mail.emails.bytesOf(account);
   return {
     title: "Settings",
     body: html`<div class="sheet"><h1>Settings</h1>
-<p>You are <b>${address}</b>. Your mailbox holds ${formatSize(used)} of ${formatSize(mail.config.quota)}.</p>
+<p>You are <b>${address}</b>. Your mailbox holds ${formatSize(used)} of ${formatSize(mail.config.quota)}.
+Password, browsers and signing out are at <a href="${signInUrl}/">your account</a>.</p>
 <h2>Name and signature</h2>
 ${mail.identities.list(account).map(identityForm)}
 ${vacationForm(mail, account, zone)}
 ${zoneForm(zone)}
 <h2>Another program</h2>
-<p>Programs that speak JMAP read the same mailbox. Session address: <code>https://${host}/.well-known/jmap</code>; user:
-<code>${reader.member.name}</code>; password: an app password with the scope <code>mail</code>, which you make at
-<a href="${signInUrl}/keys">your account, under Keys</a>. IMAP is not spoken here.</p>
+<p>Programs that speak JMAP read the same mailbox. Session address: <code>${origin}/.well-known/jmap</code>; user:
+<code>${reader.member.name}</code>; password: an app password with the scope <code>mail</code>, which you make
+<a href="${signInUrl}/keys">there, under Keys</a>. IMAP is not spoken here.</p>
 </div>`,
   };
 }

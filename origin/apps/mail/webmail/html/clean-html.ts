@@ -1,5 +1,5 @@
 import sanitizeHtml from "sanitize-html";
-import type { CleanHtml, HtmlWork } from "./html-cleaner.ts";
+import type { PageWork } from "./html-cleaner.ts";
 import { markLinks } from "./mark-links.ts";
 
 /**
@@ -77,9 +77,7 @@ const styles: Record<string, RegExp[]> = {
 
 const shownData = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]{1,6000000}$/i;
 
-export function cleanHtml({ html, pictures, inline }: HtmlWork): CleanHtml {
-  let blocked = 0;
-
+export function cleanHtml({ html, pictures, inline }: PageWork): string {
   function findPicture(address: string): string | undefined {
     const text = address.trim();
     const [, id] = /^cid:(.+)$/is.exec(text) ?? [];
@@ -91,10 +89,7 @@ export function cleanHtml({ html, pictures, inline }: HtmlWork): CleanHtml {
     if (!/^(?:https?:)?\/\//i.test(text)) return undefined;
     const url = URL.parse(text, "https://none.invalid");
     if (!url || url.hostname === "none.invalid") return undefined;
-    if (!pictures) {
-      blocked += 1;
-      return undefined;
-    }
+    if (!pictures) return undefined;
     url.protocol = "https:";
     return url.href;
   }
@@ -152,7 +147,7 @@ export function cleanHtml({ html, pictures, inline }: HtmlWork): CleanHtml {
     // A picture that is not shown, and of which nothing is said, is no picture.
     exclusiveFilter: ({ tag, attribs }) => tag === "img" && !attribs["src"] && !attribs["alt"],
   });
-  return { html: markLinks(clean), blocked };
+  return markLinks(clean);
 }
 
 function decode(text: string): string {

@@ -40,7 +40,7 @@ export async function serveFrame(
     }
     const inline = await inlinePictures(mail, email.hash, root, text);
     try {
-      bodies.push((await cleaner.run({ html: text, pictures, inline })).html);
+      bodies.push(await cleaner.clean({ html: text, pictures, inline }));
     } catch (error) {
       if (!(error instanceof HtmlTooCostlyError)) throw error;
       bodies.push("<p>This page takes too much to be shown. Look at it as plain text.</p>");

@@ -1,7 +1,7 @@
-import { createWorkThread, type ThreadLimits, type WorkThread } from "../../message/work-thread.ts";
+import { createWorkThread, type ThreadLimits } from "../../message/work-thread.ts";
 
 /** A page that somebody sent, and what of it may be shown. */
-export interface HtmlWork {
+export interface PageWork {
   readonly html: string;
   /** Whether pictures of other servers stay in. */
   readonly pictures: boolean;
@@ -9,27 +9,43 @@ export interface HtmlWork {
   readonly inline: Readonly<Record<string, string>>;
 }
 
-export interface CleanHtml {
-  /** Of a body, without `html`, `head` and `body`. */
-  readonly html: string;
-  /** Pictures that were left out since they lie on other servers. */
-  readonly blocked: number;
-}
+export type HtmlWork =
+  | ({ readonly kind: "page" } & PageWork)
+  | { readonly kind: "text"; readonly html: string };
 
-/** Cleans in a thread of its own, which is there only while somebody reads: a large newsletter takes a phone a second. */
-export type HtmlCleaner = WorkThread<HtmlWork, CleanHtml>;
+/** Works in a thread of its own, which is there only while somebody reads: a large newsletter takes a phone a second. */
+export interface HtmlCleaner {
+  /** What may be shown of a page, without `html`, `head` and `body`. Throws HtmlTooCostlyError. */
+  clean(page: PageWork): Promise<string>;
+  /** Its words. Where that costs too much, it says so. */
+  textOf(html: string): Promise<string>;
+  close(): Promise<void>;
+}
 
 export class HtmlTooCostlyError extends Error {
   override name = "HtmlTooCostlyError";
 }
 
-const usualLimits: ThreadLimits = { longestMs: 20_000, mostMegabytes: 96 };
+/** What a stranger's page may hold others up. */
+const usualLimits: ThreadLimits = { longestMs: 10_000, mostMegabytes: 96 };
 
 export function createHtmlCleaner(limits = usualLimits): HtmlCleaner {
-  return createWorkThread<HtmlWork, CleanHtml>({
+  const thread = createWorkThread<HtmlWork, string>({
     file: new URL("./cleaner-thread.ts", import.meta.url),
     limits,
     tooCostly: () => new HtmlTooCostlyError("Cleaning the page took more time or memory than one may."),
     faultOf: ({ message }) => new HtmlTooCostlyError(message),
   });
+  return {
+    clean: (page) => thread.run({ kind: "page", ...page }),
+    async textOf(html) {
+      try {
+        return await thread.run({ kind: "text", html });
+      } catch (error) {
+        if (error instanceof HtmlTooCostlyError) return "(This page takes too much to be read as text.)";
+        throw error;
+      }
+    },
+    close: () => thread.close(),
+  };
 }

@@ -5,11 +5,11 @@ import type { EmailFields } from "../../mailbox/email-fields.ts";
 import type { EmailRow } from "../../mailbox/email-store.ts";
 import { listBodies } from "../../message/body-lists.ts";
 import type { EmailAddress } from "../../message/header-forms.ts";
-import { htmlToText } from "../../message/html-to-text.ts";
 import type { BodyPart } from "../../message/message.ts";
 import type { Reader, WebmailContext } from "../webmail-context.ts";
 import { showSending } from "../writing/sending-state.ts";
 import { showText } from "./text-body.ts";
+import { wordsOf } from "./words-of.ts";
 
 /** A message, and how somebody wants to see it. */
 export interface Viewed {
@@ -24,12 +24,18 @@ export interface Viewed {
 }
 
 /** `here`: the address of the page that shows it. */
-export function showMessage(webmail: WebmailContext, reader: Reader, viewed: Viewed, here: string): Markup {
+export async function showMessage(
+  webmail: WebmailContext,
+  reader: Reader,
+  viewed: Viewed,
+  here: string,
+): Promise<Markup> {
   const { mail } = webmail;
   const { email, fields, keywords, isOpen } = viewed;
   const id = formatId("email", email.id);
   const isDraft = keywords.includes("$draft");
   const sender = fields.from?.[0];
+  const body = await showBody(webmail, viewed, here);
   return html`<details class="message" id="${id}"${isOpen ? html` open` : ""}>
 <summary><span class="who">${sender ? (sender.name ?? sender.email) : "(no sender)"}${
     isDraft ? html` <em>Draft</em>` : ""
@@ -52,7 +58,7 @@ export function showMessage(webmail: WebmailContext, reader: Reader, viewed: Vie
 <a href="/email/${id}/original">Download</a></p>
 ${showSending(mail, reader.account, email.id)}
 </div>
-${showBody(webmail, viewed, here)}
+${body}
 </details>`;
 }
 
@@ -71,23 +77,28 @@ function addressLine(name: string, addresses: readonly EmailAddress[] | null): M
   )}${addresses.length > shown.length ? ` and ${addresses.length - shown.length} more` : ""}</dd></div>`;
 }
 
-function showBody({ mail }: WebmailContext, viewed: Viewed, here: string): Markup {
-  const { email, asText } = viewed;
-  const { root, texts } = mail.emails.bodyOf(email.hash);
+/** Bytes of a closed message whose body is on the page nevertheless. */
+const largestClosed = 100_000;
+
+async function showBody(webmail: WebmailContext, viewed: Viewed, here: string): Promise<Markup> {
+  const { email, asText, isOpen } = viewed;
+  const id = formatId("email", email.id);
+  if (!isOpen && email.size > largestClosed)
+    return html`<p class="body"><a href="${withQuery(here, undefined, id)}#${id}">Open this message</a></p>`;
+  const { root, texts } = webmail.mail.emails.bodyOf(email.hash);
   const { textBody, htmlBody, attachments } = listBodies(root);
   const hasHtml = htmlBody.some(({ type }) => type === "text/html");
-  const id = formatId("email", email.id);
+  const files = showAttachments(id, listed(attachments, textBody));
+  if (hasHtml && !asText) {
+    const page = htmlBody.map(({ partId }) => texts[partId ?? ""]?.value ?? "").join("\n");
+    return html`<div class="body">${showFrame(viewed, here, page)}${files}</div>`;
+  }
+  const words = await wordsOf(webmail, email);
   return html`<div class="body">${
-    hasHtml && !asText
-      ? showFrame(viewed, here, htmlBody.map(({ partId }) => texts[partId ?? ""]?.value ?? "").join("\n"))
-      : html`${hasHtml ? html`<p class="hint"><a href="${withQuery(here, "text", id, false)}#${id}">Show as its sender made it</a></p>` : ""}${textBody.map(
-          (part) => {
-            const text = texts[part.partId ?? ""]?.value ?? "";
-            if (part.type === "text/html") return showText(htmlToText(text), part);
-            return part.type === "text/plain" ? showText(text, part) : "";
-          },
-        )}`
-  }${showAttachments(id, listed(attachments, textBody))}</div>`;
+    hasHtml
+      ? html`<p class="hint"><a href="${withQuery(here, "text", id, false)}#${id}">Show as its sender made it</a></p>`
+      : ""
+  }${words.map(({ part, text }) => showText(text, part))}${files}</div>`;
 }
 
 /** Pictures that stand alone in the text are attachments here. */
@@ -116,11 +127,14 @@ function sizeOf({ length }: string): "short" | "middling" | "tall" {
   return length < 600 ? "short" : length < 4000 ? "middling" : "tall";
 }
 
-function withQuery(here: string, name: "text" | "pictures", id: string, isOn: boolean): string {
+/** The page again, with this message open and seen in that way, or no longer. */
+function withQuery(here: string, name: "text" | "pictures" | undefined, id: string, isOn = true): string {
   const url = new URL(here, "https://this.invalid");
-  const others = url.searchParams.getAll(name).filter((one) => one !== id);
-  url.searchParams.delete(name);
-  for (const one of [...others, ...(isOn ? [id] : [])]) url.searchParams.append(name, one);
+  if (name !== undefined) {
+    const others = url.searchParams.getAll(name).filter((one) => one !== id);
+    url.searchParams.delete(name);
+    for (const one of [...others, ...(isOn ? [id] : [])]) url.searchParams.append(name, one);
+  }
   url.searchParams.set("open", id);
   return `${url.pathname}${url.search}`;
 }
@@ -140,5 +154,6 @@ export const nameOf = (type: string): string =>
 
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} kB`;
+  return bytes < 1_000_000_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

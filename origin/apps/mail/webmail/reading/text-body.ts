@@ -7,6 +7,8 @@ import type { BodyPart } from "../../message/message.ts";
 const longestShown = 64 * 1024;
 /** Quoted lines that stand in their place; more fold away. */
 const shortQuote = 4;
+/** Quotes that are told apart; what comes after them stands as it is. */
+const mostBlocks = 500;
 
 /** A plain text as it is read: addresses are links, long quotes fold away, flowed lines (RFC 3676) run on. */
 export function showText(text: string, part: BodyPart): Markup {
@@ -46,7 +48,7 @@ function blocksOf(text: string): Block[] {
   for (const line of text.split("\n")) {
     const isQuote = line.startsWith(">");
     const last = blocks.at(-1);
-    if (last?.isQuote === isQuote) last.lines.push(line);
+    if (last && (last.isQuote === isQuote || blocks.length >= mostBlocks)) last.lines.push(line);
     else blocks.push({ isQuote, lines: [line] });
   }
   return blocks;

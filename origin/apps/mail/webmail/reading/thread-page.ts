@@ -1,7 +1,9 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import { nextPath } from "../../../../gate/next-path.ts";
+import { createTurns } from "../../../../host/turns.ts";
 import type { HttpEnv } from "../../../../http/request-context.ts";
+import type { Markup } from "../../../../pages/layout.ts";
 import { formatId, parseId } from "../../jmap/ids.ts";
 import type { MailboxRow } from "../../mailbox/mailbox-store.ts";
 import type { EmailRow } from "../../mailbox/email-store.ts";
@@ -33,7 +35,7 @@ export function mountThreads(webmail: WebmailContext, routes: MailRoutes): void 
     const viewed = emails.map((email) => view(webmail, c, email, emails.at(-1)?.id));
     // By the page that a person opened; a browser that only fetches ahead has read nothing.
     if (c.req.method === "GET" && !isPrefetch(c)) await markRead(webmail, reader, viewed);
-    return threadPage(webmail, c, reader, { thread, viewed, hasEarlier: found.length > mostShown });
+    return await threadPage(webmail, c, reader, { thread, viewed, hasEarlier: found.length > mostShown });
   });
 }
 
@@ -75,12 +77,12 @@ interface OpenThread {
   readonly hasEarlier: boolean;
 }
 
-function threadPage(
+async function threadPage(
   webmail: WebmailContext,
   c: Context<HttpEnv>,
   reader: Reader,
   { thread, viewed, hasEarlier }: OpenThread,
-): MailPage {
+): Promise<MailPage> {
   const { mail } = webmail;
   const from = nextPath(c.req.query("from"));
   const mailboxes = mail.mailboxes.list(reader.account);
@@ -93,6 +95,12 @@ function threadPage(
     from,
     before: oldest ? formatCursor({ time: oldest.email.receivedAt, email: oldest.email.id }) : "",
   });
+  const turns = createTurns();
+  const messages: Markup[] = [];
+  for (const one of viewed) {
+    await turns();
+    messages.push(await showMessage(webmail, reader, one, here));
+  }
   return {
     title: subject,
     ...(mailbox && { mailbox: mailbox.id }),
@@ -106,7 +114,7 @@ ${tools(mailboxes, mailbox)}
 </form>
 <div class="thread"><h1>${subject}</h1>
 ${hasEarlier ? html`<p class="pager"><a href="${pathname}?${earlier.toString()}">Earlier messages</a></p>` : ""}
-${viewed.map((one) => showMessage(webmail, reader, one, here))}
+${messages}
 </div>`,
   };
 }

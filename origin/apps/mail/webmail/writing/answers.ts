@@ -1,10 +1,9 @@
-import type { MailContext } from "../../mail-context.ts";
 import type { EmailFields } from "../../mailbox/email-fields.ts";
 import type { EmailRow } from "../../mailbox/email-store.ts";
-import { listBodies } from "../../message/body-lists.ts";
 import type { EmailAddress } from "../../message/header-forms.ts";
-import { htmlToText } from "../../message/html-to-text.ts";
 import type { IdentityRow } from "../../sending/identity-store.ts";
+import { wordsOf } from "../reading/words-of.ts";
+import type { WebmailContext } from "../webmail-context.ts";
 import type { Zone } from "../zone.ts";
 import { attachmentsOf, type Draft, emptyDraft } from "./draft.ts";
 import { writeRecipients } from "./recipients.ts";
@@ -15,12 +14,13 @@ export type AnswerKind = "reply" | "reply-all" | "forward";
 const longestQuote = 100_000;
 
 /** What an answer begins with: to whom, about what, and the words that it answers. */
-export function beginAnswer(
-  mail: MailContext,
+export async function beginAnswer(
+  webmail: WebmailContext,
   email: EmailRow,
   kind: AnswerKind,
   { identities, zone }: { identities: readonly IdentityRow[]; zone: Zone },
-): Draft {
+): Promise<Draft> {
+  const { mail } = webmail;
   const fields = JSON.parse(email.fields) as EmailFields;
   const isOwn = ({ email: address }: EmailAddress): boolean => mail.addresses.find(address) === email.account;
   const everybody = [...(fields.to ?? []), ...(fields.cc ?? [])];
@@ -29,7 +29,7 @@ export function beginAnswer(
   );
   const signature = signed(identity ?? identities[0]);
   const base = { ...emptyDraft, answers: email.id, identity: identity?.id };
-  const text = textOf(mail, email);
+  const text = await textOf(webmail, email);
   if (kind === "forward") {
     return {
       ...base,
@@ -74,13 +74,10 @@ function plain(zone: Zone, time: number): string {
   }).format(time);
 }
 
-function textOf(mail: MailContext, { hash }: EmailRow): string {
-  const { root, texts } = mail.emails.bodyOf(hash);
-  return listBodies(root)
-    .textBody.map(({ partId, type }) => {
-      const text = texts[partId ?? ""]?.value ?? "";
-      return type === "text/html" ? htmlToText(text) : text;
-    })
+async function textOf(webmail: WebmailContext, email: EmailRow): Promise<string> {
+  const words = await wordsOf(webmail, email);
+  return words
+    .map(({ text }) => text)
     .join("\n")
     .slice(0, longestQuote)
     .toWellFormed()

@@ -34,7 +34,7 @@ export function mountCompose(webmail: WebmailContext, routes: MailRoutes): void 
   routes.page("/compose", async (c, reader) => {
     await mail.identities.open(reader.account, reader.member.name);
     const identities = mail.identities.list(reader.account);
-    const draft = beginDraft(webmail, c, reader, identities);
+    const draft = await beginDraft(webmail, c, reader, identities);
     if (!draft) return notThere("There is no such message.");
     return composePage(reader, identities, draft, { next: cameFrom(c) });
   });
@@ -100,12 +100,13 @@ export function mountCompose(webmail: WebmailContext, routes: MailRoutes): void 
 }
 
 /** What the address of the page asks for: a draft, an answer, or a new message as a link has it (RFC 6068). */
-function beginDraft(
-  { mail }: WebmailContext,
+async function beginDraft(
+  webmail: WebmailContext,
   c: Context<HttpEnv>,
   { account, zone }: Reader,
   identities: readonly IdentityRow[],
-): Draft | undefined {
+): Promise<Draft | undefined> {
+  const { mail } = webmail;
   const draft = c.req.query("draft");
   if (draft !== undefined) {
     const email = findEmail(mail, account, draft);
@@ -115,7 +116,7 @@ function beginDraft(
     const id = c.req.query(kind);
     if (id === undefined) continue;
     const email = findEmail(mail, account, id);
-    return email && beginAnswer(mail, email, kind, { identities, zone });
+    return email && (await beginAnswer(webmail, email, kind, { identities, zone }));
   }
   const given = new URLSearchParams(
     ["to", "cc", "bcc", "subject", "body"].map((name): [string, string] => [name, c.req.query(name) ?? ""]),
