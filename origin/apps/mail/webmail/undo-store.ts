@@ -24,8 +24,10 @@ export interface Act {
 
 /** What members have done a short while ago, and how it is taken back. */
 export interface UndoStore {
-  /** Inside a write. */
-  note(transaction: Transaction, account: number, words: string, reversal: Reversal): number;
+  /** Inside a write. `form`: the one by which a message was sent. */
+  note(transaction: Transaction, account: number, words: string, reversal: Reversal, form?: string): number;
+  /** Whether a message was sent by that form, and not called back. */
+  hasSent(account: number, form: string): boolean;
   find(account: number, id: number): Act | undefined;
   /** Inside a write. */
   remove(id: number): void;
@@ -36,18 +38,20 @@ const lifetime = 24 * 60 * 60 * 1000;
 
 export function createUndoStore(database: Database, now: () => number): UndoStore {
   const insert = database.prepare(
-    "INSERT INTO webmail_acts (account, done_at, words, reversal) VALUES (?, ?, ?, ?)",
+    "INSERT INTO webmail_acts (account, done_at, words, reversal, form) VALUES (?, ?, ?, ?, ?)",
   );
   const removeOld = database.prepare("DELETE FROM webmail_acts WHERE done_at < ?");
   const select = database.prepare<{ id: number; words: string; reversal: string }>(
     "SELECT id, words, reversal FROM webmail_acts WHERE id = ? AND account = ? AND done_at >= ?",
   );
+  const selectForm = database.prepare("SELECT 1 FROM webmail_acts WHERE form = ? AND account = ?");
   const removeOne = database.prepare("DELETE FROM webmail_acts WHERE id = ?");
   return {
-    note(_transaction, account, words, reversal) {
+    note(_transaction, account, words, reversal, form) {
       removeOld.run(now() - lifetime);
-      return insert.run(account, now(), words, JSON.stringify(reversal)).lastInsertRowid;
+      return insert.run(account, now(), words, JSON.stringify(reversal), form ?? null).lastInsertRowid;
     },
+    hasSent: (account, form) => selectForm.get(form, account) !== undefined,
     find(account, id) {
       const row = select.get(id, account, now() - lifetime);
       return row && { id: row.id, words: row.words, reversal: JSON.parse(row.reversal) as Reversal };

@@ -220,6 +220,26 @@ test("what was written stays when it cannot be sent, and what was sent says what
   assert.match((await ada.get(`/box/${await boxOf(adas, "sent")}`)).text, /Not delivered/);
 });
 
+test("a form that comes twice sends one message, and another once it is sent again on purpose", async () => {
+  const fields = { act: "send", to: "dora@example.org", subject: "Once", body: "x", form: "f-1" };
+  const sentTo = async (): Promise<number> => {
+    const { list } = await adas.call("EmailSubmission/get");
+    return list.filter(
+      ({ envelope, undoStatus }: { envelope: { rcptTo: { email: string }[] }; undoStatus: string }) =>
+        undoStatus !== "canceled" && envelope.rcptTo[0]?.email === "dora@example.org",
+    ).length;
+  };
+  const first = await ada.post("/compose/send", fields);
+  const again = await ada.post("/compose/send", fields);
+  assert.deepEqual([first.status, again.status, await sentTo()], [303, 422, 1]);
+  assert.match(again.text, /was sent before/);
+  const form = /name="form" value="([^"]+)"/.exec(again.text)?.[1] ?? "";
+  assert.equal((await ada.post("/compose/send", { ...fields, form })).status, 303);
+  assert.equal(await sentTo(), 2);
+  await ada.post("/undo", { act: undoOf(first.location) });
+  assert.equal(await sentTo(), 1);
+});
+
 test("a member writes as themselves, and nobody else's identity or address counts", async () => {
   await ben.get("/settings");
   const { list } = await (await house.program("ben")).call("Identity/get");

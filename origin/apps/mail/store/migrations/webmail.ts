@@ -40,14 +40,16 @@ export const webmail: Migration = {
         counted_seq = (SELECT seq FROM accounts WHERE id = account) WHERE id = OLD.mailbox;
     END;
 
-    -- reversal: what takes the act back, as JSON.
+    -- reversal: what takes the act back, as JSON. form: of the one that sent a message, so that it sends one only.
     CREATE TABLE webmail_acts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       account INTEGER NOT NULL REFERENCES accounts,
       done_at INTEGER NOT NULL,
       words TEXT NOT NULL,
-      reversal TEXT NOT NULL
+      reversal TEXT NOT NULL,
+      form TEXT
     ) STRICT;
     CREATE INDEX webmail_acts_by_time ON webmail_acts (done_at);
+    CREATE INDEX webmail_acts_by_form ON webmail_acts (form) WHERE form IS NOT NULL;
   `,
 };

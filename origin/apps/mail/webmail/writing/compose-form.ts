@@ -11,6 +11,8 @@ import { type Attachment, type Draft, nameOf, readDraft } from "./draft.ts";
 export interface ComposeForm {
   readonly draft: Draft;
   readonly act: string;
+  /** Which form it is: however often it comes, it sends one message. */
+  readonly form: string;
   readonly next: string | null;
 }
 
@@ -36,6 +38,7 @@ export async function readComposeForm(
   return {
     draft: { ...draft, attachments: [...kept, ...added] },
     act: fields.get("act") ?? "save",
+    form: (fields.get("form") ?? "").slice(0, 64),
     next: fields.get("next"),
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import { html } from "hono/html";
 import { nextPath } from "../../../../gate/next-path.ts";
@@ -41,7 +42,7 @@ export function mountCompose(webmail: WebmailContext, routes: MailRoutes): void 
 
   routes.receive("/compose/send", async (c, reader) => {
     const { account } = reader;
-    const { draft, act, next } = await readComposeForm(mail, c, account);
+    const { draft, act, form, next } = await readComposeForm(mail, c, account);
     await mail.identities.open(account, reader.member.name);
     if (act === "discard") return await discard(webmail, reader, draft, next);
     const identities = mail.identities.list(account);
@@ -54,7 +55,8 @@ export function mountCompose(webmail: WebmailContext, routes: MailRoutes): void 
         if (next !== null) query.set("next", nextPath(next));
         return redirectTo(`/compose?${query.toString()}`);
       }
-      return backTo(next, { act: await sendDraft(webmail, reader, kept, email) });
+      if (undo.hasSent(account, form)) throw sentBefore();
+      return backTo(next, { act: await sendDraft(webmail, reader, kept, email, form) });
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       return composePage(reader, identities, kept, { next: nextPath(next), problem: describeRefusal(error) });
@@ -133,6 +135,14 @@ function cameFrom(c: Context<HttpEnv>): string {
   return path.startsWith("/compose") ? "/" : path;
 }
 
+/** A page that was gone back to, or a connection that broke before the answer came. */
+const sentBefore = (): RefusedError =>
+  new RefusedError({
+    type: "sentBefore",
+    description:
+      "This message was sent before, by this form. What stands here is kept as a draft of its own: send it if you mean another message, or discard it.",
+  });
+
 function describeRefusal({ type, message, details }: RefusedError): string {
   switch (type) {
     case "noRecipients":
@@ -170,6 +180,7 @@ function composePage(
 <input type="hidden" name="draft" value="${draft.email === undefined ? "" : formatId("email", draft.email)}">
 <input type="hidden" name="answers" value="${draft.answers === undefined ? "" : formatId("email", draft.answers)}">
 <input type="hidden" name="next" value="${next}">
+<input type="hidden" name="form" value="${randomUUID()}">
 <div class="line"><label for="from">From</label>
 <select id="from" name="from">${identities.map(
       ({ id, name, email }) =>

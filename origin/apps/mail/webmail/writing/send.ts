@@ -18,6 +18,7 @@ export async function sendDraft(
   reader: Reader,
   draft: Draft,
   email: EmailRow,
+  form: string,
 ): Promise<number> {
   const { mail, undo } = webmail;
   const { account } = reader;
@@ -63,7 +64,13 @@ export async function sendDraft(
   const submission = parseId("submission", createdId(submitted, "send")) ?? 0;
   const to = recipients.length === 1 ? recipients[0]?.email : `${recipients.length} people`;
   return await mail.database.write((transaction) =>
-    undo.note(transaction, account, `Sent to ${to}.`, { kind: "unsend", submission, email: email.id }),
+    undo.note(
+      transaction,
+      account,
+      `Sent to ${to}.`,
+      { kind: "unsend", submission, email: email.id },
+      form || undefined,
+    ),
   );
 }
 
