@@ -12,6 +12,7 @@ import { trustedHeaders } from "./config/proxied-app.ts";
 import { checkDataFolder } from "./config/data-folder.ts";
 import { hostNamed } from "./config/hosts.ts";
 import { openSecrets, readEdgeKeys } from "./config/secrets.ts";
+import { openTotpKeys } from "./config/totp-key.ts";
 import { createGate } from "./gate/create-gate.ts";
 import { createGuessLimits } from "./gate/guess-limits/create-guess-limits.ts";
 import { createCanaryCheck } from "./gate/honeypot/canary.ts";
@@ -28,7 +29,8 @@ import { createBackups } from "./host/backup/backup.ts";
 import { coreArea } from "./host/backup/registry.ts";
 import { lockDataFolder } from "./host/data-lock.ts";
 import { checkFileSystem, type FileSystemCalls } from "./host/file-system.ts";
-import { createSignsOfLife } from "./host/heartbeat.ts";
+import { readFact } from "./host/facts.ts";
+import { createSignsOfLife, heartbeatFact } from "./host/heartbeat.ts";
 import { openHostDatabase } from "./host/host-database.ts";
 import { checkListener } from "./host/listener-audit.ts";
 import type { Log } from "./host/log.ts";
@@ -145,8 +147,10 @@ export async function startOrigin(options: {
       ...(options.kdf && { kdf: options.kdf }),
       signInsOpen: () => panic.level() === "none",
       webSessions: config.sessions,
+      sealingKeys: openTotpKeys(config.dataDir, log),
     });
     cleanups.push(() => members.close());
+    await sealAuthenticators(members, log);
 
     const openDatabase: AppContext["openDatabase"] = (name, migrations) =>
       metrics.countWrites(databases.open(name, migrations));
@@ -195,7 +199,12 @@ export async function startOrigin(options: {
       : [];
     const apps = [
       createHomeApp(context),
-      createIdApp(context, { handOffs, panic }),
+      createIdApp(context, {
+        handOffs,
+        panic,
+        throttles: limits,
+        lastSignOfLife: () => readFact(host, heartbeatFact)?.notedAt,
+      }),
       matrix,
       oidc,
       ...mailApps,
@@ -271,6 +280,16 @@ export async function startOrigin(options: {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** What cannot be done (a full disk) is done at the next start: until then they work as they are. */
+async function sealAuthenticators({ totp }: Members, log: Log): Promise<void> {
+  try {
+    const { unreadable } = await totp.sealAll();
+    if (unreadable > 0) log.error("members.authenticators-unreadable", { members: unreadable });
+  } catch (error) {
+    log.warn("members.authenticators-not-sealed", { error: String(error) });
   }
 }
 

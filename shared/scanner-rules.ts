@@ -166,7 +166,8 @@ const rules: readonly ScannerRule[] = [
     50,
     /\/(?:vendor\/.{0,120}|composer\/installed|bitrix\/admin.{0,60}|administrator\/index|user\/register\.)(?:\.php|\.json|php$)/,
   ),
-  rule("php/any", 15, /\.(?:php\d?|phtml|phar)$/),
+  // The clients of ownCloud and Nextcloud ask every WebDAV server for its status.php.
+  rule("php/any", 15, /(?<!\/status)\.(?:php\d?|phtml|phar)$/),
 
   rule("iot/boaform", 80, /\/boaform(?:\/|$)/),
   rule("iot/goform", 80, /\/goform(?:\/|$)/),
@@ -203,10 +204,13 @@ const rules: readonly ScannerRule[] = [
 
   rule("exchange/owa", 50, /\/owa\/(?:auth|prem|$)|\/owa$/),
   rule("exchange/ecp", 60, /\/ecp(?:\/|$)/),
-  rule("exchange/proxyshell", 100, /\/autodiscover\/autodiscover\.json.{0,200}@/, {
-    on: "uri",
-    certain: true,
-  }),
+  // Outlook asks there too, with its person's address: never with a path behind it.
+  rule(
+    "exchange/proxyshell",
+    100,
+    /\/autodiscover\/autodiscover\.json(?:\?@|[^@]{0,60}@[^/@]{1,80}\/(?:ecp|ews|mapi|oab|owa|powershell)\b)/,
+    { on: "uri", certain: true },
+  ),
   rule("exchange/ews", 50, /\/ews\/exchange\.asmx|\/mapi\/(?:nspi|emsmdb)/),
   rule("exchange/rpc", 50, /\/(?:rpc\/rpcproxy\.dll|powershell$|aspnet_client(?:\/|$))/),
   rule("exchange/asp", 15, /\.(?:aspx?|ashx|asmx)$/),

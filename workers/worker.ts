@@ -17,6 +17,7 @@ import { underScanner } from "./gate/scanner.ts";
 import { stripHeaders } from "./gate/strip.ts";
 import { takeHeartbeat } from "./gate/take-heartbeat.ts";
 import { openEdge } from "./edge.ts";
+import { returnMail } from "./mail/return-mail.ts";
 import { storeMail } from "./mail/store-mail.ts";
 import { reachOrigin } from "./reach.ts";
 import { receive } from "./visit.ts";
@@ -44,7 +45,10 @@ export default {
 
   async scheduled({ scheduledTime }, bindings): Promise<void> {
     const env = reachOrigin(bindings);
-    await watchOrigin(await openEdge(env), env, scheduledTime);
+    const edge = await openEdge(env);
+    // Where one fails, the other has its turn all the same.
+    const done = await Promise.allSettled([watchOrigin(edge, env, scheduledTime), returnMail(edge, env)]);
+    for (const each of done) if (each.status === "rejected") throw each.reason;
   },
 } satisfies ExportedHandler<Bindings>;
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { beginEdgeKey, finishEdgeKey, isGiven, renewSecret, replaceSecret } from "../config/rotate-secret.ts";
 import { newOidcKeys } from "../config/oidc-keys.ts";
+import { nextTotpKeys } from "../config/totp-key.ts";
 import {
   clientSecretFile,
   readOptionalSecret,
@@ -14,7 +15,7 @@ import {
 import { edgeKeyInUse } from "../host/alerts/watch-host.ts";
 import { createBackupKeys, identityFile } from "../host/backup/backup-keys.ts";
 import { readFact } from "../host/facts.ts";
-import { answer, type Command, type Invocation, UsageError } from "./command.ts";
+import { answer, type Command, CommandError, type Invocation, UsageError } from "./command.ts";
 import { withHost } from "./open-host.ts";
 import { openConfig } from "./open-members.ts";
 import { readSecretInput } from "./read-password.ts";
@@ -67,11 +68,18 @@ async function exchange(invocation: Invocation, name: RotateName): Promise<void>
   else if (name === "alert-webhook-key") renewSecret(dataDir, name);
   else if (name === "oidc-keys") {
     writeSecret(dataDir, name, await newOidcKeys(readOptionalSecret(dataDir, name)));
-  }
+  } else if (name === "totp-key") exchangeTotpKey(dataDir);
   const path = secretFile(dataDir, name);
   const next = name === "tunnel-token" ? "burrow service restart cloudflared" : restart;
   const handOver = name === "alert-webhook-key" ? `Give the receiver the content of ${path}. ` : "";
   answer(invocation, { name, path, next: [next] }, [`${name} is exchanged. ${handOver}Next: ${next}`]);
+}
+
+/** At its start the origin seals everything by the new one, and drops the one before. */
+function exchangeTotpKey(dataDir: string): void {
+  const content = nextTotpKeys(readOptionalSecret(dataDir, "totp-key"));
+  if (content === undefined) throw new CommandError(`An exchange of totp-key is under way. ${restart}`);
+  writeSecret(dataDir, "totp-key", content);
 }
 
 /** The app gets it from the file, which its owner opens: it is shown nowhere. */

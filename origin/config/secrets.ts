@@ -31,6 +31,7 @@ export const secretPurposes = {
   "s3-secret": "the secret access key of the backups' S3 or R2 bucket",
   "mail-bucket-secret": "the secret access key of the bucket in which mail arrives",
   "oidc-keys": "signs what apps are told of who signs in",
+  "totp-key": "keeps the secrets of authenticator apps unreadable in the database",
 } as const;
 export type SecretName = keyof typeof secretPurposes;
 export const secretNames = Object.keys(secretPurposes) as SecretName[];

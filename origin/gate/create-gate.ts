@@ -43,8 +43,7 @@ export function createGate(options: {
     if (authorization !== null) {
       const identity = await identifyByKey(context, authorization, ways);
       if (!identity) return { kind: "nobody" };
-      const isSuspended = members.get(identity.memberId)?.state === "suspended";
-      return isSuspended && ways.suspended !== true ? { kind: "suspended" } : { kind: "known", identity };
+      return identity === "suspended" ? { kind: "suspended" } : { kind: "known", identity };
     }
     const verdict = judgeCookie(members, context, request);
     if (verdict.kind === "nobody" || verdict.kind === "foreign") return verdict;

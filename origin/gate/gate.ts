@@ -1,8 +1,10 @@
-import type { RequestContext } from "../http/request-context.ts";
+import type { RequestContext, RequestFields } from "../http/request-context.ts";
 import type { Identity } from "./identity.ts";
 
-/** What the gate reads of a request: a fetch `Request` is one (`c.req.raw`), an upgrade makes one of its head. */
-export type Asking = Pick<Request, "method" | "url" | "headers">;
+/** What the gate reads of a request: a fetch `Request` is one (`c.req.raw`). */
+export interface Asking extends Pick<Request, "method" | "url"> {
+  readonly headers: RequestFields;
+}
 
 export interface IdentifyOptions {
   /**

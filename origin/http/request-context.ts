@@ -18,6 +18,9 @@ export interface Client {
   country: string;
 }
 
+/** What is read of a request's fields: fetch's `Headers` are such, and `fieldsOf` makes them for less. */
+export type RequestFields = Pick<Headers, "get" | "has">;
+
 /** What became of an attempt at a secret; the edge's throttle counts these, not requests. */
 export type GuessVerdict = "none" | "ok" | "failed";
 

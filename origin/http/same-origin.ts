@@ -1,10 +1,10 @@
-import type { Client } from "./request-context.ts";
+import type { Client, RequestFields } from "./request-context.ts";
 
 /**
  * Whether a request was made by a page of the very host that it goes to (G4). Sibling apps are same-site, so only
  * the same origin counts; and a browser always sends `Origin` with an unsafe method, so that none is a refusal.
  */
-export function isSameOrigin(client: Client, headers: Headers): boolean {
+export function isSameOrigin(client: Client, headers: RequestFields): boolean {
   const site = headers.get("sec-fetch-site");
   if (site !== null && site !== "same-origin") return false;
   return headers.get("origin") === originOf(client);

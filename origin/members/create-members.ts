@@ -2,6 +2,7 @@ import type { Database } from "../storage/database.ts";
 import { createAccounts } from "./accounts.ts";
 import { createApprovals } from "./approvals.ts";
 import { createChanges } from "./changes.ts";
+import type { SealingKeys } from "./factors/seal.ts";
 import { createSecondFactors } from "./factors/second-factors.ts";
 import { createInvites } from "./invites.ts";
 import { createKdf, type Kdf } from "./kdf.ts";
@@ -24,6 +25,8 @@ export interface MembersOptions {
   /** Refused as a password; absent where nothing is known of it. */
   readonly serverName?: string;
   readonly kdf?: Kdf;
+  /** By which the secrets of authenticator apps are kept; without them nobody enrols one, and none is right. */
+  readonly sealingKeys?: SealingKeys;
   /** A test server's: whoever asks gets an account, with any password. */
   readonly open?: boolean;
   /** Whether anybody may sign in now: false while the panic latch says so. */
@@ -35,10 +38,18 @@ export interface MembersOptions {
 
 const day = 24 * 60 * 60 * 1000;
 
+const noKeys: SealingKeys = {
+  all: () => [],
+  newest() {
+    throw new Error("Authenticator apps are enrolled where there is a key for their secrets.");
+  },
+  dropOld() {},
+};
+
 /** The members' domain over one database. `close` stops its timer; it writes nothing of its own afterwards. */
 export function createMembers(options: MembersOptions): Members & { close(): void } {
   const { database, now, serverName = "", kdf = createKdf(), open = false } = options;
-  const { signInsOpen = () => true } = options;
+  const { signInsOpen = () => true, sealingKeys = noKeys } = options;
   const onError = (error: unknown): void =>
     options.log?.warn("members.background-write-failed", { error: String(error) });
 
@@ -57,7 +68,7 @@ export function createMembers(options: MembersOptions): Members & { close(): voi
   const invites = createInvites({ database, accounts, passwords, claimed: setup.claimed, now });
 
   const register = createOpenRegistration({ database, accounts, passwords });
-  const factors = createSecondFactors({ database, accounts, serverName, now });
+  const factors = createSecondFactors({ database, accounts, serverName, sealingKeys, now });
   const lifetimes = options.webSessions ?? { idleMs: 14 * day, absoluteMs: 90 * day };
   const webSessions = createWebSessions({
     database,

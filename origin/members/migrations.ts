@@ -107,4 +107,11 @@ export const membersMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    name: "sealed secrets of authenticator apps",
+    sql: `
+      -- 1: by the secret totp-key (AES-256-GCM). What was kept in clear is sealed at the next start.
+      ALTER TABLE totp ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+    `,
+  },
 ];

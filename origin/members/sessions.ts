@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { Database } from "../storage/database.ts";
+import { createRowMemory } from "../storage/row-memory.ts";
 import type { Transaction } from "../storage/writer.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Changes } from "./changes.ts";
@@ -11,7 +12,6 @@ import {
   MembersError,
   type OpenedSession,
 } from "./members.ts";
-import { createTokenMemory } from "./token-memory.ts";
 import { hashToken, makeToken } from "./tokens.ts";
 
 export interface Sessions extends Omit<Devices, "rename"> {
@@ -75,7 +75,7 @@ export function createSessions(options: {
      (SELECT id FROM tokens WHERE replaces = ? ORDER BY id DESC LIMIT ?)`,
   );
   const beingRetired = new Set<number>();
-  const memory = createTokenMemory<{ row: TokenRow; member: Member }>(database);
+  const memory = createRowMemory<{ row: TokenRow; member: Member }>(database);
 
   function findSession(hash: Buffer): { row: TokenRow; member: Member } | undefined {
     const row = selectAccess.get(hash);
@@ -154,7 +154,7 @@ export function createSessions(options: {
       }),
     authenticate(accessToken) {
       const hash = hashToken(accessToken);
-      const found = memory.recall(hash, () => findSession(hash));
+      const found = memory.recall(hash.toString("latin1"), () => findSession(hash));
       if (!found || found.member.state === "deactivated") return { kind: "unknown" };
       const { row, member } = found;
       if (row.expiresAt !== null && row.expiresAt <= now()) return { kind: "expired" };

@@ -39,7 +39,7 @@ before(async () => {
   home = await startTestOrigin({
     dataDir: join(folder, "data"),
     publicUrl: `http://127.0.0.1:${port}`,
-    settings: `[[app]]\nname = "notes"\nupstream = "http://127.0.0.1:${upstreamPort}"\nwho = "members"\napp_passwords = true\n`,
+    settings: `[[app]]\nname = "notes"\nupstream = "http://127.0.0.1:${upstreamPort}"\nwho = "members"\napp_passwords = true\n[honeypot]\nenabled = true\n`,
   });
   const { url, edgeKey, hosts } = home.facts;
   const { members } = home.origin;
@@ -186,10 +186,14 @@ async function signOut(page: Page): Promise<void> {
   await page.getByText("This browser is signed out").waitFor();
 }
 
-async function givePassword(page: Page, next = "/"): Promise<void> {
+async function givePassword(
+  page: Page,
+  next = "/",
+  { name = "ben", password = memberPassword } = {},
+): Promise<void> {
   await page.goto(at(`/sign-in?next=${encodeURIComponent(next)}`));
-  await page.getByLabel("Name").fill("ben");
-  await page.getByLabel("Password", { exact: true }).fill(memberPassword);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
@@ -276,7 +280,7 @@ test(
     const secret = ((await page.locator(".secret code").textContent()) ?? "").replaceAll(" ", "");
     await page.getByLabel("Six digits").fill(appCode(secret, Date.now() - 30_000));
     await page.getByRole("button", { name: "Finish" }).click();
-    const code = (await page.locator(".codes code").first().textContent()) ?? "";
+    const [code = "", nextCode = ""] = await page.locator(".codes code").allTextContents();
 
     await signOut(page);
     await givePassword(page, "/factors");
@@ -298,7 +302,50 @@ test(
     await field.fill(code.toUpperCase());
     await field.press("Enter");
     await page.getByText("You have 9 left").waitFor();
+
+    letAnHourPass();
+    await page.goto(at("/factors"));
+    await page.getByLabel("Password", { exact: true }).fill(memberPassword);
+    await page.getByLabel("or a recovery code").fill("000000");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("alert").getByText("The password or the code is not right").waitFor();
+    await look(page, "confirm-wrong", true);
+    await page.getByLabel("Password", { exact: true }).fill(memberPassword);
+    await page.getByLabel("or a recovery code").fill(nextCode);
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("You have 8 left").waitFor();
     assert.deepEqual(phone.complaints, []);
     await phone.close();
   },
 );
+
+/** As if the edge had told of it. */
+function noteProbe(target: string): void {
+  const driver = chooseDriver()(join(home.origin.config.dataDir, "databases", "honeypot.db"));
+  driver.exec("PRAGMA busy_timeout = 5000");
+  driver
+    .prepare(
+      `INSERT INTO probe (source, address, country, host, method, target, rule, family, outcome, count, score, first_at, last_at)
+       VALUES ('198.51.100.7/32', '198.51.100.7', 'NL', 'burrow.localhost', 'GET', ?, 'vcs/git', 'vcs', 'seen', 2, 60, ?, ?)`,
+    )
+    .run(target, Date.now(), Date.now());
+  driver.close();
+}
+
+test("the owner sees wrong tries and probes, and lets somebody try again", options, async () => {
+  const phone = await takePhone();
+  const { page } = phone;
+  for (const password of ["one guess", "another guess"])
+    await givePassword(page, "/", { name: "ben or whoever", password });
+  noteProbe("/.git/config?<b>");
+  await givePassword(page, "/security", { name: "ada", password: ownerPassword });
+  await page.getByRole("heading", { name: "Security of this server" }).waitFor();
+  await page.getByText("GET /.git/config?<b>").waitFor();
+  await look(page, "security", true);
+  await page.locator("summary", { hasText: "Forget ben or whoever" }).click();
+  await page.getByRole("button", { name: /^Forget it.*ben or whoever$/ }).click();
+  await page.getByRole("status").getByText("Forgotten").waitFor();
+  assert.equal(await page.getByText("ben or whoever").count(), 0);
+  assert.deepEqual(phone.complaints, []);
+  await phone.close();
+});

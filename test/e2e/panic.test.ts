@@ -8,19 +8,12 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { type RunningEdge, startEdge } from "../../origin/cli/dev/edge-process.ts";
-import { openPanicDatabase } from "../../origin/gate/panic/panic-database.ts";
-import { createPanicLatch } from "../../origin/gate/panic/panic-latch.ts";
-import { readFact } from "../../origin/host/facts.ts";
-import { createSignsOfLife, heartbeatFact } from "../../origin/host/heartbeat.ts";
-import { openHostDatabase } from "../../origin/host/host-database.ts";
-import { createLog } from "../../origin/host/log.ts";
-import { createOutbound } from "../../origin/host/outbound/outbound.ts";
-import { openDatabases } from "../../origin/storage/databases.ts";
 import { formatKillCode, readKillCode } from "../../shared/kill-code.ts";
 import { ownerPassword } from "../members/open-members.ts";
 import { assertSound, chromiumPath, launchChromium } from "../support/chromium.ts";
 import { freePort } from "../support/origin-process.ts";
 import { runCommand } from "../support/run-command.ts";
+import { sendSignOfLife } from "../support/sign-of-life.ts";
 import { startTestOrigin, type TestOrigin } from "../support/test-origin.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -67,30 +60,7 @@ after(async () => {
 
 const burrow = (...words: string[]) => runCommand(["--data", join(folder, "data"), "--json", ...words]);
 
-/** Sends what the origin sends in production: one sign of life. Whether the edge took it. */
-async function signOfLife(): Promise<boolean> {
-  const dataDir = join(folder, "data");
-  const { config } = home.origin;
-  const log = createLog({ level: "error", now: Date.now, write: () => {} });
-  const outbound = createOutbound({ config, log, now: Date.now });
-  const databases = openDatabases(dataDir);
-  const database = openHostDatabase(databases);
-  const latchDatabase = openPanicDatabase(dataDir);
-  const earlier = readFact(database, heartbeatFact)?.notedAt;
-  const signs = createSignsOfLife({
-    publicUrl: config.publicUrl,
-    readKeys: () => [home.facts.edgeKey],
-    outbound,
-    panic: createPanicLatch(latchDatabase, Date.now),
-    database,
-    log,
-    now: Date.now,
-  });
-  await signs.close();
-  const noted = readFact(database, heartbeatFact)?.notedAt;
-  await Promise.all([outbound.close(), databases.close(), latchDatabase.close()]);
-  return noted !== earlier;
-}
+const signOfLife = (): Promise<boolean> => sendSignOfLife(home.origin.config, home.facts.edgeKey);
 
 test("a panic at the origin ends what waits, is told to the edge, and outlasts the origin there", async () => {
   await home.origin.members.createOwner({ name: "ada", password: ownerPassword });

@@ -39,7 +39,11 @@ export interface SignInHouse extends Household {
   readonly logLines: readonly string[];
 }
 
-export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
+export async function openSignInHouse(
+  t: TestContext,
+  seen: { honeypot?: AppContext["honeypot"]; signOfLife?: number } = {},
+): Promise<SignInHouse> {
+  const { honeypot, signOfLife } = seen;
   const household = await openHousehold(t);
   const { members, clock } = household;
   const now = (): number => clock.now;
@@ -57,7 +61,7 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
   const config = { serverName, hosts, publicUrl: "https://example.org", apps: [] };
   const logLines: string[] = [];
   const log = createLog({ level: "warn", now, write: (line) => void logLines.push(line) });
-  const context = { config, log, members, guesses, gate, now } as unknown as AppContext;
+  const context = { config, log, members, guesses, gate, now, honeypot } as unknown as AppContext;
   const panicDatabase = openPanicDatabase(household.folder);
   const panic = createPanicLatch(panicDatabase, now);
   t.after(() => panicDatabase.close());
@@ -77,7 +81,11 @@ export async function openSignInHouse(t: TestContext): Promise<SignInHouse> {
   };
   const dispatch = createDispatch({
     hosts,
-    apps: [createIdApp(context, { handOffs, panic }), memberApp("files"), memberApp("mail")],
+    apps: [
+      createIdApp(context, { handOffs, panic, throttles: guesses, lastSignOfLife: () => signOfLife }),
+      memberApp("files"),
+      memberApp("mail"),
+    ],
     gateRoutes: built.routes,
     log,
   });

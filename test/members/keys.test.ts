@@ -196,3 +196,55 @@ test("after a restore no key of that time opens anything; the second factors of 
   assert.equal(typeof members.keys.list(benId)[0]?.revokedAt, "number");
   assert.equal(await members.recoveryCodes.use(benId, code), true);
 });
+
+test("what is remembered of a key or a browser's session holds neither past a write here nor past one elsewhere", async (t) => {
+  const { members, ownerId, benId, clock, openAnother } = await household(t);
+  const beside = openAnother();
+  const soon = await apiKey(members, ownerId, ["metrics"], day);
+  const own = { memberId: benId, kind: "app-password", name: "", scopes: ["apps"] } as const;
+  const [phone, laptop] = [await members.keys.create(device, own), await members.keys.create(device, own)];
+  const browser = { host: "id.example.org", address, userAgent: "" };
+  const parent = await members.webSessions.open(benId, browser);
+  const child = await members.webSessions.openChild(parent.id, { ...browser, host: "notes.example.org" });
+  const state = (): unknown[] => [
+    ...[phone, laptop].map(
+      ({ secret }) => members.keys.verify("app-password", secret, address)?.member.state,
+    ),
+    members.keys.verify("api-key", soon.secret, address)?.member.state,
+    members.webSessions.find(child?.token ?? "", "notes.example.org")?.member.state,
+  ];
+  /** The moment for which nobody asks whether another process has written. */
+  const moment = (): void => {
+    for (const begun = performance.now(); performance.now() - begun < 2; ) continue;
+  };
+  assert.deepEqual(state(), ["active", "active", "active", "active"]);
+  await members.keys.revoke(device, phone.id);
+  assert.deepEqual(state(), [undefined, "active", "active", "active"]);
+  await members.suspend(benId);
+  assert.deepEqual(state(), [undefined, "suspended", "active", "suspended"]);
+  await beside.unsuspend(benId);
+  moment();
+  assert.deepEqual(state(), [undefined, "active", "active", "active"]);
+  await beside.keys.revoke(device, laptop.id);
+  await beside.webSessions.endAll(benId);
+  moment();
+  assert.deepEqual(state(), [undefined, undefined, "active", undefined]);
+  clock.now += day;
+  assert.deepEqual(state(), [undefined, undefined, undefined, undefined]);
+});
+
+test("a browser's session that is remembered ends with its parent and by its time", async (t) => {
+  const { members, benId, clock } = await household(t);
+  const browser = { host: "id.example.org", address, userAgent: "" };
+  const parent = await members.webSessions.open(benId, browser);
+  const child = await members.webSessions.openChild(parent.id, { ...browser, host: "notes.example.org" });
+  const isSomebody = (): boolean =>
+    members.webSessions.find(child?.token ?? "", "notes.example.org") !== undefined;
+  assert.equal(isSomebody(), true);
+  clock.now += 14 * day;
+  assert.equal(isSomebody(), false);
+  clock.now -= 14 * day;
+  assert.equal(isSomebody(), true);
+  await members.webSessions.end(benId, parent.id);
+  assert.equal(isSomebody(), false);
+});

@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createMembers } from "../../origin/members/create-members.ts";
 import { createKdf, type Kdf } from "../../origin/members/kdf.ts";
+import type { SealingKeys } from "../../origin/members/factors/seal.ts";
 import type { Members } from "../../origin/members/members.ts";
 import { membersMigrations } from "../../origin/members/migrations.ts";
 import { type Database, openDatabase } from "../../origin/storage/database.ts";
@@ -42,8 +44,19 @@ export interface Household {
   readonly restart: () => Promise<Members>;
 }
 
+/** As the secrets folder holds them, in memory. */
+export function heldKeys(...keys: Uint8Array[]): SealingKeys & { keys: Uint8Array[] } {
+  const held = {
+    keys,
+    all: () => held.keys,
+    newest: () => (held.keys[0] ??= randomBytes(32)),
+    dropOld: () => void held.keys.splice(1),
+  };
+  return held;
+}
+
 /** Members on a real database in a temporary folder, with a clock that stands still. */
-export async function openHousehold(t: TestContext): Promise<Household> {
+export async function openHousehold(t: TestContext, sealingKeys = heldKeys()): Promise<Household> {
   const folder = await mkdtemp(join(tmpdir(), "burrow-members-"));
   const clock = { now: Date.UTC(2026, 5, 1) };
   const kdf = quickKdf();
@@ -56,7 +69,13 @@ export async function openHousehold(t: TestContext): Promise<Household> {
       migrations: membersMigrations,
       open: chooseDriver(),
     });
-    const members = createMembers({ database, now: () => clock.now, serverName: "example.org", kdf: chosen });
+    const members = createMembers({
+      database,
+      now: () => clock.now,
+      serverName: "example.org",
+      kdf: chosen,
+      sealingKeys,
+    });
     const door = { members, database };
     opened.push(door);
     return door;

@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Authority } from "../../origin/members/authority.ts";
 import { totpCode, totpStep } from "../../origin/members/factors/totp-code.ts";
-import { appCode } from "../support/app-code.ts";
+import { appCode, secretBytes } from "../support/app-code.ts";
 import { createPasskey, type SoftwarePasskey, signWithPasskey } from "../support/software-authenticator.ts";
-import { memberPassword, openHousehold, refusedAs, settle } from "./open-members.ts";
+import { heldKeys, memberPassword, openHousehold, refusedAs, settle } from "./open-members.ts";
 
 const device: Authority = { via: "device" };
 const rpId = "example.org";
 const origin = "https://id.example.org";
 const here = { origin, rpId };
 
-async function household(t: Parameters<typeof openHousehold>[0]) {
-  const opened = await openHousehold(t);
+async function household(t: Parameters<typeof openHousehold>[0], keys = heldKeys()) {
+  const opened = await openHousehold(t, keys);
   const { ownerId, invite } = await settle(opened.members);
   const ben = await opened.members.register({ name: "ben", password: memberPassword, inviteToken: invite });
   return { ...opened, ownerId, benId: ben.id };
@@ -65,6 +68,57 @@ test("an authenticator app counts once it has shown a code; its codes are good f
   assert.equal(await members.totp.verify(benId, spaced), true);
   assert.equal(await members.totp.verify(benId, appCode(secret, clock.now + 30_000)), true);
   assert.equal(await members.totp.verify(benId, appCode(secret, clock.now + 60_000)), false);
+});
+
+/** Whether these bytes stand in the database's files. */
+function isOnDisk({ folder }: House, bytes: Uint8Array): boolean {
+  return readdirSync(folder).some((file) => readFileSync(join(folder, file)).includes(Buffer.from(bytes)));
+}
+
+test("an authenticator app's secret is nowhere on disk in clear; one of before is sealed and its traces go", async (t) => {
+  const house = await household(t);
+  const secret = await enrolTotp(house);
+  const { secret: begun } = await house.members.totp.begin(device, house.benId);
+  for (const each of [secret, begun]) assert.equal(isOnDisk(house, secretBytes(each)), false);
+
+  const old = randomBytes(20);
+  house.database.prepare("UPDATE totp SET sealed = 0, secret = ?, pending_secret = NULL").run(old);
+  assert.equal(isOnDisk(house, old), true);
+  const code = (): string => totpCode(old, totpStep(house.clock.now));
+  assert.equal(await house.members.totp.verify(house.benId, code()), true, "until it is sealed");
+  assert.deepEqual(await house.members.totp.sealAll(), { unreadable: 0 });
+  assert.equal(isOnDisk(house, old), false);
+  house.clock.now += 30_000;
+  assert.equal(await house.members.totp.verify(house.benId, code()), true);
+});
+
+test("what is sealed opens by its key and for its member only; a new key takes its place", async (t) => {
+  const keys = heldKeys(randomBytes(32));
+  const house = await household(t, keys);
+  const { members, database, clock, benId, ownerId } = house;
+  const secret = await enrolTotp(house);
+  const works = async (): Promise<boolean> => {
+    clock.now += 60_000;
+    return await members.totp.verify(benId, appCode(secret, clock.now));
+  };
+  const [first] = keys.keys as [Uint8Array];
+  keys.keys.splice(0, 1, randomBytes(32));
+  assert.deepEqual([await works(), await members.totp.sealAll()], [false, { unreadable: 1 }]);
+  keys.keys.push(first);
+  assert.equal(await works(), true);
+  assert.deepEqual(await members.totp.sealAll(), { unreadable: 0 });
+  assert.equal(keys.keys.length, 1);
+  assert.equal(await works(), true);
+
+  database
+    .prepare("INSERT INTO totp (member_id, sealed, secret, enrolled_at) SELECT ?, 1, secret, 1 FROM totp")
+    .run(ownerId);
+  assert.equal(await members.totp.verify(ownerId, appCode(secret, clock.now)), false);
+  const [{ sealed } = { sealed: new Uint8Array() }] = database
+    .prepare<{ sealed: Uint8Array }>("SELECT secret AS sealed FROM totp WHERE member_id = ?")
+    .all(benId);
+  database.prepare("UPDATE totp SET secret = ?").run(sealed.map((byte, at) => (at === 20 ? byte ^ 1 : byte)));
+  assert.equal(await works(), false);
 });
 
 test("no code works twice: not later, not at once, not in a second process, not the one that enrolled", async (t) => {

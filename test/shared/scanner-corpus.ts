@@ -130,6 +130,8 @@ export const PROBES: Readonly<Record<string, readonly string[]>> = {
   "exchange/ecp": ["/ecp/Current/exporttool/microsoft.exchange.ediscovery.exporttool.application", "/ecp/"],
   "exchange/proxyshell": [
     "/autodiscover/autodiscover.json?@example.net/owa/&Email=autodiscover/autodiscover.json%3F@example.net",
+    "/autodiscover/autodiscover.json?a@example.net/ews/exchange.asmx",
+    "/autodiscover/autodiscover.json/v1.0/aa@example.net/powershell/",
   ],
   "exchange/ews": ["/EWS/Exchange.asmx", "/mapi/nspi/"],
   "exchange/rpc": ["/rpc/rpcproxy.dll", "/powershell", "/aspnet_client/"],
@@ -241,4 +243,77 @@ export const CHOSEN_NAMES: readonly string[] = [
   "/jmap/session",
   "/jmap/eventsource?types=*&closeafter=no&ping=30",
   "/jmap/download/a/b/invoice.pdf?accept=application%2Fpdf",
+];
+
+/**
+ * What mail, calendar and file clients ask by themselves before anybody is signed in, when an account is set up or a folder
+ * is opened: from their documentation and sources, not recorded.
+ */
+export const CLIENTS_QUESTIONS: readonly string[] = [
+  // Thunderbird, Evolution, K-9: the account's settings.
+  "/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress=ada%40example.org",
+  "/mail/config-v1.1.xml?emailaddress=ada%40example.org",
+  "/.well-known/mta-sts.txt",
+  // Outlook, iOS and Android for the same.
+  "/Autodiscover/Autodiscover.xml",
+  "/AutoDiscover/AutoDiscover.xml",
+  "/autodiscover/autodiscover.json?Email=ada%40example.org&Protocol=ActiveSync&RedirectCount=1",
+  "/autodiscover/autodiscover.json/v1.0/ada%40example.org?Protocol=AutodiscoverV1",
+  "/Microsoft-Server-ActiveSync",
+  // Programs that speak JMAP (RFC 8620).
+  "/.well-known/jmap",
+  "/jmap/eventsource?types=Email,Mailbox&closeafter=state&ping=60",
+  "/jmap/download/a1/b2/backup.sql.pdf?accept=application%2Fpdf",
+  "/jmap/upload/a1/",
+  // Apple's and others' calendars and contacts.
+  "/.well-known/caldav",
+  "/.well-known/carddav",
+  "/principals/",
+  "/principals/users/ada/",
+  "/calendar/dav/ada%40example.org/user/",
+  "/dav/principals/user/ada/",
+  // ownCloud, Nextcloud and what is built on their clients.
+  "/status.php",
+  "/remote.php/webdav/",
+  "/remote.php/dav/files/ada/",
+  "/remote.php/dav/principals/users/ada/",
+  "/ocs/v1.php/cloud/capabilities?format=json",
+  "/ocs/v2.php/core/navigation/apps?absolute=true&format=json",
+  "/index.php/login/v2",
+  "/index.php/204",
+  // macOS Finder, in every folder.
+  "/.DS_Store",
+  "/._.",
+  "/._report.docx",
+  "/.hidden",
+  "/.Spotlight-V100",
+  "/.metadata_never_index",
+  "/.metadata_never_index_unless_rootfs",
+  "/.ql_disablethumbnails",
+  "/.TemporaryItems",
+  "/.Trashes",
+  "/.fseventsd",
+  "/mach_kernel",
+  "/Contents",
+  "/Backups.backupdb",
+  "/DCIM",
+  // Windows Explorer, and Office beside it.
+  "/desktop.ini",
+  "/Thumbs.db",
+  "/folder.jpg",
+  "/AutoRun.inf",
+  "/_vti_inf.html",
+  "/_vti_bin/owssvr.dll?Cmd=GetAttachments",
+  // GNOME and KDE.
+  "/.xdg-volume-info",
+  "/.directory",
+  "/.Trash-1000",
+  // Programs that keep their data by WebDAV.
+  "/zotero/lastsync.txt",
+  "/Joplin/.resource/abc",
+  "/vault/.obsidian/workspace.json",
+  "/Database.kdbx.tmp",
+  "/floccus/bookmarks.xbel.lock",
+  "/.SeedVaultAndroidBackup/",
+  "/photos/.nomedia",
 ];

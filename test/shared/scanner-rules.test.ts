@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { findScannerRule, SCANNER_RULES } from "../../shared/scanner-rules.ts";
 import type { ScannerFamily } from "../../shared/scanner-rules.ts";
 import { projectRoot } from "../support/run-burrow.ts";
-import { CHOSEN_NAMES, PROBES } from "./scanner-corpus.ts";
+import { CHOSEN_NAMES, CLIENTS_QUESTIONS, PROBES } from "./scanner-corpus.ts";
 
 /** One `METHOD target` a line, as clients asked for it in the suites of test/e2e. */
 const RECORDED = readFileSync(join(projectRoot, "test/shared/recorded-traffic.txt"), "utf8")
@@ -64,6 +64,10 @@ test("no rule fires on what any client of the suites has asked for", () => {
     // Nor would one elsewhere, where nothing is known of who chooses the names.
     assert.equal(fire(`/elsewhere${target}`), undefined, target);
   }
+});
+
+test("no rule fires on what mail, calendar and file clients ask before anybody is signed in", () => {
+  for (const target of CLIENTS_QUESTIONS) assert.equal(fire(target), undefined, target);
 });
 
 test("no rule fires on any registered route, nor on names that members choose", () => {

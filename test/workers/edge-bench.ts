@@ -97,6 +97,8 @@ export function benchEdge(t: TestContext, options: EdgeBenchOptions = {}): EdgeB
     EDGE_KEY: key,
     // As fetch does: aborted, it rejects whatever the origin is about.
     ORIGIN: { fetch: (request: Request) => Promise.race([serve(request), untilAborted(request.signal)]) },
+    // No mail has come while the server was lost.
+    MAIL_LOST: { list: () => Promise.resolve({ objects: [] }) },
     SENTINEL: {
       getByName: () => ({
         recordFailures: async (count: number) => void told.push(count),

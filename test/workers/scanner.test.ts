@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
 import { createCanaryCheck } from "../../origin/gate/honeypot/canary.ts";
 import { parseProbeReport } from "../../shared/probe-report.ts";
 import type { ProbeReport } from "../../shared/probe-report.ts";
+import { projectRoot } from "../support/run-burrow.ts";
 import { makeEdgeKey } from "../http/signed-request.ts";
 import { benchEdge } from "./edge-bench.ts";
 import type { Arrival, EdgeBench } from "./edge-bench.ts";
@@ -20,17 +23,21 @@ interface Bench {
   readonly reports: ProbeReport[];
   /** What the origin says to the next report. */
   receipt: object;
+  /** Of its next answers. */
+  status: number;
 }
 
 function open(t: TestContext, rules: object | undefined, status = 404): Bench {
   const key = makeEdgeKey("k1");
   const reports: ProbeReport[] = [];
-  const bench: { receipt: object } = { receipt: { version: 1, blocks: [] } };
+  const bench: { receipt: object; status: number } = { receipt: { version: 1, blocks: [] }, status };
   const edge = benchEdge(t, {
     key,
     env: rules === undefined ? {} : { HONEYPOT: JSON.stringify(rules) },
     answer: async (arrival) =>
-      isReport(arrival) ? await take(arrival) : new Response("an answer", { status }),
+      isReport(arrival)
+        ? await take(arrival)
+        : new Response(bench.status === 204 ? null : "an answer", { status: bench.status }),
   });
   async function take({ request, verdict }: Arrival): Promise<Response> {
     const text = await request.text();
@@ -93,6 +100,26 @@ test("who shows a key or a session is no scanner, whatever their files are calle
   >[])
     assert.equal((await bench.edge.ask(`${HOME}/dav/.git/HEAD`, { headers })).status, 404);
   assert.equal(bench.reports.length, 0);
+});
+
+test("nothing that clients of WebDAV, CalDAV and CardDAV were recorded to ask is a signal, whatever the files are called", async (t) => {
+  const bench = open(t, { block: false, decoys: true });
+  const text = readFileSync(join(projectRoot, "test/shared/recorded-dav-traffic.txt"), "utf8");
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  assert.ok(lines.length > 150, String(lines.length));
+  for (const line of lines) {
+    const [status = "", who, method = "", target = ""] = line.split(" ");
+    bench.status = Number(status);
+    const headers = { ...SCANNER, ...(who === "signed-in" && { authorization: "Basic YWRhOnB3" }) };
+    const answer = await bench.edge.ask(`${HOME}${target}`, { method, headers });
+    assert.equal(answer.status, Number(status), line);
+  }
+  // As Windows does it: it shows nothing until it is asked.
+  bench.status = 401;
+  await bench.edge.ask(`${HOME}/team/.git/`, { method: "PROPFIND", headers: SCANNER });
+  assert.equal(bench.reports.length, 0);
+  await bench.edge.ask(`${HOME}/team/.git/`, { headers: SCANNER });
+  assert.equal(bench.reports[0]?.probes[0]?.rule, "vcs/git");
 });
 
 test("a decoy stands where there is nothing, with a password that is known again", async (t) => {

@@ -27,7 +27,7 @@ export async function underScanner(visit: Visit, pass: () => Promise<Response>):
   if (await bearsCanary(visit, honeypot)) noteProbe(visit, honeypot, describe(visit, CANARY_RULE, "replay"));
   const rule = isSignedIn(request.headers) ? undefined : findScannerRule(url.pathname, url.search);
   const answer = await pass();
-  if (rule === undefined || (answer.status < 400 && !rule.certain)) return answer;
+  if (rule === undefined || (!rule.certain && !hasFailed(request.method, answer.status))) return answer;
   const decoy = honeypot.rules.decoys && answer.status === 404 ? rule.decoy : undefined;
   noteProbe(visit, honeypot, describe(visit, rule, decoy === undefined ? "seen" : "decoy"));
   if (decoy === undefined) return answer;
@@ -39,6 +39,16 @@ function isBlocked({ visitor }: Visit, { blocks }: EdgeHoneypot): boolean {
   if (blocks.size === 0) return false;
   const until = blocks.get(networksOf(visitor.addr).sources[0].text);
   return until !== undefined && Date.now() < until;
+}
+
+/** Methods that WebDAV and its kin have beside HTTP's own (RFC 4918, 3253, 4791, 5323). */
+const webDavMethods = new Set(
+  "PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT MKCALENDAR SEARCH".split(" "),
+);
+
+/** Such a client shows its password when it is asked for it: the first 401 is the question, and its files have names too. */
+function hasFailed(method: string, status: number): boolean {
+  return status >= 400 && !(status === 401 && webDavMethods.has(method));
 }
 
 /** Claims to be: whoever lies about it is no signal, and loses nothing of ours by it. */

@@ -1,5 +1,4 @@
 import type { Context } from "hono";
-import { html } from "hono/html";
 import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import { isFresh } from "../../gate/full-session.ts";
 import { nextPath } from "../../gate/next-path.ts";
@@ -7,11 +6,10 @@ import { complaintResponse, complaints } from "../../http/errors.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { originOf } from "../../http/same-origin.ts";
 import type { Page } from "../../pages/layout.ts";
-import { passwordInput } from "../../pages/password-input.ts";
 import { redirectTo } from "../../pages/redirect.ts";
 import { parseAnswer } from "./factors/mount-factors.ts";
-import { passkeyForm } from "./factors/second-step-page.ts";
 import { checkPassword } from "./check-password.ts";
+import { confirmPage, type ConfirmProblem } from "./confirm-page.ts";
 import { type IdContext, type SignedIn, whoIsSignedIn } from "./id-context.ts";
 import type { MemberRoutes } from "./member-routes.ts";
 
@@ -35,7 +33,10 @@ export async function requireFresh(
   return redirectTo(`${who ? path : "/sign-in"}?next=${encodeURIComponent(next)}`);
 }
 
-/** The password again, or a passkey, before what matters: a browser left open must not be enough for it. */
+/**
+ * Again what a sign-in takes, before what matters: the password, with a code beside it of whoever has a second factor,
+ * or a passkey, which is both. A browser left open must not be enough, nor a browser left open and the password.
+ */
 export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string): void {
   const { members, guesses } = id;
 
@@ -44,13 +45,32 @@ export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string
     return redirectTo(next);
   }
 
+  function page(who: SignedIn, next: string, problem?: ConfirmProblem): Page {
+    const held = members.secondFactors(who.memberId);
+    return confirmPage({ name: who.name, held, next, script, problem });
+  }
+
+  /** Which of the two was wrong is told to nobody. A code is used up beside a right password only. */
+  async function isRight(c: Context<HttpEnv>, who: SignedIn, fields: URLSearchParams): Promise<boolean> {
+    if (!(await checkPassword(id, c, who.name, fields.get("password") ?? ""))) return false;
+    if (!members.secondFactors(who.memberId).required) return true;
+    const code = fields.get("code") ?? "";
+    const deviceCookie = readDeviceCookie(c.req.header("cookie"));
+    const attempt = { kind: "second-factor", account: who.name, credential: code, deviceCookie } as const;
+    const found = await guesses.attempt(c.env.context, attempt, async () =>
+      (await members.totp.verify(who.memberId, code)) || (await members.recoveryCodes.use(who.memberId, code))
+        ? true
+        : undefined,
+    );
+    return found === true;
+  }
+
   routes.page(
     path,
-    (c, who) => confirmPage(who, nextPath(c.req.query("next"))),
+    (c, who) => page(who, nextPath(c.req.query("next"))),
     async (c, who, fields) => {
       const next = nextPath(fields.get("next"));
-      const right = await checkPassword(id, c, who.name, fields.get("password") ?? "");
-      return right ? confirmed(who, next) : confirmPage(who, next, "That is not your password.");
+      return (await isRight(c, who, fields)) ? confirmed(who, next) : page(who, next, "secret");
     },
   );
 
@@ -59,41 +79,14 @@ export function mountConfirm(id: IdContext, routes: MemberRoutes, script: string
       headers: { "cache-control": "no-store" },
     }),
   );
-  routes.act(`${path}/passkey`, async (c, { memberId, ...who }, fields) => {
+  routes.act(`${path}/passkey`, async (c, who, fields) => {
     const next = nextPath(fields.get("next"));
     const answer = parseAnswer(fields.get("answer") ?? "");
     const deviceCookie = readDeviceCookie(c.req.header("cookie"));
+    const { memberId } = who;
     const right = await guesses.attempt(c.env.context, { kind: "passkey", deviceCookie }, () =>
       members.passkeys.authenticate({ answer, origin: originOf(c.env.context.client), memberId }),
     );
-    if (right) return confirmed({ ...who, memberId }, next);
-    return confirmPage({ ...who, memberId }, next, undefined, "This passkey did not confirm it is you.");
+    return right ? confirmed(who, next) : page(who, next, "passkey");
   });
-
-  function confirmPage(who: SignedIn, next: string, wrong?: string, wrongPasskey?: string): Page {
-    const failed = wrong !== undefined || wrongPasskey !== undefined;
-    return {
-      title: failed ? "Error: Confirm that it is you" : "Confirm that it is you",
-      status: failed ? 403 : 200,
-      scripts: [script],
-      body: html`<div class="card">
-<h1>Confirm that it is you</h1>
-<p>You are signed in as <strong>${who.name}</strong>. What comes next matters, so show once more that it is you.</p>
-${members.secondFactors(who.memberId).passkeys > 0 ? passkeyForm(`${path}/passkey`, "Use a passkey", wrongPasskey, next) : ""}
-<form method="post" action="${path}">
-<div class="alert" role="alert" id="problem"${wrong === undefined ? html` hidden` : ""}>${wrong ?? ""}</div>
-<input type="hidden" name="next" value="${next}">
-<input type="hidden" name="username" value="${who.name}" autocomplete="username">
-<div class="field">
-<label for="password">Password</label>
-${passwordInput(
-  "password",
-  html`autocomplete="current-password"${wrong === undefined ? "" : html` aria-describedby="problem" aria-invalid="true"`} autofocus`,
-)}
-</div>
-<button type="submit">Continue</button>
-</form>
-</div>`,
-    };
-  }
 }

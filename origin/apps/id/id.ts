@@ -2,7 +2,6 @@ import { Hono } from "hono";
 import { readDeviceCookie } from "../../../shared/device-cookie.ts";
 import type { App, AppContext } from "../../app.ts";
 import { nextPath } from "../../gate/next-path.ts";
-import type { PanicLatch } from "../../gate/panic/panic-latch.ts";
 import type { HandOffs } from "../../gate/web-sessions/hand-offs.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { createAssets } from "../../pages/assets.ts";
@@ -22,6 +21,7 @@ import { memberRoutes } from "./member-routes.ts";
 import { mountOwnPage } from "./own-page.ts";
 import { mountPassword } from "./password-page.ts";
 import { createPendingSignIns, type PendingSignIns } from "./pending-sign-ins.ts";
+import { mountSecurity, type SecurityParts } from "./security-page.ts";
 import { mountSessions } from "./sessions-page.ts";
 import { mountSignIn } from "./sign-in.ts";
 import { mountSignOut } from "./sign-out.ts";
@@ -29,7 +29,7 @@ import { mountSignOut } from "./sign-out.ts";
 /** The sign-in host, `id.<server name>`: members sign in once, for all app hosts, and look after their account. */
 export function createIdApp(
   context: AppContext,
-  parts: { readonly handOffs: HandOffs; readonly panic: Pick<PanicLatch, "clear"> },
+  parts: { readonly handOffs: HandOffs } & SecurityParts,
 ): App {
   const routes = new Hono<HttpEnv>();
   const pages = createPages(context.config.serverName);
@@ -49,6 +49,7 @@ export function createIdApp(
   mountPassword(id, forMembers);
   mountSessions(id, forMembers);
   mountDevices(id, forMembers);
+  mountSecurity({ ...id, honeypot: context.honeypot }, forMembers, parts);
   mountConfirm(id, forMembers, scripts.passkey);
   const factors = {
     context,

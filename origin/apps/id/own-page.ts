@@ -53,6 +53,7 @@ ${way("/factors", "How you sign in", describeFactors(members.secondFactors(membe
 ${way("/password", "Password", "Change it")}
 ${way("/sessions", "Browsers", `Signed in with ${count(browsers, "browser")}`)}
 ${way("/devices", "Chat devices", devices === 0 ? "No chat app is signed in" : `Signed in with ${count(devices, "chat app")}`)}
+${who.role === "owner" ? way("/security", "Security of this server", "Wrong tries, probes, and what is closed") : ""}
 ${way("/keys", "Keys for programs", keys === 0 ? "None so far" : count(keys, "key"))}
 </ul>
 ${signOutForm}

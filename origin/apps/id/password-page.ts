@@ -1,4 +1,6 @@
+import type { Context } from "hono";
 import { html } from "hono/html";
+import type { HttpEnv } from "../../http/request-context.ts";
 import { MembersError } from "../../members/members.ts";
 import { shortestPassword } from "../../members/password-strength.ts";
 import { statusOf } from "../../pages/form-post.ts";
@@ -6,6 +8,7 @@ import type { Page } from "../../pages/layout.ts";
 import { passwordInput } from "../../pages/password-input.ts";
 import { redirectTo } from "../../pages/redirect.ts";
 import { checkPassword } from "./check-password.ts";
+import { requireFresh } from "./confirm.ts";
 import type { IdContext, SignedIn } from "./id-context.ts";
 import type { MemberRoutes } from "./member-routes.ts";
 
@@ -20,10 +23,20 @@ interface Problem {
 /** A new password, for the current one. Every other browser is signed out by it. */
 export function mountPassword(id: IdContext, routes: MemberRoutes): void {
   const { members } = id;
+
+  /** Of whoever has a second factor more than the password is asked for first: the change makes the session fresh. */
+  async function confirmFirst(c: Context<HttpEnv>, { memberId }: SignedIn): Promise<Response | undefined> {
+    if (!members.secondFactors(memberId).required) return undefined;
+    const fresh = await requireFresh(id, c, path);
+    return fresh instanceof Response ? fresh : undefined;
+  }
+
   routes.page(
     path,
-    (_c, who) => passwordPage(who),
+    async (c, who) => (await confirmFirst(c, who)) ?? passwordPage(who),
     async (c, who, fields) => {
+      const first = await confirmFirst(c, who);
+      if (first) return first;
       const right = await checkPassword(id, c, who.name, fields.get("current") ?? "");
       if (!right) {
         return passwordPage(who, {

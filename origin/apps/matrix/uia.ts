@@ -84,13 +84,22 @@ export function createUia(now: () => number, key: Buffer = randomBytes(32)): Uia
   };
 }
 
+/**
+ * Whether the password is no way to show that it is the member: clients that were signed in by OAuth must not see it, and
+ * of whoever has a second factor it is not enough (G10).
+ */
+export function needsPage({ members }: MatrixContext, { requester: { memberId, byOAuth } }: Call): boolean {
+  return byOAuth || members.secondFactors(memberId).required;
+}
+
 /** The signed-in member's own password: for what a stolen access token alone must not do. */
 export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
   const { name, memberId, userId, byOAuth } = call.requester;
   // The operations say so: such a client is to lead its person to the account management page instead.
-  if (byOAuth) {
+  if (needsPage(matrix, call)) {
     const page = issuerOf(matrix.config) + oauthPaths.account;
-    throw forbidden(`This app has no use for your password: do it on ${page}.`);
+    const why = byOAuth ? "This app has no use for your password" : "Your password alone does not do";
+    throw forbidden(`${why}: do it on ${page}.`);
   }
   return {
     type: "m.login.password",
@@ -113,7 +122,7 @@ export function passwordStage(matrix: MatrixContext, call: Call): UiaStage {
   };
 }
 
-/** The member's yes on a page of ours, for a client that must not see the password (§OAuth authentication). */
+/** The member's yes on a page of ours, where the password is no way (§OAuth authentication). */
 export function oauthStage({ config, members }: MatrixContext, call: Call, act: ApprovedAct): UiaStage {
   const { memberId, userId } = call.requester;
   return {

@@ -10,7 +10,7 @@ import { passwordInput } from "../../pages/password-input.ts";
 import { plainPage } from "../../pages/plain-page.ts";
 import { redirectTo } from "../../pages/redirect.ts";
 import type { OidcContext } from "./oidc-context.ts";
-import { requireHere } from "./who-is-here.ts";
+import { requireFreshHere } from "./who-is-here.ts";
 
 /** How long a member's yes holds: until the client has tried again, ms. */
 const approvedFor = 10 * 60 * 1000;
@@ -42,13 +42,13 @@ export function createAccountPages(oidc: OidcContext) {
   }
 
   async function showDeactivation(c: Context<HttpEnv>): Promise<Response> {
-    const here = await requireHere(oidc, c);
+    const here = await requireFreshHere(oidc, c);
     return here instanceof Response ? here : await pages.layout(c, deactivationPage(here));
   }
 
   function deactivate(c: Context<HttpEnv>): Promise<Response> {
     return answerForm(c, pages.layout, async (fields) => {
-      const here = await requireHere(oidc, c);
+      const here = await requireFreshHere(oidc, c);
       if (here instanceof Response) return here;
       const password = fields.get("password") ?? "";
       const deviceCookie = readDeviceCookie(c.req.header("cookie"));
@@ -64,13 +64,13 @@ export function createAccountPages(oidc: OidcContext) {
   }
 
   async function showReset(c: Context<HttpEnv>): Promise<Response> {
-    const here = await requireHere(oidc, c);
+    const here = await requireFreshHere(oidc, c);
     return here instanceof Response ? here : await pages.layout(c, resetPage(here));
   }
 
   function approveReset(c: Context<HttpEnv>): Promise<Response> {
     return answerForm(c, pages.layout, async () => {
-      const here = await requireHere(oidc, c);
+      const here = await requireFreshHere(oidc, c);
       if (here instanceof Response) return here;
       await members.approve(here.memberId, "cross-signing-reset", approvedFor);
       return approvedPage();

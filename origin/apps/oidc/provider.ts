@@ -11,6 +11,7 @@ import { codeConfirmPage, codeInputPage, deviceReadyPage } from "./device-pages.
 import { errorPage } from "./error-page.ts";
 import { readMatrixScope } from "./matrix-scope.ts";
 import type { OidcContext } from "./oidc-context.ts";
+import { loadLibrary } from "./load-library.ts";
 import { createPolicy } from "./policy.ts";
 
 const minute = 60;
@@ -28,12 +29,9 @@ const lifetimes = {
   Grant: 365 * day,
 };
 
-/**
- * The provider, loaded when it is first needed: it takes some 45 MB, and a third of a second during which nothing else is
- * answered.
- */
+/** The provider, loaded when it is first needed: it takes some 45 MB. */
 export async function createProvider(oidc: OidcContext): Promise<Provider> {
-  const library = await import("oidc-provider");
+  const library = await loadLibrary();
   const keys = await openOidcKeys(oidc.config.dataDir, oidc.log);
   const policy = createPolicy(library.interactionPolicy, oidc);
   const provider = new library.Provider(oidc.issuer, {

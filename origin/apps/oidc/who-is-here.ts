@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { isFresh } from "../../gate/full-session.ts";
 import type { Identity } from "../../gate/identity.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { redirectTo } from "../../pages/redirect.ts";
@@ -21,4 +22,14 @@ export async function requireHere(oidc: OidcContext, c: Context<HttpEnv>): Promi
   const { pathname, search } = new URL(c.req.url);
   const next = c.req.method === "GET" ? pathname + search : pathname;
   return (await whoIsHere(oidc, c)) ?? redirectTo(`/sign-in?next=${encodeURIComponent(next)}`);
+}
+
+/**
+ * As `requireHere`, of whoever has signed in, or confirmed it, within the last ten minutes: a browser left open must not
+ * be enough to close an account, or to let another's keys pass for its own.
+ */
+export async function requireFreshHere(oidc: OidcContext, c: Context<HttpEnv>): Promise<Here | Response> {
+  const here = await requireHere(oidc, c);
+  if (here instanceof Response || isFresh(here, oidc.now())) return here;
+  return redirectTo(`/confirm?next=${encodeURIComponent(new URL(c.req.url).pathname)}`);
 }

@@ -4,11 +4,11 @@ import type { App, AppContext } from "../../app.ts";
 import { proxiedHost } from "../../config/hosts.ts";
 import type { ProxiedApp } from "../../config/proxied-app.ts";
 import { carry } from "../../gate/proxy/carry.ts";
-import { createReadBuffers, type ReadBuffers } from "../../gate/proxy/read-buffers.ts";
 import { openUpstream } from "../../gate/proxy/upstream.ts";
 import { type UpstreamFault, upstreamComplaints } from "../../gate/proxy/upstream-fault.ts";
 import { isAndroid } from "../../host/supervisor/watch-processes.ts";
 import { writeComplaint } from "../../http/errors.ts";
+import { fieldsOf } from "../../http/incoming-fields.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { originOf } from "../../http/same-origin.ts";
 import { readAppSecret } from "./app-secret.ts";
@@ -29,17 +29,15 @@ const refusedMethods = new Set(["TRACE", "CONNECT"]);
 
 /** Other people's programs, each on its own host behind the gate (G9). */
 export function createProxyApps(context: AppContext): App[] {
-  const buffers = createReadBuffers();
-  return context.config.apps.map((app) => createProxyApp(context, app, buffers));
+  return context.config.apps.map((app) => createProxyApp(context, app));
 }
 
-function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffers): App {
+function createProxyApp(context: AppContext, app: ProxiedApp): App {
   const { gate, log, members } = context;
   const upstream = openUpstream({
     address: app.upstream,
     connections: mostVisits,
     closedOnly: isAndroid() && app.identity !== undefined && app.secret === undefined,
-    buffers,
   });
   const visits = createVisits({
     most: mostVisits,
@@ -56,7 +54,7 @@ function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffe
 
   async function answer(c: Context<HttpEnv>): Promise<Response> {
     const { incoming, outgoing, context: asked } = c.env;
-    const request = { method: c.req.method, url: c.req.url, headers: c.req.raw.headers };
+    const request = { method: c.req.method, url: c.req.url, headers: fieldsOf(incoming) };
     if (refusedMethods.has(request.method)) return c.body(null, 405);
     const visitor = await admit(app, gate, asked, request);
     if (visitor instanceof Response) return visitor;
@@ -81,7 +79,6 @@ function createProxyApp(context: AppContext, app: ProxiedApp, buffers: ReadBuffe
           outgoing,
           context: asked,
           upstream,
-          buffers,
           frontage: { host: app.host, origin: originOf(asked.client), upstream: app.upstream },
           told: told(identity),
           keepsCredential,

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from "node:crypto";
 import type { Database } from "../../storage/database.ts";
+import { createRowMemory } from "../../storage/row-memory.ts";
 
 /** Browsers and networks from which an account has signed in before: what tells its people from strangers. */
 export interface Acquaintances {
@@ -31,7 +32,7 @@ export function createAcquaintances(database: Database, now: () => number): Acqu
   );
   const seeDevice = database.prepare("UPDATE known_device SET seen_at = ? WHERE hash = ?");
   const selectNetwork = database.prepare<{ seenAt: number }>(
-    "SELECT seen_at AS seenAt FROM known_network WHERE account = ? AND network = ? AND seen_at > ?",
+    "SELECT seen_at AS seenAt FROM known_network WHERE account = ? AND network = ?",
   );
   const seeNetwork = database.prepare(
     "INSERT INTO known_network (account, network, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
@@ -54,8 +55,12 @@ export function createAcquaintances(database: Database, now: () => number): Acqu
 
   const findDevice = (digest: Buffer, account: string): { seenAt: number } | undefined =>
     selectDevice.get(digest, account, now() - deviceLifetime, now() - deviceIdle);
-  const findNetwork = (account: string, network: string): { seenAt: number } | undefined =>
-    selectNetwork.get(account, network, now() - networkIdle);
+  // A mail or files client comes with its app password at each request. No network has a space in it.
+  const networks = createRowMemory<{ seenAt: number }>(database);
+  const findNetwork = (account: string, network: string): { seenAt: number } | undefined => {
+    const found = networks.recall(`${network} ${account}`, () => selectNetwork.get(account, network));
+    return found && found.seenAt > now() - networkIdle ? found : undefined;
+  };
 
   return {
     async introduce(account) {

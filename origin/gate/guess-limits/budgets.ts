@@ -11,6 +11,8 @@ import {
 /** What has been used up by one source, account, browser or network: in memory, and told to the store as it changes. */
 export interface Budgets {
   open(key: string, allowance: Allowance): Budget;
+  /** What is remembered, by keys. */
+  list(): (readonly [key: string, spent: Spent])[];
   /** Forgets those that the key matches. */
   clear(matches: (key: string) => boolean): void;
 }
@@ -21,7 +23,7 @@ export interface Budget {
   /** In how many ms the next try may come. */
   wait(now: number): number;
   /** Whether this very wrong secret was tried before: trying it again is no new guess. */
-  knows(digest: string): boolean;
+  knows(digest: () => string): boolean;
   /** Takes one of the few repetitions, or says in how many ms there will be one. */
   repeat(now: number): number;
   /** A try begins. `end` is called once. */
@@ -95,7 +97,10 @@ export function createBudgets(options: {
           if (wait > 0 || pending === 0) return wait;
           return failuresAt(spent, allowance, now) + pending < allowance.free ? 0 : besideOthers;
         },
-        knows: (digest) => entries.get(key)?.wrong.includes(digest) ?? false,
+        knows(digest) {
+          const wrong = entries.get(key)?.wrong ?? noneWrong;
+          return wrong.length > 0 && wrong.includes(digest());
+        },
         repeat(now) {
           const entry = find(key);
           const { level, at } = entry.repeats;
@@ -125,6 +130,7 @@ export function createBudgets(options: {
         },
       };
     },
+    list: () => [...entries].map(([key, { spent }]) => [key, spent] as const),
     clear(matches) {
       for (const key of entries.keys()) if (matches(key)) drop(key);
     },

@@ -6,7 +6,8 @@ import type { Database } from "../../storage/database.ts";
 import { createAcquaintances } from "./acquaintances.ts";
 import { concerns, isOfNetwork, parseBudgetKey } from "./budget-key.ts";
 import { createBudgets } from "./budgets.ts";
-import type { Attempt, GuessLimits } from "./guess-limits.ts";
+import type { Attempt, GuessLimits, GuessOverview } from "./guess-limits.ts";
+import { listThrottles } from "./list-throttles.ts";
 import { createLanes, type Lane } from "./lanes.ts";
 import { forgottenAfter, policies } from "./policies.ts";
 import { openThrottleStore } from "./throttle-store.ts";
@@ -26,7 +27,7 @@ export function createGuessLimits(options: {
   /** False on a test server: everything may be tried, verdicts are told all the same. */
   readonly limited: boolean;
   readonly log: { warn(event: string, fields?: { error: string }): void };
-}): GuessLimits & { close(): Promise<void> } {
+}): GuessLimits & GuessOverview & { close(): Promise<void> } {
   const { database, nameOf, now, limited, log } = options;
   const onError = (error: unknown): void => log.warn("throttle.write-failed", { error: String(error) });
   const store = openThrottleStore(database);
@@ -41,16 +42,18 @@ export function createGuessLimits(options: {
       acquaintances.tidy();
       store.forget(now() - forgottenAfter);
     },
-    clear(what) {
-      budgets.clear((text) => {
-        const key = parseBudgetKey(text);
-        return key !== undefined && concerns(key, what);
-      });
-      turns.clear((account, network) => what === "*" || account === what || isOfNetwork(network, what));
-    },
+    clear: forget,
     onError,
   });
   const lanes = createLanes({ budgets, acquaintances, turns, now });
+  function forget(what: string): void {
+    budgets.clear((text) => {
+      const key = parseBudgetKey(text);
+      return key !== undefined && concerns(key, what);
+    });
+    turns.clear((account, network) => what === "*" || account === what || isOfNetwork(network, what));
+  }
+
   /** Of this start only: digests of wrong secrets are nowhere on disk. */
   const digestKey = randomBytes(32);
 
@@ -75,7 +78,7 @@ export function createGuessLimits(options: {
         context.guess = found === undefined ? "failed" : "ok";
         return found;
       }
-      const digest = digestOf(attempt);
+      const digest = once(() => digestOf(attempt));
       const lane = lanes.choose(attempt, networks, digest);
       // A right token is let in whatever was tried before: it was not guessed.
       const held = policies[attempt.kind].accounts !== undefined;
@@ -100,7 +103,7 @@ export function createGuessLimits(options: {
         throw new ThrottledError(lane.wait);
       }
       context.guess = "failed";
-      trial.wrong(digest);
+      trial.wrong(digest());
       return undefined;
     },
     async rememberDevice(memberId) {
@@ -108,8 +111,16 @@ export function createGuessLimits(options: {
       if (account === undefined) throw new Error("A device cookie is for a member.");
       return acquaintances.introduce(account);
     },
+    list: () => listThrottles(budgets.list(), now()),
+    forget,
     close: () => writeBehind.close(),
   };
+}
+
+/** Most that come are right, and then nobody asks for the digest. */
+function once(make: () => string): () => string {
+  let made: string | undefined;
+  return () => (made ??= make());
 }
 
 /** A name that is too long is nobody's, and is not worth its memory. */

@@ -1,5 +1,6 @@
 import type { GuessKind } from "../../../shared/guess-routes.ts";
 import type { RequestContext } from "../../http/request-context.ts";
+import type { Throttle } from "./list-throttles.ts";
 import type { KdfTurn } from "../../members/kdf-queue.ts";
 
 /** One try at a secret. */
@@ -11,6 +12,14 @@ export interface Attempt {
   readonly credential?: string | undefined;
   /** The value of the device cookie (`readDeviceCookie`), where the client sent one. */
   readonly deviceCookie?: string | undefined;
+}
+
+/** What the owner sees of the limits, and may undo. */
+export interface GuessOverview {
+  /** Who has tried something wrong lately; who is attacked and who waits longest come first. */
+  list(): Throttle[];
+  /** Forgets the wrong tries of a network or at an account, at once; `*` for all. */
+  forget(what: string): void;
 }
 
 /**

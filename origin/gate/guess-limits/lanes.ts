@@ -29,7 +29,7 @@ export interface Lanes {
    * The first lane in which the try may be made now, or the one with the shortest wait: that of a known browser, of a
    * known network, or of a stranger. What strangers do is never paid by those who are known.
    */
-  choose(attempt: Attempt, networks: ClientNetworks, digest: string): Lane;
+  choose(attempt: Attempt, networks: ClientNetworks, digest: () => string): Lane;
 }
 
 export function createLanes(options: {
@@ -41,7 +41,7 @@ export function createLanes(options: {
   const { budgets, acquaintances, turns, now } = options;
   const open = (key: BudgetKey): Budget => budgets.open(formatBudgetKey(key), allowanceOf(key));
 
-  function known(budget: Budget, device: string | undefined, digest: string): Lane {
+  function known(budget: Budget, device: string | undefined, digest: () => string): Lane {
     return {
       wait: waitIn([budget], digest, now()),
       known: true,
@@ -60,7 +60,7 @@ export function createLanes(options: {
     };
   }
 
-  function stranger(attempt: Attempt, networks: ClientNetworks, digest: string): Lane {
+  function stranger(attempt: Attempt, networks: ClientNetworks, digest: () => string): Lane {
     const { kind, account } = attempt;
     const sources = networks.sources.map(({ text }) => open({ kind, role: "source", network: text }));
     const policy = policies[kind].accounts;
@@ -118,7 +118,7 @@ export function createLanes(options: {
 }
 
 /** Each of the budgets must allow it. The same wrong secret again costs nothing, but may not come often either. */
-function waitIn(budgets: readonly Budget[], digest: string, now: number): number {
+function waitIn(budgets: readonly Budget[], digest: () => string, now: number): number {
   const wait = Math.max(...budgets.map((budget) => budget.wait(now)));
   const [first] = budgets;
   return wait === 0 && first?.knows(digest) ? first.repeat(now) : wait;

@@ -1,15 +1,16 @@
 import type { RequestContext } from "../../http/request-context.ts";
 import type { Members } from "../../members/members.ts";
+import type { IdentifyOptions } from "../gate.ts";
 import type { GuessLimits } from "../guess-limits/guess-limits.ts";
 import type { Identity } from "../identity.ts";
 import { readKeyCredentials } from "./key-credentials.ts";
 
-/** Recognises members by the key that a request bears. */
+/** Recognises members by the key that a request bears; one who is suspended only where `suspended` says so. */
 export type IdentifyByKey = (
   context: RequestContext,
   authorization: string,
-  ways: { readonly basic?: boolean | undefined; readonly bearer?: boolean | undefined },
-) => Promise<Identity | undefined>;
+  ways: IdentifyOptions,
+) => Promise<Identity | "suspended" | undefined>;
 
 /**
  * Every try goes through the limits; a header that holds no key of ours, or one of a way that the caller has not
@@ -21,17 +22,19 @@ export function createIdentifyByKey(options: {
   readonly serverName: string;
 }): IdentifyByKey {
   const { members, guesses, serverName } = options;
-  return async function identifyByKey(context, authorization, { basic = false, bearer = false }) {
+  return async function identifyByKey(context, authorization, ways) {
     const credentials = readKeyCredentials(authorization, serverName);
-    if (!credentials || !(credentials.kind === "api-key" ? bearer : basic)) return undefined;
+    if (!credentials || ways[credentials.kind === "api-key" ? "bearer" : "basic"] !== true) return undefined;
     const { kind, secret } = credentials;
     const account = credentials.kind === "app-password" ? credentials.account : undefined;
-    return guesses.attempt(context, { kind, account, credential: secret }, () => {
-      const found = members.keys.verify(kind, secret, context.client.address);
-      if (!found || (account !== undefined && account !== found.member.name)) return undefined;
-      const { id, name, role } = found.member;
-      return { memberId: id, name, role, via: kind, scopes: found.key.scopes };
+    const found = await guesses.attempt(context, { kind, account, credential: secret }, () => {
+      const known = members.keys.verify(kind, secret, context.client.address);
+      return account === undefined || account === known?.member.name ? known : undefined;
     });
+    if (!found) return undefined;
+    const { id, name, role, state } = found.member;
+    if (state === "suspended" && ways.suspended !== true) return "suspended";
+    return { memberId: id, name, role, via: kind, scopes: found.key.scopes };
   };
 }
 

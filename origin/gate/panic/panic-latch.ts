@@ -1,4 +1,5 @@
 import { type PanicLevel, strongestPanic } from "../../../shared/panic.ts";
+import { watchDataVersion } from "../../storage/data-version.ts";
 import type { Database } from "../../storage/database.ts";
 
 /** What the device can close, and open again. */
@@ -12,7 +13,7 @@ export interface Latched {
 
 /** The panic latch (E8): on disk before anybody is told that it is in force, and let go of by `clear` alone. */
 export interface PanicLatch {
-  /** What is in force now, whichever process said so: asked for each request. */
+  /** What is in force now, whichever process said so, within a millisecond: asked for each request, twice. */
   level(): LatchLevel;
   latched(): Latched;
   /** Puts a level in force. A stronger one that is in force stays; the answer says what is. */
@@ -30,12 +31,12 @@ const pollMs = 500;
 export function createPanicLatch(database: Database, now: () => number): PanicLatch {
   const select = database.prepare<Latched>("SELECT level, since FROM latch WHERE one = 1");
   const update = database.prepare("UPDATE latch SET level = ?, since = ? WHERE one = 1");
-  // Differs from call to call exactly when another connection has committed in between.
-  const dataVersion = database.prepare<{ data_version: number }>("PRAGMA data_version");
+  const hasChanged = watchDataVersion(database);
   const listeners = new Set<(level: LatchLevel) => void>();
 
-  let version = dataVersion.get()?.data_version;
   let current = read();
+  /** Another process has written, and it could not be read what. */
+  let isUnread = false;
   let timer: NodeJS.Timeout | undefined;
 
   function read(): Latched {
@@ -52,10 +53,9 @@ export function createPanicLatch(database: Database, now: () => number): PanicLa
 
   function look(): Latched {
     try {
-      const found = dataVersion.get()?.data_version;
-      if (found === version) return current;
-      version = found;
-      adopt(read());
+      isUnread ||= hasChanged();
+      if (isUnread) adopt(read());
+      isUnread = false;
     } catch {
       // A disk that cannot be read lets go of nothing, and closes nothing either.
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Duplex, pipeline } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { RequestContext, Upgrade } from "../../http/request-context.ts";
-import type { ReadBuffers } from "./read-buffers.ts";
+import { freeWritten } from "./free-written.ts";
 import { requestBody } from "./request-body.ts";
 import { hasContent, requestFields, type Told } from "./request-fields.ts";
 import { type Frontage, responseFields } from "./response-fields.ts";
@@ -15,7 +15,6 @@ export interface Errand {
   readonly outgoing: ServerResponse;
   readonly context: RequestContext;
   readonly upstream: Upstream;
-  readonly buffers: ReadBuffers;
   readonly frontage: Frontage;
   readonly told: Told;
   /** Whether `Authorization` is the app's own affair. */
@@ -43,7 +42,7 @@ const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
  * the client's connection, for half an answer must never look whole.
  */
 export function carry(errand: Errand): Carried {
-  const { incoming, outgoing, context, buffers, frontage } = errand;
+  const { incoming, outgoing, context, frontage } = errand;
   const hasBody = hasContent(incoming);
   const request: Dispatcher.DispatchOptions = {
     path: incoming.url ?? "/",
@@ -83,7 +82,7 @@ export function carry(errand: Errand): Carried {
     },
     onResponseData(running, chunk) {
       if (isOver) return;
-      if (outgoing.write(chunk, buffers.release(chunk))) return;
+      if (outgoing.write(chunk, freeWritten(chunk))) return;
       running.pause();
       outgoing.once("drain", resume);
     },

@@ -1,8 +1,8 @@
 import { lstatSync } from "node:fs";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { type NetConnectOpts, Socket } from "node:net";
 import { type Dispatcher, Pool } from "undici";
 import type { ListenAddress } from "../../config/config.ts";
-import type { ReadBuffers } from "./read-buffers.ts";
+import { freeWritten } from "./free-written.ts";
 
 /** The connections to one app. */
 export interface Upstream {
@@ -29,11 +29,10 @@ export function openUpstream(options: {
   address: ListenAddress;
   connections: number;
   closedOnly: boolean;
-  buffers: ReadBuffers;
   /** How long the app may take for the head of an answer; for tests. */
   patienceMs?: number;
 }): Upstream {
-  const { address, connections, closedOnly, buffers, patienceMs = headMs } = options;
+  const { address, connections, closedOnly, patienceMs = headMs } = options;
   const where: NetConnectOpts =
     address.kind === "tcp" ? { host: address.host, port: address.port } : { path: address.path };
   const pool = new Pool("http://upstream", {
@@ -46,7 +45,7 @@ export function openUpstream(options: {
     connect: (_options, callback) => {
       if (closedOnly && address.kind === "unix" && isOpenToOthers(address.path)) {
         callback(new UnsafeSocketError(`${address.path} can be used by other apps: chmod 600 it`), null);
-      } else dial(where, buffers, callback);
+      } else dial(where, callback);
     },
   });
   return {
@@ -60,13 +59,24 @@ export function isOpenToOthers(path: string): boolean {
   return ((lstatSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o022) !== 0;
 }
 
-function dial(
-  where: NetConnectOpts,
-  buffers: ReadBuffers,
-  callback: (...outcome: [null, Socket] | [Error, null]) => void,
-): void {
-  const reader = buffers.reader((chunk) => socket.push(chunk));
-  const socket = connect({ ...where, onread: reader.onread });
+/** What is written to it was read for that alone: bodies of requests, and what comes once a connection has left HTTP. */
+class AppSocket extends Socket {
+  override _write(
+    chunk: Uint8Array | string,
+    encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
+    const free = typeof chunk === "string" ? undefined : freeWritten(chunk);
+    const done: typeof callback = (error) => {
+      free?.(error);
+      callback(error);
+    };
+    super._write(chunk, encoding, free ? done : callback);
+  }
+}
+
+function dial(where: NetConnectOpts, callback: (...outcome: [null, Socket] | [Error, null]) => void): void {
+  const socket = new AppSocket();
   const late = setTimeout(() => {
     socket.destroy(Object.assign(new Error("The app takes no connection."), { code: "ETIMEDOUT" }));
   }, connectMs);
@@ -80,6 +90,6 @@ function dial(
     socket.off("error", failed);
     callback(null, socket);
   });
-  socket.once("close", () => reader.close());
   socket.setNoDelay(true);
+  socket.connect(where);
 }

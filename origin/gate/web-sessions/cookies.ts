@@ -1,3 +1,5 @@
+import type { RequestFields } from "../../http/request-context.ts";
+
 /**
  * The names of our cookies. `__Host-` (RFC 6265bis §4.1.3.2) makes browsers keep each to the very host that set it:
  * no sibling app can read one, or put one in its place. It needs `Secure`, which browsers take from `http://localhost`
@@ -15,7 +17,7 @@ export const cookieNames = {
 const value = /^[\w.~-]{1,200}$/;
 
 /** The cookie's value. Undefined also where there are two of the name: browsers send no such thing. */
-export function readCookie(headers: Headers, name: string): string | undefined {
+export function readCookie(headers: RequestFields, name: string): string | undefined {
   const found = (headers.get("cookie") ?? "")
     .split(";")
     // RFC 6265 §5.4 and no more: `trim` would take `\u00a0__Host-…`, which any sibling host can set, for ours.

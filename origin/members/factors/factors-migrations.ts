@@ -26,7 +26,7 @@ export const factorsMigrations: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX passkeys_by_member ON passkeys (member_id);
 
-      -- A secret here is in clear, for the codes are computed from it: whoever reads members.db has it.
+      -- The codes are computed from the secrets, so that no hash of them would do: see the next step.
       CREATE TABLE totp (
         member_id INTEGER PRIMARY KEY REFERENCES members (id),
         secret BLOB,

@@ -3,6 +3,7 @@ import type { Accounts } from "../accounts.ts";
 import { type Authority, requireOwn } from "../authority.ts";
 import { createPasskeys, type Passkeys } from "./passkeys.ts";
 import { createRecoveryCodes, type RecoveryCodes } from "./recovery-codes.ts";
+import type { SealingKeys } from "./seal.ts";
 import { createTotp, type Totp } from "./totp.ts";
 
 /** What a member has beside the password. */
@@ -36,6 +37,7 @@ export function createSecondFactors(options: {
   database: Database;
   accounts: Accounts;
   serverName: string;
+  sealingKeys: SealingKeys;
   now: () => number;
 }): SecondFactors {
   const { database, accounts } = options;

@@ -1,4 +1,5 @@
 import type { Database } from "../../storage/database.ts";
+import { createRowMemory } from "../../storage/row-memory.ts";
 import type { Accounts } from "../accounts.ts";
 import { type Authority, requireOwn } from "../authority.ts";
 import { readLabel } from "../labels.ts";
@@ -79,8 +80,7 @@ export function createKeys(options: {
   );
   // Found by its hash: how long that takes tells nothing about the secret (see hashToken).
   const selectByHash = database.prepare<Row>(
-    `SELECT ${columns} FROM keys WHERE hash = ? AND kind = ? AND revoked_at IS NULL
-     AND (expires_at IS NULL OR expires_at > ?)`,
+    `SELECT ${columns} FROM keys WHERE hash = ? AND kind = ? AND revoked_at IS NULL`,
   );
   const selectById = database.prepare<Row>(`SELECT ${columns} FROM keys WHERE id = ?`);
   const selectAll = database.prepare<Row>(`SELECT ${columns} FROM keys ORDER BY id DESC`);
@@ -96,6 +96,13 @@ export function createKeys(options: {
     "UPDATE keys SET revoked_at = ? WHERE member_id = ? AND revoked_at IS NULL",
   );
   const beingNoted = new Set<number>();
+  const memory = createRowMemory<{ row: Row; key: Key; member: Member }>(database);
+
+  function findLive(kind: KeyKind, hash: Buffer): { row: Row; key: Key; member: Member } | undefined {
+    const row = selectByHash.get(hash, kind);
+    const member = row && accounts.get(row.memberId);
+    return row && member && { row, key: fromRow(row), member };
+  }
 
   function noteUse(key: Row, address: string): void {
     const at = now();
@@ -139,11 +146,13 @@ export function createKeys(options: {
     },
     verify(kind, secret, address) {
       const hash = hashKeySecret(kind, secret);
-      const row = hash && selectByHash.get(hash, kind, now());
-      const member = row && accounts.get(row.memberId);
-      if (!member || member.state === "deactivated" || member.lockedAt !== null) return undefined;
+      const found = hash && memory.recall(`${kind} ${hash.toString("latin1")}`, () => findLive(kind, hash));
+      if (!found) return undefined;
+      const { row, key, member } = found;
+      if (row.expiresAt !== null && row.expiresAt <= now()) return undefined;
+      if (member.state === "deactivated" || member.lockedAt !== null) return undefined;
       noteUse(row, address);
-      return { key: fromRow(row), member };
+      return { key, member };
     },
     list: (memberId) => (memberId === undefined ? selectAll.all() : selectOf.all(memberId)).map(fromRow),
     revoke: (authority, id) =>

@@ -1,4 +1,5 @@
 import type { Database } from "../../storage/database.ts";
+import { createRowMemory } from "../../storage/row-memory.ts";
 import type { Transaction } from "../../storage/writer.ts";
 import type { Accounts } from "../accounts.ts";
 import type { Changes } from "../changes.ts";
@@ -23,6 +24,12 @@ interface Row {
   readonly authenticatedAt: number;
   readonly createdAt: number;
   readonly lastSeenAt: number;
+}
+
+interface Found {
+  readonly row: Row;
+  readonly root: Row;
+  readonly member: Member;
 }
 
 interface ListedRow extends Omit<ListedWebSession, "hosts"> {
@@ -98,16 +105,27 @@ export function createWebSessions(options: {
     "SELECT session_epoch AS epoch FROM members WHERE id = ?",
   );
   const beingSeen = new Set<number>();
+  const memory = createRowMemory<Found>(database);
 
   function isLive({ createdAt, lastSeenAt }: Row): boolean {
     return lastSeenAt > now() - idleMs && createdAt > now() - absoluteMs;
   }
 
-  /** The row and, of a child, the parent that it hangs on: neither may be over. */
+  /** The row that says how long a session lives: its own or, of a child, that of the parent that it hangs on. */
+  function rootOf(row: Row): Row | undefined {
+    return row.parentId === null ? row : selectById.get(row.parentId);
+  }
+
   function live(row: Row | undefined): Row | undefined {
-    if (!row) return undefined;
-    const root = row.parentId === null ? row : selectById.get(row.parentId);
+    const root = row && rootOf(row);
     return root && isLive(root) ? row : undefined;
+  }
+
+  function findByToken(hash: Buffer): Found | undefined {
+    const row = selectByToken.get(hash);
+    const root = row && rootOf(row);
+    const member = root && accounts.get(root.memberId);
+    return row && root && member && { row, root, member };
   }
 
   function add(memberId: number, parent: Row | undefined, browser: BrowserFacts): OpenedWebSession {
@@ -183,10 +201,11 @@ export function createWebSessions(options: {
         return add(parent.memberId, parent, browser);
       }),
     find(token, host) {
-      const row = live(selectByToken.get(hashToken(token)));
-      if (!row || row.host !== host) return undefined;
-      const member = accounts.get(row.memberId);
-      if (!member || member.state === "deactivated" || member.lockedAt !== null) return undefined;
+      const hash = hashToken(token);
+      const found = memory.recall(hash.toString("latin1"), () => findByToken(hash));
+      if (!found || !isLive(found.root) || found.row.host !== host) return undefined;
+      const { row, member } = found;
+      if (member.state === "deactivated" || member.lockedAt !== null) return undefined;
       const { id, parentId, authenticatedAt, lastSeenAt } = row;
       return { id, parentId, member, authenticatedAt, lastSeenAt };
     },

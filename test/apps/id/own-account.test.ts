@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 
 import { idHost, openSignInHouse, filesHost } from "../../gate/sign-in-house.ts";
+import { appCode } from "../../support/app-code.ts";
 import { memberPassword } from "../../members/open-members.ts";
 
 const session = "__Host-burrow-session";
@@ -141,6 +142,48 @@ test("what matters asks for the password again after ten minutes, and goes on fr
   const right = await browser.post(idHost, "/confirm", { password: memberPassword, next: "//evil.example" });
   assert.equal(right.headers.get("location"), "/");
   assert.equal((await browser.send(idHost, "/factors")).status, 200);
+});
+
+test("whoever has a second factor confirms with it beside the password, and changes the password after that only", async (t) => {
+  const { browser, clock, members, benId } = await openAccount(t);
+  const device = { via: "device" } as const;
+  const { secret } = await members.totp.begin(device, benId);
+  await members.totp.confirm(device, benId, appCode(secret, clock.now));
+  const [recovery = ""] = await members.recoveryCodes.regenerate(device, benId);
+  clock.now += 10 * 60 * 1000;
+  const isFresh = async (): Promise<boolean> => (await browser.send(idHost, "/factors")).status === 200;
+  const change = () =>
+    browser.post(idHost, "/password", { current: memberPassword, password: "marble otter thimble" });
+  for (const answer of [await browser.send(idHost, "/password"), await change()])
+    assert.equal(answer.headers.get("location"), "/confirm?next=%2Fpassword");
+  assert.match(
+    (await browser.send(idHost, "/confirm")).text,
+    /Six digits from your authenticator app, or a recovery code/,
+  );
+
+  const code = appCode(secret, clock.now);
+  for (const fields of [
+    { password: memberPassword },
+    { password: memberPassword, code: "000000" },
+    { password: memberPassword, code: recovery.slice(1) },
+    { password: "wrong", code },
+    { password: "wrong", code: recovery },
+    { code },
+  ] as Record<string, string>[]) {
+    const wrong = await browser.post(idHost, "/confirm", fields);
+    assert.deepEqual([wrong.status, wrong.context.guess], [403, "failed"], JSON.stringify(fields));
+    assert.match(wrong.text, /The password or the code is not right/);
+  }
+  assert.equal(await isFresh(), false);
+  assert.equal((await browser.post(idHost, "/confirm", { password: memberPassword, code })).status, 303);
+  assert.equal(await isFresh(), true);
+  assert.equal((await change()).headers.get("location"), "/?done=password");
+
+  clock.now += 10 * 60 * 1000;
+  const again = { password: "marble otter thimble", code: recovery };
+  assert.equal((await browser.post(idHost, "/confirm", again)).status, 303);
+  clock.now += 10 * 60 * 1000;
+  assert.equal((await browser.post(idHost, "/confirm", again)).status, 403, "each recovery code works once");
 });
 
 test("every page and act is for who is signed in, and every act for a page of this host", async (t) => {

@@ -20,6 +20,7 @@ import { membersMigrations } from "../../../origin/members/migrations.ts";
 import { openBlobStore } from "../../../origin/storage/blobs.ts";
 import { openDatabase, type Database, type Migration } from "../../../origin/storage/database.ts";
 import { chooseDriver } from "../../../origin/storage/open-driver.ts";
+import { heldKeys } from "../../members/open-members.ts";
 
 /** The password of everyone that the fixture registers. */
 export const password = "violet anchor ninety canoes";
@@ -222,6 +223,7 @@ function startServer(parts: {
     serverName: config.serverName,
     // A password's strength is not what these tests are about: the cheapest that works.
     kdf: createKdf({ memory: 8, passes: 1 }),
+    sealingKeys: heldKeys(),
   });
   const log = createLog({ level: "warn", now, write: (line) => void lines.push(line) });
   const guesses = createGuessLimits({

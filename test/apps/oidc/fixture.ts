@@ -24,6 +24,7 @@ import { membersMigrations } from "../../../origin/members/migrations.ts";
 import { openBlobStore } from "../../../origin/storage/blobs.ts";
 import { type Database, type Migration, openDatabase } from "../../../origin/storage/database.ts";
 import { chooseDriver } from "../../../origin/storage/open-driver.ts";
+import { heldKeys } from "../../members/open-members.ts";
 
 export const password = "violet anchor ninety canoes";
 export const issuer = "https://id.example.org";
@@ -228,6 +229,7 @@ function startServer(folder: string, lines: string[]) {
     now,
     serverName: config.serverName,
     kdf: createKdf({ memory: 8, passes: 1 }),
+    sealingKeys: heldKeys(),
   });
   const guesses = createGuessLimits({
     database: open("throttle", throttleMigrations),
@@ -261,7 +263,12 @@ function startServer(folder: string, lines: string[]) {
     dispatch: createDispatch({
       hosts: config.hosts,
       apps: [
-        createIdApp(context, { handOffs: built.handOffs, panic: { clear: () => Promise.resolve() } }),
+        createIdApp(context, {
+          handOffs: built.handOffs,
+          panic: { clear: () => Promise.resolve(), latched: () => ({ level: "none", since: 0 }) },
+          throttles: guesses,
+          lastSignOfLife: () => undefined,
+        }),
         matrix,
         oidc,
       ],

@@ -368,6 +368,11 @@ test("cross-signing keys are replaced on a word from the account page, never by 
   await browser.signIn("ben");
   const page = await browser.follow("/oidc/account?action=org.matrix.cross_signing_reset");
   assert.match(page.text, /Reset your identity/);
+  const later = Date.now() + 10 * 60 * 1000;
+  const clock = t.mock.method(Date, "now", () => later);
+  const stale = await browser.open(page.url, { form: {} });
+  assert.match(stale.headers.get("location") ?? "", /^\/confirm\?next=/, "of a browser that was left open");
+  clock.mock.restore();
   assert.match((await browser.open(page.url, { form: {} })).text, /For ten minutes/);
   assert.equal((await upload({ type: "m.oauth", session })).status, 200);
   seed = "C";

@@ -2,48 +2,19 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 
 import { readEdgeKeys, secretFile } from "../../../origin/config/secrets.ts";
 import { parseEdgeKey } from "../../../shared/edge-key.ts";
 import { readKillCode } from "../../../shared/kill-code.ts";
+import { openDesk } from "../../support/fake-wrangler.ts";
 import { runBurrow } from "../../support/run-burrow.ts";
 import { runCommand } from "../../support/run-command.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-
-interface Desk {
-  readonly environment: NodeJS.ProcessEnv;
-  /** What wrangler was told: its words, and what came by standard input. */
-  readonly told: () => { words: string[]; input: string }[];
-}
-
-/** A machine with a `wrangler` on its PATH, which fails for the secrets that it is told of. */
-function desk(t: TestContext, failing = ""): Desk {
-  const folder = temporaryFolder(t);
-  const bin = join(folder, "bin");
-  const file = join(folder, "told");
-  mkdirSync(bin);
-  writeFileSync(file, "");
-  const program = `const words = process.argv.slice(2);
-    const input = require("node:fs").readFileSync(0, "utf8");
-    require("node:fs").appendFileSync(${JSON.stringify(file)}, JSON.stringify({ words, input }) + "\\n");
-    if (words[2] === ${JSON.stringify(failing)}) { console.error("not logged in"); process.exit(1); }`;
-  writeFileSync(join(bin, "wrangler.cjs"), program);
-  writeFileSync(
-    join(bin, "wrangler"),
-    `#!/bin/sh\nexec "${process.execPath}" "${join(bin, "wrangler.cjs")}" "$@"\n`,
-    { mode: 0o700 },
-  );
-  const lines = (): string[] => readFileSync(file, "utf8").split("\n").filter(Boolean);
-  return {
-    environment: { PATH: `${bin}:${process.env["PATH"]}` },
-    told: () => lines().map((line) => JSON.parse(line) as { words: string[]; input: string }),
-  };
-}
 
 test("edge lost shuts the edge, gives it a key that nobody has, and takes tunnel and bucket keys back", async (t) => {
   const asked: string[] = [];
@@ -55,7 +26,7 @@ test("edge lost shuts the edge, gives it a key that nobody has, and takes tunnel
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
-  const { environment, told } = desk(t);
+  const { environment, told } = openDesk(t);
   const words = "edge lost --worker door --account acc --tunnel tun --keys one,mine --token-stdin";
   const without = await runBurrow(words.split(" "), { environment, input: "a-token" });
   assert.equal(without.code, 1);
@@ -87,7 +58,7 @@ test("edge lost shuts the edge, gives it a key that nobody has, and takes tunnel
 });
 
 test("what could not be done is told, and the rest is done all the same", async (t) => {
-  const { environment, told } = desk(t, "PANIC");
+  const { environment, told } = openDesk(t, "PANIC");
   const outcome = await runBurrow(["edge", "lost", "--yes", "--json"], { environment });
   assert.equal(outcome.code, 1);
   assert.deepEqual(
@@ -133,7 +104,7 @@ test("edge recover gives the device a key that the lost one never had, then open
   const data = join(temporaryFolder(t), "data");
   await runCommand(["--data", data, "--json", "init", "--server-name", "example.org"]);
   const before = readEdgeKeys(data);
-  const { environment, told } = desk(t);
+  const { environment, told } = openDesk(t);
   const outcome = await runBurrow(["--data", data, "--json", "edge", "recover"], { environment });
   assert.equal(outcome.code, 0, outcome.stderr);
   const after = readEdgeKeys(data);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { createGuessLimits } from "../../../origin/gate/guess-limits/create-guess-limits.ts";
-import type { GuessLimits } from "../../../origin/gate/guess-limits/guess-limits.ts";
+import type { GuessLimits, GuessOverview } from "../../../origin/gate/guess-limits/guess-limits.ts";
 import { throttleMigrations } from "../../../origin/gate/guess-limits/migrations.ts";
 import { openDatabase } from "../../../origin/storage/database.ts";
 import { chooseDriver } from "../../../origin/storage/open-driver.ts";
@@ -11,7 +11,7 @@ export function openGuesses(
   folder: string,
   now: () => number,
   nameOf: (memberId: number) => string | undefined = () => undefined,
-): GuessLimits & { close(): Promise<void> } {
+): GuessLimits & GuessOverview & { close(): Promise<void> } {
   const database = openDatabase({
     name: "throttle",
     file: join(folder, "throttle.db"),

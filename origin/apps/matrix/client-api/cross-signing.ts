@@ -3,7 +3,7 @@ import type { JsonObject } from "../events/event.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { badJson, invalidParam } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";
-import { oauthStage, passwordStage, type Uia } from "../uia.ts";
+import { needsPage, oauthStage, passwordStage, type Uia } from "../uia.ts";
 import { checkSignatures } from "./keys.ts";
 import { isObject, optionalObject, requireArray, requireObject, requireString } from "./read-body.ts";
 
@@ -14,18 +14,19 @@ export function crossSigningRoutes(matrix: MatrixContext, uia: Uia): Route[] {
   const { crossSigning, database } = matrix;
 
   async function upload(call: Call): Promise<Answer> {
-    const { userId, memberId, byOAuth } = call.requester;
+    const { userId, memberId } = call.requester;
+    const byPage = needsPage(matrix, call);
     const body = await call.json();
     const keys = readUpload(body, userId);
     // The first keys, and the same ones again, need no password: see the operation's own text.
     const confirmed = crossSigning.replaces(userId, keys);
     if (confirmed) {
-      const stage = byOAuth ? oauthStage(matrix, call, act) : passwordStage(matrix, call);
+      const stage = byPage ? oauthStage(matrix, call, act) : passwordStage(matrix, call);
       const challenge = await uia(call, body, stage);
       if (challenge) return challenge;
     }
     await database.write((transaction) => crossSigning.upload(transaction, userId, keys, confirmed));
-    if (confirmed && byOAuth) await matrix.members.endApproval(memberId, act);
+    if (confirmed && byPage) await matrix.members.endApproval(memberId, act);
     return {};
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { appCode } from "../../../support/app-code.ts";
 import { createFixture, ownerName, password, type User } from "../fixture.ts";
 
 const fixture = await createFixture();
@@ -36,6 +37,40 @@ test("a device goes only with the password, and its token with it", async () => 
   assert.equal((await post(lost, "/v3/logout", {})).body.errcode, "M_UNKNOWN_TOKEN");
   // Removed before is removed.
   assert.equal((await deleteDevice(ada, "LOST", byPassword())).status, 200);
+});
+
+test("with a second factor the password does not do: there is the account page, and its yes for new keys", async () => {
+  const eve = await fixture.user("eve");
+  await fixture.user("eve", { deviceId: "OLD" });
+  const keys = (seed: string): object => {
+    const key = Buffer.alloc(32, seed).toString("base64").replace(/=+$/, "");
+    return { master_key: { user_id: eve.userId, usage: ["master"], keys: { [`ed25519:${key}`]: key } } };
+  };
+  const upload = (seed: string, auth?: object) =>
+    post(eve, "/v3/keys/device_signing/upload", { ...keys(seed), ...(auth && { auth }) });
+  assert.equal((await upload("A")).status, 200);
+  const { members, clock } = fixture;
+  const { secret } = await members.totp.begin({ via: "device" }, eve.memberId);
+  await members.totp.confirm({ via: "device" }, eve.memberId, appCode(secret, clock.now));
+
+  for (const refused of [
+    await deleteDevice(eve, "OLD", byPassword()),
+    await post(eve, "/v3/delete_devices", { devices: ["OLD"], auth: byPassword() }),
+    await post(eve, "/v3/account/password", { new_password: "marble otter thimble", auth: byPassword() }),
+    await post(eve, "/v3/account/deactivate", { auth: byPassword() }),
+    await post(eve, "/v1/login/get_token", { auth: byPassword() }),
+  ]) {
+    assert.deepEqual([refused.status, refused.body.errcode], [403, "M_FORBIDDEN"]);
+    assert.match(refused.body.error, /^Your password alone does not do: do it on https?:/);
+  }
+  assert.ok(deviceIds(eve).includes("OLD"));
+
+  const { session, flows, params } = (await upload("B", byPassword())).body;
+  assert.deepEqual(flows, [{ stages: ["m.oauth"] }, { stages: ["org.matrix.cross_signing_reset"] }]);
+  assert.match(params["m.oauth"].url, /cross-signing-reset$/);
+  assert.equal((await upload("B", { type: "m.oauth", session })).status, 401);
+  await members.approve(eve.memberId, "cross-signing-reset", 60_000);
+  assert.equal((await upload("B", { type: "m.oauth", session })).status, 200);
 });
 
 test("no other stage, no missing password and nobody else's password will do", async () => {
