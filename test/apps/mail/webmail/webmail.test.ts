@@ -150,6 +150,27 @@ test("every act on a conversation is done once and taken back whole", async () =
   }
 });
 
+test("a conversation of more messages than one write takes is moved and taken back whole", async () => {
+  const filed = await fileMessages(
+    adas,
+    Array.from({ length: 230 }, (_, index) => ({
+      raw: plainMessage({ id: `${index}@long`, inReplyTo: "0@long", subject: "Long" }),
+    })),
+  );
+  const [{ thread } = { thread: "" }] = filed;
+  const inbox = await boxOf(adas, "inbox");
+  const lying = async (mailbox: string): Promise<number> =>
+    (await adas.call("Email/query", { filter: { inMailbox: mailbox, subject: "Long" } })).ids.length;
+  const done = await ada.post("/act", { act: "archive", thread, in: inbox, next: "/" });
+  assert.deepEqual([await lying(inbox), await lying(await boxOf(adas, "archive"))], [0, 230]);
+  const page = (await ada.get(`/thread/${thread}`)).text;
+  assert.equal(page.match(/<details class="message"/g)?.length, 25);
+  const earlier = /href="(\/thread\/[^"]+before=[^"]+)"/.exec(page)?.[1]?.replaceAll("&amp;", "&") ?? "";
+  assert.equal((await ada.get(earlier)).text.match(/<details class="message"/g)?.length, 25);
+  await ada.post("/undo", { act: undoOf(done.location) });
+  assert.deepEqual([await lying(inbox), await lying(await boxOf(adas, "archive"))], [230, 0]);
+});
+
 test("the trash is emptied after a question, and nothing else goes with it", async () => {
   const trash = await boxOf(adas, "trash");
   const gone = await fileMessage(adas, plainMessage({ subject: "Gone" }), { role: "trash" });

@@ -9,7 +9,6 @@ import { accountIdOf } from "../../jmap/account.ts";
 import { findEmail } from "../../jmap/email-get.ts";
 import { formatId } from "../../jmap/ids.ts";
 import type { IdentityRow } from "../../sending/identity-store.ts";
-import { unsend } from "../acts.ts";
 import { RefusedError } from "../jmap-client.ts";
 import { backTo, type MailRoutes } from "../mail-routes.ts";
 import { formatSize } from "../reading/message-view.ts";
@@ -71,34 +70,25 @@ export function mountCompose(webmail: WebmailContext, routes: MailRoutes): void 
       "cache-control": "no-store",
     });
   });
+}
 
-  routes.act("/unsend", async (_c, reader, fields) => {
-    try {
-      await unsend(webmail, reader, fields.get("submission") ?? "");
-      return redirectTo("/?said=undone");
-    } catch (error) {
-      if (error instanceof RefusedError) return redirectTo("/?said=sent");
-      throw error;
-    }
+/** Into the trash, from where it can be taken back; what was never kept is gone with its page. */
+async function discard(
+  { mail, undo }: WebmailContext,
+  { account }: Reader,
+  { email: id }: Draft,
+  next: string | null,
+): Promise<Response> {
+  const email = id === undefined ? undefined : mail.emails.get(account, id);
+  const trash = mail.mailboxes.byRole(account, "trash");
+  // What was sent meanwhile, in another window, is no draft any more.
+  if (!email || !trash || !mail.emails.keywordsOf(email.id).includes("$draft")) return backTo(next, {});
+  const act = await mail.database.write((transaction) => {
+    const emails = [{ id: email.id, mailboxes: mail.emails.mailboxesOf(email.id) }];
+    mail.emails.setMailboxes(transaction, email, [trash.id]);
+    return undo.note(transaction, account, "1 draft moved to the trash.", { kind: "restore", emails });
   });
-
-  async function discard(
-    _webmail: WebmailContext,
-    { account }: Reader,
-    { email: id }: Draft,
-    next: string | null,
-  ): Promise<Response> {
-    const email = id === undefined ? undefined : mail.emails.get(account, id);
-    const trash = mail.mailboxes.byRole(account, "trash");
-    if (!email || !trash) return backTo(next, {});
-    const act = await mail.database.write((transaction) => {
-      const mailboxes = mail.emails.mailboxesOf(email.id);
-      mail.emails.setMailboxes(transaction, email, [trash.id]);
-      const emails = [{ id: email.id, mailboxes }];
-      return undo.note(transaction, account, "1 draft moved to the trash.", { kind: "restore", emails });
-    });
-    return backTo(next, { act });
-  }
+  return backTo(next, { act });
 }
 
 /** What the address of the page asks for: a draft, an answer, or a new message as a link has it (RFC 6068). */
