@@ -82,6 +82,8 @@ export async function startOrigin(options: {
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
+  /** In the place of the one on disk: in development there is another with each start. */
+  mailBucketSecret?: string;
   /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
   kdf?: Kdf;
 }): Promise<Origin> {
@@ -174,6 +176,11 @@ export async function startOrigin(options: {
       routes: gateRoutes,
       handOffs,
     } = createGate({ members, guesses, serverName, signInHost, now });
+    const mailBucketSecret = (): string | undefined => {
+      if (options.mailBucketSecret === undefined) return secrets.readOptional("mail-bucket-secret");
+      log.hide(options.mailBucketSecret);
+      return options.mailBucketSecret;
+    };
     const context: AppContext = {
       config,
       log,
@@ -194,8 +201,11 @@ export async function startOrigin(options: {
       openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
     });
     // What reads and writes messages takes some megabytes, and mail is off until it is turned on.
-    const mailApps = config.mail
-      ? [(await import("./apps/mail/mail.ts")).createMailApp(context, config.mail)]
+    const mail = trial ? withoutBucket(config.mail) : config.mail;
+    const mailApps = mail
+      ? (await import("./apps/mail/mail.ts")).createMailApps(context, mail, {
+          bucketSecret: mailBucketSecret(),
+        })
       : [];
     const apps = [
       createHomeApp(context),
@@ -205,9 +215,10 @@ export async function startOrigin(options: {
         throttles: limits,
         lastSignOfLife: () => readFact(host, heartbeatFact)?.notedAt,
       }),
+      // Before Matrix, which answers for what else there could be among the owner's operations.
+      ...mailApps,
       matrix,
       oidc,
-      ...mailApps,
       ...createProxyApps(context),
       ...(honeypot ? [createHoneypotApp(honeypot, now)] : []),
       createMetricsApp(context, { metrics, alerts, services: () => supervisor?.status() ?? [] }),
@@ -281,6 +292,11 @@ export async function startOrigin(options: {
     await stop();
     throw error;
   }
+}
+
+/** What a copy of the data fetches is gone from the bucket, and then with the copy. */
+function withoutBucket(mail: Config["mail"]): Config["mail"] {
+  return mail && { ...mail, bucketUrl: "" };
 }
 
 /** What cannot be done (a full disk) is done at the next start: until then they work as they are. */

@@ -2,6 +2,7 @@ import { EDGE_KEY_DERIVATION, parseEdgeKey } from "../shared/edge-key.ts";
 import { foldHeaderName } from "../shared/headers.ts";
 import { parseHostTable } from "../shared/hosts.ts";
 import type { HostTable } from "../shared/hosts.ts";
+import { type MailPolicy, parseMailPolicy } from "../shared/mail-policy.ts";
 import { hstsOfStage } from "../shared/security-headers.ts";
 import type { Env } from "./env.ts";
 import { openAccess } from "./gate/access.ts";
@@ -19,6 +20,8 @@ export interface Edge {
   readonly access: EdgeAccess | undefined;
   /** Undefined where the honeypot is off. */
   readonly honeypot: EdgeHoneypot | undefined;
+  /** Undefined where mail is off. */
+  readonly mail: MailPolicy | undefined;
   readonly keyid: string;
   readonly requestKey: CryptoKey;
   readonly replyKey: CryptoKey;
@@ -60,6 +63,7 @@ export async function openEdge(env: Env): Promise<Edge> {
     env.EDGE_KEY,
     env.ACCESS,
     env.HONEYPOT,
+    env.MAIL_POLICY,
   ].join("\n");
   if (remembered?.settings === settings) return remembered.edge;
   // Not the promise but the edge is remembered: workerd does not let one request wait for another's promise.
@@ -81,6 +85,7 @@ async function makeEdge(env: Env): Promise<Edge> {
     trustedHeaders: new Set((env.TRUSTED_HEADERS ?? "").split(/\s+/).filter(Boolean).map(foldHeaderName)),
     access: openAccess(env.ACCESS),
     honeypot: openHoneypot(env.HONEYPOT, await derive(secret, EDGE_KEY_DERIVATION.canaryInfo)),
+    mail: parseMailPolicy(env.MAIL_POLICY),
     keyid: key.keyid,
     requestKey: await derive(secret, EDGE_KEY_DERIVATION.requestInfo),
     replyKey: await derive(secret, EDGE_KEY_DERIVATION.replyInfo),

@@ -13,6 +13,8 @@ export interface Env {
   ACCESS?: string;
   /** What the honeypot does at the edge, as shared/probe-report.ts reads it; without it there is none. */
   HONEYPOT?: string;
+  /** Whose mail is taken, as shared/mail-policy.ts reads it; without it none is. */
+  MAIL_POLICY?: string;
   /** Secret: the key line that the origin holds too. */
   EDGE_KEY: string;
   /** The one way to the origin, whatever it is made of. */

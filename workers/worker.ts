@@ -18,10 +18,10 @@ import { stripHeaders } from "./gate/strip.ts";
 import { takeHeartbeat } from "./gate/take-heartbeat.ts";
 import { openEdge } from "./edge.ts";
 import { returnMail } from "./mail/return-mail.ts";
-import { storeMail } from "./mail/store-mail.ts";
+import { takeMail } from "./mail/take-mail.ts";
 import { reachOrigin } from "./reach.ts";
 import { receive } from "./visit.ts";
-import { panicInForce, spreadPanic } from "./panic-in-force.ts";
+import { spreadPanic } from "./panic-in-force.ts";
 import type { Visit } from "./visit.ts";
 import { watchOrigin } from "./watch/watch-origin.ts";
 
@@ -38,9 +38,9 @@ export default {
     }
   },
 
-  async email(message, bindings): Promise<void> {
+  async email(message, bindings, ctx): Promise<void> {
     const env = reachOrigin(bindings);
-    await storeMail(message, env, await panicInForce(await openEdge(env), env), Date.now());
+    await takeMail(message, { edge: await openEdge(env), env, ctx });
   },
 
   async scheduled({ scheduledTime }, bindings): Promise<void> {

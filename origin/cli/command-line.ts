@@ -84,8 +84,8 @@ async function run(args: string[], ends: Pick<Invocation, "input" | "print">): P
 }
 
 function findCommand(positionals: readonly string[]): Command | undefined {
-  const two = positionals.slice(0, 2).join(" ");
-  return commands.find((command) => command.name === two || command.name === positionals[0]);
+  const names = [3, 2, 1].map((words) => positionals.slice(0, words).join(" "));
+  return commands.find((command) => names.includes(command.name));
 }
 
 function checkUsage(command: Command, given: Invocation["options"], positionals: readonly string[]): void {
@@ -107,7 +107,7 @@ function unknownCommand(positionals: readonly string[]): string {
   const said = positionals.slice(0, 2).join(" ");
   const group = commands.filter((command) => command.name.startsWith(`${positionals[0]} `));
   if (group.length > 0) {
-    return `"${positionals[0]}" needs one of: ${group.map((command) => command.name.split(" ")[1]).join(", ")}.`;
+    return `"${positionals[0]}" needs one of: ${group.map((command) => command.name.slice(`${positionals[0]} `.length)).join(", ")}.`;
   }
   const names = commands.map((command) => command.name);
   const meant = nearest(said, names) ?? nearest(positionals[0] ?? "", names);

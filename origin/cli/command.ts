@@ -15,7 +15,7 @@ export interface Invocation {
 }
 
 export interface Command {
-  /** `invite create`: one or two words. */
+  /** `invite create`: one to three words. */
   readonly name: string;
   /** What follows the name: `NAME --password-stdin`. */
   readonly usage: string;

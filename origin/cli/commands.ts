@@ -15,6 +15,8 @@ import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { keyCommands } from "./key.ts";
+import { mailAliasCommands } from "./mail-alias.ts";
+import { mailCommands } from "./mail.ts";
 import { memberCommands } from "./member.ts";
 import { noticeSend } from "./notice.ts";
 import { ownerCreate } from "./owner.ts";
@@ -40,6 +42,8 @@ export const commands: readonly Command[] = [
   ...roomCommands,
   ...reportCommands,
   noticeSend,
+  ...mailCommands,
+  ...mailAliasCommands,
   ...panicCommands,
   ...honeypotCommands,
   edgeConfig,

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { renderUnicodeCompact } from "uqr";
@@ -13,12 +14,14 @@ import { createStderrLog } from "../host/log.ts";
 import type { Origin } from "../main.ts";
 import { type Command, type Invocation, textOption, UsageError } from "./command.ts";
 import { logConsole } from "./console.ts";
-import type { RunningEdge } from "./dev/edge-process.ts";
+import type { EdgeOptions, RunningEdge } from "./dev/edge-process.ts";
 import { chooseEdgePort } from "./dev-port.ts";
 import { initialise } from "./init.ts";
 import { untilStopped } from "./until-stopped.ts";
 
 const serverName = "burrow.localhost";
+/** As wrangler.toml names it. */
+const mailBucket = "burrow-mail";
 
 export const dev: Command = {
   name: "dev",
@@ -68,13 +71,14 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
   }
   const dataDir = chooseDataFolder(textOption(invocation, "data") ?? "data", {});
   const port = await chooseEdgePort(edgePort);
-  const config = prepare(dataDir, port, invocation.environment);
+  const mailS3 = newMailBucket();
+  const config = prepare(dataDir, port, mailS3.accessKeyId, invocation.environment);
   const log = createStderrLog(config.log.level);
   logConsole(log);
 
   say(`Starting the origin on ${dataDir} …`);
   const { startOrigin } = await import("../main.ts");
-  const origin = await startOrigin({ config, log });
+  const origin = await startOrigin({ config, log, mailBucketSecret: mailS3.secretAccessKey });
   try {
     say("Starting the edge in workerd …");
     const { startEdge } = await import("./dev/edge-process.ts");
@@ -87,6 +91,7 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
       trustedHeaders: trustedHeaders(config.apps).join(" "),
       port,
       persistDir: join(dataDir, "edge"),
+      mailS3,
     });
     const setup = origin.members.claimed()
       ? null
@@ -102,14 +107,29 @@ async function start(invocation: Invocation, edgePort: number | undefined): Prom
   }
 }
 
+/** The bucket of mail as workerd has it, with a key for this start alone. */
+function newMailBucket(): NonNullable<EdgeOptions["mailS3"]> {
+  return {
+    bucket: mailBucket,
+    accessKeyId: "burrow-dev",
+    secretAccessKey: randomBytes(24).toString("hex"),
+  };
+}
+
 /** Makes the folder's configuration and secrets where they are absent, and refuses one that is not for development. */
-function prepare(dataDir: string, port: number, environment: NodeJS.ProcessEnv): Config {
+function prepare(dataDir: string, port: number, bucketKeyId: string, environment: NodeJS.ProcessEnv): Config {
   const isNew = !existsSync(configFile(dataDir));
   if (isNew) initialise({ dataDir, serverName, mode: "development" });
+  const edge = `http://127.0.0.1:${port}`;
+  const bucketUrl = `${edge}/cdn-cgi/local/r2/s3/${mailBucket}`;
   const config = readConfig({
     dataDir,
     environment,
-    overrides: { publicUrl: `http://127.0.0.1:${port}`, listen: { kind: "tcp", host: "127.0.0.1", port: 0 } },
+    overrides: {
+      publicUrl: edge,
+      listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
+      mailBucket: { bucketUrl, bucketRegion: "auto", bucketKeyId },
+    },
   });
   checkDevelopment(config);
   if (!isNew) initialise({ dataDir, serverName: config.serverName, mode: "development" });

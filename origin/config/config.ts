@@ -103,10 +103,16 @@ export interface MailConfig {
   readonly domain: string;
   /** Bytes of raw messages that one member may have. */
   readonly quota: number;
+  /** Who gets what is for an address that nobody has. */
+  readonly unknownRecipients: "owner" | "refuse";
+  /** In lower case; refused at the edge, outright. */
+  readonly refusedAddresses: readonly string[];
   /** Where the edge puts what arrives: an R2 bucket by its S3 interface. Empty: nothing is fetched. */
   readonly bucketUrl: string;
   readonly bucketRegion: string;
   readonly bucketKeyId: string;
+  /** A mail server of this machine that is given all that arrives, too. */
+  readonly lmtp: ListenAddress | undefined;
 }
 
 /** What is made of probes (row D1): seen they are in any case, everything else is turned on by itself. */

@@ -1,6 +1,7 @@
 import { formatAccessRules } from "../../shared/access-policy.ts";
+import type { MailPolicy } from "../../shared/mail-policy.ts";
 import type { HoneypotRules } from "../../shared/probe-report.ts";
-import type { AccessConfig, Config, HoneypotConfig } from "./config.ts";
+import type { AccessConfig, Config, HoneypotConfig, MailConfig } from "./config.ts";
 
 /**
  * What of the settings the Worker decides by, as its variables; the same in a deployment and in development. Whose e-mail
@@ -9,10 +10,12 @@ import type { AccessConfig, Config, HoneypotConfig } from "./config.ts";
 export function gateVariables({
   access,
   honeypot,
-}: Pick<Config, "access" | "honeypot">): Record<string, string> {
+  mail,
+}: Pick<Config, "access" | "honeypot" | "mail">): Record<string, string> {
   return {
     ...(access && { ACCESS: accessVariable(access) }),
     ...(honeypot && { HONEYPOT: honeypotVariable(honeypot) }),
+    ...(mail && { MAIL_POLICY: mailVariable(mail) }),
   };
 }
 
@@ -23,4 +26,12 @@ function accessVariable({ team, certsUrl, policies }: AccessConfig): string {
 /** Sources are refused that were jailed, blocked, or named by the owner: where one of the two is on, the edge asks for them. */
 function honeypotVariable({ block, jail, decoys }: HoneypotConfig): string {
   return JSON.stringify({ block: block || jail, decoys } satisfies HoneypotRules);
+}
+
+function mailVariable({ domain, refusedAddresses, unknownRecipients }: MailConfig): string {
+  return JSON.stringify({
+    domain,
+    refused: refusedAddresses,
+    unknown: unknownRecipients,
+  } satisfies MailPolicy);
 }

@@ -230,9 +230,12 @@ function mailOf(values: SettingValues, overrides: Overrides): MailConfig | undef
   return Object.freeze({
     domain: values["mail.domain"] || values.server_name,
     quota: values["mail.quota"],
+    unknownRecipients: values["mail.unknown_recipients"],
+    refusedAddresses: values["mail.refused_addresses"],
     bucketUrl: values["mail.bucket_url"],
     bucketRegion: values["mail.bucket_region"],
     bucketKeyId: values["mail.bucket_key_id"],
+    lmtp: values["mail.lmtp"] || undefined,
     ...overrides.mailBucket,
   });
 }

@@ -12,6 +12,7 @@ import {
 } from "./access-settings.ts";
 import type { Config, ListenAddress, Mode } from "./config.ts";
 import { readCloudflareId, readHours, readNetworks, readRows } from "./honeypot-settings.ts";
+import { readMailAddresses } from "./mail-settings.ts";
 import { readOidcClients } from "./oidc-clients.ts";
 import { SettingError } from "./setting-error.ts";
 
@@ -73,9 +74,12 @@ export const settings = {
   "mail.enabled": setting<boolean | "">("", readBoolean),
   "mail.domain": setting("", (value) => (value === "" ? "" : readHostName(value))),
   "mail.quota": setting(2_000_000_000, readBytes),
+  "mail.unknown_recipients": setting<"owner" | "refuse">("owner", oneOf("owner", "refuse")),
+  "mail.refused_addresses": setting<readonly string[]>([], readMailAddresses),
   "mail.bucket_url": setting("", readBucketUrl),
   "mail.bucket_region": setting("auto", readText),
   "mail.bucket_key_id": setting("", readText),
+  "mail.lmtp": setting<ListenAddress | "">("", readLmtp),
   "sessions.idle_days": setting(14, readSessionDays),
   "sessions.absolute_days": setting(90, readSessionDays),
   oidc_client: setting<Config["oidcClients"]>([], readOidcClients),
@@ -254,6 +258,15 @@ export function readListenAddress(value: unknown): ListenAddress {
     );
   }
   return { kind: "tcp", host, port };
+}
+
+/** A mail server on another machine would get the mail in clear text. */
+function readLmtp(value: unknown): ListenAddress | "" {
+  if (value === "") return "";
+  const address = readListenAddress(value);
+  if (address.kind === "unix" && !address.path.startsWith("/"))
+    throw new SettingError('must give the whole path of the socket, such as "unix:/run/dovecot/lmtp"');
+  return address;
 }
 
 function readSocketPath(path: string): string {

@@ -3,7 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
+import { gateVariables } from "../../origin/config/gate-variables.ts";
 import { ConfigError, readConfig } from "../../origin/config/read-config.ts";
+import { parseMailPolicy } from "../../shared/mail-policy.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 function read(t: TestContext, toml: string, environment: NodeJS.ProcessEnv = {}) {
@@ -203,4 +205,26 @@ test("rate limits can be changed one by one, and switched off; on a test server 
   assert.equal(read(t, 'mode = "test"\nserver_name = "hs1"\n').matrix.rateLimits, undefined);
   assert.match(problemsOf(t, `${minimal}[matrix.rate_limits]\nmessages = 0\n`), /whole number a minute/);
   assert.match(problemsOf(t, `${minimal}[matrix]\nnotices_avatar = "https://x/y"\n`), /mxc:/);
+});
+
+test("mail is off until it is turned on, and the edge is told whom to refuse", (t) => {
+  assert.equal(read(t, minimal).mail, undefined);
+  assert.deepEqual(gateVariables(read(t, minimal)), {});
+  const on = `${minimal}[mail]\nenabled = true\n`;
+  const config = read(t, `${on}refused_addresses = ["Old@example.org"]\nunknown_recipients = "refuse"\n`);
+  assert.deepEqual(parseMailPolicy(gateVariables(config)["MAIL_POLICY"]), {
+    domain: "example.org",
+    refused: ["old@example.org"],
+    unknown: "refuse",
+  });
+  assert.equal(read(t, on).mail?.unknownRecipients, "owner");
+  const words = { BURROW_MAIL_REFUSED_ADDRESSES: "a@example.org b@example.org" };
+  assert.deepEqual(read(t, on, words).mail?.refusedAddresses, ["a@example.org", "b@example.org"]);
+  for (const [key, value] of [
+    ["unknown_recipients", '"bounce"'],
+    ["refused_addresses", '["old"]'],
+    ["refused_addresses", "true"],
+    ["bucket_url", '"http://example.org/mail"'],
+  ])
+    assert.match(problemsOf(t, `${on}${key} = ${value}\n`), new RegExp(`mail\\.${key}`));
 });

@@ -122,6 +122,16 @@ test("npm start is ready with a set-up link, and after the claim without one", o
     "the link leads to the running edge",
   );
 
+  const to = new URLSearchParams({ from: "ben@example.org", to: "ada@burrow.localhost" });
+  const sent = await fetch(`${ready.edge}/cdn-cgi/local/email?${to.toString()}`, {
+    method: "POST",
+    body: "From: ben@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: hello\r\n\r\nhello\r\n",
+  });
+  assert.equal(sent.status, 200);
+  assert.equal((await runBurrow(["--data", data, "mail", "drain", "--once"])).code, 0);
+  const status = await runBurrow(["--data", data, "--json", "mail", "status"]);
+  assert.equal(status.json()["messages"], 1, status.stdout);
+
   // A second one on the same folder is refused while the first runs.
   const second = await runBurrow(["--data", data, "dev", "--edge-port", "0"]);
   assert.equal(second.code, 1);

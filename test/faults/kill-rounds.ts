@@ -319,7 +319,7 @@ const halfWritten = {
 } satisfies Record<string, string>;
 
 /** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
-function seededRandom(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -39,6 +39,7 @@ export async function startTestOrigin(options: {
   kdf?: Kdf;
   /** Further lines of burrow.toml, where the folder is new. */
   settings?: string;
+  mailBucketSecret?: string;
   /** Runs what it names beside the origin. */
   servicesFile?: string;
 }): Promise<TestOrigin> {
@@ -58,7 +59,7 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem, kdf, servicesFile } = options;
+  const { now = Date.now, fileSystem, kdf, servicesFile, mailBucketSecret } = options;
   const log = createLog({ level: "warn", now, write });
   const origin = await startOrigin({
     config,
@@ -66,6 +67,7 @@ export async function startTestOrigin(options: {
     now,
     ...(fileSystem && { fileSystem }),
     ...(kdf && { kdf }),
+    ...(mailBucketSecret !== undefined && { mailBucketSecret }),
     ...(servicesFile !== undefined && { servicesFile }),
   });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();

@@ -7,6 +7,22 @@ import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
 import { methodTables } from "./jmap/method-tables.ts";
+import { createAliasStore } from "./delivery/alias-store.ts";
+import { checkHandOvers, checkNames } from "./delivery/check-delivery.ts";
+import { createAuthenticator } from "./delivery/authenticator.ts";
+import { createResolve, refuseToResolve } from "./delivery/dns-lookup.ts";
+import { createHandOvers, forgetHandOvers } from "./delivery/hand-over.ts";
+import { createJudgedSenders } from "./delivery/judged-senders.ts";
+import { createRuleStore } from "./delivery/rule-store.ts";
+import { createToldSenders } from "./delivery/vacation-reply.ts";
+import { createVerdictStore } from "./delivery/verdict-store.ts";
+import { followMembers } from "./follow-members.ts";
+import { createArriving } from "./arriving/arriving.ts";
+import { checkArriving } from "./arriving/check-arriving.ts";
+import { mountDoor } from "./arriving/mount-door.ts";
+import { ownersRoutes } from "./arriving/owners-routes.ts";
+import { mountAliases } from "./delivery/mount-aliases.ts";
+import { createDelivery } from "./delivery/deliver.ts";
 import { mountJmap } from "./jmap/mount-jmap.ts";
 import { createStreams } from "./jmap/streams.ts";
 import type { MailContext } from "./mail-context.ts";
@@ -29,43 +45,74 @@ const largestSent = 25_000_000;
 const hourMs = 60 * 60 * 1000;
 const longestDelayS = 30 * 24 * 60 * 60;
 
-/** Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. */
-export function createMailApp(context: AppContext, config: MailConfig): App {
+/**
+ * Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. Two
+ * apps: mail itself, and what the owner asks of it among the owner's other operations.
+ */
+export function createMailApps(
+  context: AppContext,
+  config: MailConfig,
+  secrets: { bucketSecret: string | undefined },
+): App[] {
   const mail = createMailContext(context, config);
+  const arriving = createArriving(mail, { delivery: createDelivery(mail), ...secrets });
   const routes = new Hono<HttpEnv>();
   const tables = methodTables(mail);
   mountJmap(routes, mail, tables);
   const signInHost = hostNamed(context.config.hosts, "id");
   const webmail = mountWebmail(routes, mail, { tables, signInHost });
+  mountDoor(routes, { addresses: mail.addresses, arriving });
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };
   tidy();
+  const following = followMembers(mail);
   const hourly = setInterval(tidy, hourMs).unref();
+  arriving.start();
 
-  return {
+  const ownersApi = ownersRoutes(mail, arriving, context.config);
+  mountAliases(ownersApi, mail);
+  const owners: App = {
+    name: "mail-admin",
+    host: "apex",
+    routes: ownersApi,
+    backup: { databases: [], blobs: [] },
+  };
+  const app: App = {
     name: "mail",
     host: "mail",
     routes,
     backup: { databases: ["mail"], blobs: ["mail-blobs"] },
+    doctor: async () => [
+      ...(await checkArriving(mail, arriving)),
+      ...(context.config.mode === "production" ? [await checkNames(createResolve(), config.domain)] : []),
+      ...checkHandOvers(mail),
+    ],
     async close() {
       clearInterval(hourly);
+      // Before what they work with.
+      await arriving.close();
+      await following.close();
       mail.streams.closeAll();
       await mail.reader.close();
       await webmail.close();
+      await mail.authenticator.close();
+      await mail.handOvers?.close();
       await mail.blobs.close();
     },
   };
+  return [app, owners];
 }
 
 /** What a crash or a restore has left, and uploads whose time is over. */
 async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.searchAfterRestore();
   await mail.uploads.expire();
+  if (!mail.handOvers) await forgetHandOvers(mail.database);
   await mail.blobs.collect();
 }
 
-function createMailContext(context: AppContext, config: MailConfig): MailContext {
+export function createMailContext(context: AppContext, config: MailConfig): MailContext {
   const { log, members, gate, guesses, alerts, outbound, now } = context;
   const database = context.openDatabase("mail", mailMigrations);
   const blobs = createKeptBlobs({
@@ -76,7 +123,13 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
   });
   const changes = createChanges(database);
   const threads = createThreadStore(database, changes);
-  const addresses = createAddresses(members, config.domain);
+  const mailboxes = createMailboxStore(database, changes);
+  const emails = createEmailStore(database, changes, threads);
+  const aliases = createAliasStore(database);
+  const addresses = createAddresses(members, aliases, config.domain);
+  const judgedSenders = createJudgedSenders(database, mailboxes);
+  emails.onMove((email, before, after) => judgedSenders.learn(email, before, after));
+  const isLive = context.config.mode === "production";
   return {
     log,
     members,
@@ -91,11 +144,23 @@ function createMailContext(context: AppContext, config: MailConfig): MailContext
     blobs,
     reader: createMessageReader(),
     changes,
-    mailboxes: createMailboxStore(database, changes),
+    mailboxes,
     threads,
-    emails: createEmailStore(database, changes, threads),
+    emails,
     uploads: createUploadStore(database, blobs, now),
     addresses,
+    aliases,
+    rules: createRuleStore(database),
+    verdicts: createVerdictStore(database),
+    judgedSenders,
+    // A development folder's mail is its own: no name server is asked of it.
+    authenticator: createAuthenticator(isLive ? createResolve() : refuseToResolve),
+    toldSenders: createToldSenders(database),
+    handOvers: config.lmtp && createHandOvers({ database, blobs, target: config.lmtp, now, log }),
+    outgoing: {
+      // Until there is a way out.
+      queueAutomatic() {},
+    },
     identities: createIdentityStore(database, changes, addresses),
     submissions: createSubmissionStore(database, changes),
     vacations: createVacationStore(database, changes),

@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import type { App, AppContext } from "../../app.ts";
-import { mayUse } from "../../gate/keys/identify-by-key.ts";
+import { isOwner } from "../../gate/is-owner.ts";
 import type { Alerts } from "../../host/alerts/alerts.ts";
 import type { Metrics, ServiceLine } from "../../host/metrics/metrics.ts";
 import { prometheusType } from "../../host/metrics/prometheus.ts";
@@ -16,23 +16,16 @@ export function createMetricsApp(
 ): App {
   const routes = new Hono<HttpEnv>();
 
-  async function isOwner(c: Context<HttpEnv>): Promise<boolean> {
-    const identity = await context.gate.identify(c.env.context, c.req.raw, { bearer: true });
-    if (identity)
-      return identity.via === "api-key" && identity.role === "owner" && mayUse(identity, "metrics");
-    const token = /^Bearer ([\w.~+/=-]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    if (token === undefined) return false;
-    const authentication = context.members.authenticate(token);
-    return authentication.kind === "ok" && authentication.session.role === "owner";
-  }
+  const isOwners = (c: Context<HttpEnv>): Promise<boolean> =>
+    isOwner(context, { context: c.env.context, request: c.req.raw }, { scopes: ["metrics"] });
 
   routes.get("/_burrow/metrics", async (c) => {
-    if (!(await isOwner(c))) return c.notFound();
+    if (!(await isOwners(c))) return c.notFound();
     const text = host.metrics.render({ alerts: host.alerts.open(), services: host.services() });
     return c.body(text, 200, { "content-type": prometheusType, "cache-control": "no-store" });
   });
   routes.get("/_burrow/samples", async (c) => {
-    if (!(await isOwner(c))) return c.notFound();
+    if (!(await isOwners(c))) return c.notFound();
     c.header("cache-control", "no-store");
     return c.json({ samples: host.metrics.samples.list(), alerts: host.alerts.open() });
   });

@@ -12,7 +12,13 @@ import { failedBy, ok, warning } from "./check.ts";
 const dayMs = 86_400_000;
 /** A secret is exchanged once a year; those that only its owner's other systems know, when these say so. */
 const oldestMs = 366 * dayMs;
-const yearly: readonly SecretName[] = ["edge-key", "tunnel-token", "alert-webhook-key", "s3-secret"];
+const yearly: readonly SecretName[] = [
+  "edge-key",
+  "tunnel-token",
+  "alert-webhook-key",
+  "s3-secret",
+  "mail-bucket-secret",
+];
 /** An exchange of the edge key is a matter of minutes. */
 const longestExchangeMs = 7 * dayMs;
 

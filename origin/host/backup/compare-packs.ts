@@ -1,7 +1,7 @@
 import { createHash, type KeyObject } from "node:crypto";
 import { changedObject, missingFromBucket } from "./backup-error.ts";
 import { type RandomReader, readManifest, readPackList, readPayload } from "./envelope.ts";
-import { inParallel } from "./in-parallel.ts";
+import { inParallel } from "../in-parallel.ts";
 import { type Manifest, type PackLine, parsePackLine } from "./manifest.ts";
 import { type BucketTarget, packPath } from "./target.ts";
 import type { VerifiedArchive } from "./unpack-archive.ts";

@@ -5,7 +5,7 @@ import { BackupError, changedObject } from "./backup-error.ts";
 import { checkPresence, objectsAtOnce, readPacks } from "./compare-packs.ts";
 import { readManifest, type VerifiedManifest } from "./envelope.ts";
 import { writeWhole } from "./file-reader.ts";
-import { inParallel } from "./in-parallel.ts";
+import { inParallel } from "../in-parallel.ts";
 import type { Manifest } from "./manifest.ts";
 import { type BucketTarget, packPath } from "./target.ts";
 import type { BackupWorker } from "./worker-client.ts";

@@ -7,7 +7,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { KnownBlob } from "./backup-history.ts";
 import type { BackupKeys } from "./backup-keys.ts";
 import type { CreateOptions } from "./create-archive.ts";
-import { inParallel } from "./in-parallel.ts";
+import { inParallel } from "../in-parallel.ts";
 import { type BlobPlace, formatBlobPlace, formatPackLine } from "./manifest.ts";
 import type { BackupTarget } from "./target.ts";
 

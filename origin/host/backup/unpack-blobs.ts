@@ -5,7 +5,7 @@ import type { Age, OpeningIdentity } from "./age.ts";
 import { BackupError, missingPacks } from "./backup-error.ts";
 import { hashFile, writeWhole } from "./file-reader.ts";
 import { giveBack } from "./give-back.ts";
-import { inParallel } from "./in-parallel.ts";
+import { inParallel } from "../in-parallel.ts";
 import type { BlobPlace, Manifest, PackLine } from "./manifest.ts";
 import { packPath } from "./target.ts";
 

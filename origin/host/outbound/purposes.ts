@@ -102,6 +102,16 @@ export const outboundPurposes = {
     timeMs: { usual: 30_000, most: MINUTE_MS },
     bytes: { usual: 10 * MB, most: 32 * MB },
   },
+  mail: {
+    causedBy: "mail that has arrived at the edge, and a look every few minutes whether some has",
+    goesTo: "the bucket in which the edge keeps it, mail.bucket_url",
+    users: ["origin/apps/mail/arriving/bucket.ts"],
+    destinations: ({ mail }) => originsOf([mail?.bucketUrl ?? ""]),
+    methods: ["GET", "POST"],
+    mostRedirects: 0,
+    timeMs: { usual: MINUTE_MS, most: 120 * MINUTE_MS },
+    bytes: { usual: 32 * MB, most: 64 * MB },
+  },
   push: {
     causedBy: "messages for members, whose apps have named a push gateway",
     goesTo: "any public address, by https",

@@ -22,6 +22,10 @@ const ALLOWED: Record<string, string> = {
   "origin/apps/proxy/check-app.ts":
     "looks whether an app's upstream, which is on loopback or a socket, answers",
   "origin/gate/proxy/upstream.ts": "carries requests to an app's upstream, which is on loopback or a socket",
+  "origin/apps/mail/delivery/dns-lookup.ts":
+    "asks the machine's name servers for the keys and policies of senders' domains (DKIM, DMARC); nothing is connected to by what they answer",
+  "origin/apps/mail/delivery/lmtp.ts":
+    "hands mail to a server of this machine, on loopback or a socket, where mail.lmtp names one",
   "origin/cli/dev-port.ts": "looks for a free port on loopback",
   "origin/cli/edge/cloudflare-api.ts":
     "asks Cloudflare's API, from the command line, on any machine of the owner's",

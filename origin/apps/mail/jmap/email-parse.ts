@@ -1,5 +1,4 @@
 import type { MailContext } from "../mail-context.ts";
-import { fieldsOf } from "../mailbox/email-fields.ts";
 import { UnreadableMessageError } from "../message/message.ts";
 import { accountIdOf, accountOf, checkProperties } from "./account.ts";
 import { findBlob, type FoundBlob } from "./blobs.ts";
@@ -34,9 +33,12 @@ export async function answerEmailParse(mail: MailContext, call: Call): Promise<o
       notParsable.push(id);
       continue;
     }
-    const fields = fieldsOf(message.root.headers);
     const { hash } = blob.address;
-    parsed[id] = describeMessage({ hash, size: blob.size, message, fields }, new Set(properties), wish);
+    parsed[id] = describeMessage(
+      { hash, size: blob.size, message, fields: message.fields },
+      new Set(properties),
+      wish,
+    );
   }
   return {
     accountId: accountIdOf(account),

@@ -45,6 +45,8 @@ export function fieldsOf(headers: readonly HeaderField[]): EmailFields {
   };
 }
 
+const longestKey = 1000;
+
 /** By what emails are sorted: folded, so that the order of the keys is that of `i;unicode-casemap`, nearly. */
 export function sortKeysOf(fields: EmailFields): { subject: string; from: string; to: string } {
   return {
@@ -57,7 +59,7 @@ export function sortKeysOf(fields: EmailFields): { subject: string; from: string
 /** RFC 8621 §4.4.2: the name of the first address, or the address where there is none. */
 function sortKeyOf(addresses: readonly EmailAddress[] | null): string {
   const first = addresses?.[0];
-  return (first?.name ?? first?.email ?? "").normalize("NFKC").toLowerCase();
+  return (first?.name ?? first?.email ?? "").slice(0, longestKey).normalize("NFKC").toLowerCase();
 }
 
 /** Subject, sender, recipients, cc and bcc as the search looks through them. */

@@ -3,7 +3,7 @@ import type { SqlValue } from "../../../storage/driver.ts";
 import type { Transaction } from "../../../storage/writer.ts";
 import type { Message } from "../message/message.ts";
 import type { Changes } from "./changes.ts";
-import { type EmailFields, fieldsOf, indexedTextOf, sortKeysOf } from "./email-fields.ts";
+import { type EmailFields, indexedTextOf, sortKeysOf } from "./email-fields.ts";
 import type { ThreadStore } from "./thread-store.ts";
 
 /** A message that is to lie in an account, its raw bytes already noted in `mail_blobs`. */
@@ -54,6 +54,8 @@ export interface EmailStore {
   add(transaction: Transaction, email: NewEmail): { id: number; thread: number };
   setKeywords(transaction: Transaction, email: EmailRow, keywords: readonly string[]): void;
   setMailboxes(transaction: Transaction, email: EmailRow, mailboxes: readonly number[]): void;
+  /** Calls `listener` inside each write that moves an email, before it does. */
+  onMove(listener: (email: EmailRow, before: readonly number[], after: readonly number[]) => void): void;
   remove(transaction: Transaction, email: EmailRow): void;
   get(account: number, id: number): EmailRow | undefined;
   keywordsOf(id: number): string[];
@@ -138,19 +140,20 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
      WHERE account = ? AND changed_seq > ? ORDER BY changed_seq, id LIMIT ?`,
   );
 
+  const moveListeners: Parameters<EmailStore["onMove"]>[0][] = [];
   const keywordsOf = (id: number): string[] => selectKeywords.all(id).map(({ keyword }) => keyword);
   const mailboxesOf = (id: number): number[] => selectMailboxes.all(id).map(({ mailbox }) => mailbox);
 
   return {
     add(transaction, { account, blob, message, mailboxes, keywords, receivedAt }) {
+      const { root, hasAttachment, texts, preview, fields } = message;
       const seq = changes.next(transaction, account, "Email", "Mailbox");
-      const fields = fieldsOf(message.root.headers);
       const keys = sortKeysOf(fields);
       const thread = threads.find(transaction, account, {
         messageIds: cluesOf(fields),
         baseSubject: keys.subject,
       });
-      const { root, hasAttachment, texts, preview } = message;
+
       insertMessage.run(blob.hash, JSON.stringify({ root }), JSON.stringify(texts));
       const id = insertEmail.run(
         account,
@@ -183,14 +186,18 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
       const types = unread === isUnread(before) ? (["Email"] as const) : (["Email", "Mailbox"] as const);
       update.run(Number(unread), changes.next(transaction, account, ...types), id);
     },
-    setMailboxes(transaction, { id, account, unread, thread }, mailboxes) {
+    setMailboxes(transaction, email, mailboxes) {
+      const { id, account, unread, thread } = email;
       const seq = changes.next(transaction, account, "Email", "Mailbox");
+      const before = mailboxesOf(id);
+      for (const listener of moveListeners) listener(email, before, mailboxes);
       const after = new Set(mailboxes);
-      for (const mailbox of mailboxesOf(id)) if (!after.delete(mailbox)) unfile.run(id, mailbox);
+      for (const mailbox of before) if (!after.delete(mailbox)) unfile.run(id, mailbox);
       for (const mailbox of after) file.run(mailbox, id);
       update.run(unread, seq, id);
       threads.touch(transaction, account, thread);
     },
+    onMove: (listener) => void moveListeners.push(listener),
     remove(transaction, { id, account, thread, createdSeq }) {
       changes.next(transaction, account, "Email", "Mailbox");
       unfileAll.run(id);

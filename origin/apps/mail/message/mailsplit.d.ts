@@ -17,7 +17,16 @@ declare module "mailsplit" {
     readonly disposition: string | false;
     readonly filename: string | false;
     readonly multipart: string | false;
+    readonly _boundary: Buffer | false;
     getDecoder(): Duplex;
+  }
+
+  export class Headers {
+    headers: Buffer | false;
+    lines: { key: string; line: string }[];
+    parsed: boolean;
+    mbox: string | false;
+    _parseHeaders(): void;
   }
 
   export type SplitPiece = MimeNode | { type: "body" | "data"; node: MimeNode; value?: Buffer };

@@ -1,9 +1,12 @@
 import { type Message, UnreadableMessageError } from "./message.ts";
-import { createWorkThread, type ThreadLimits } from "./work-thread.ts";
+import { createWorkThread, type ThreadFault, type ThreadLimits } from "./work-thread.ts";
 
 /** Reads messages in a thread of its own, one after another, with limits on its memory and time. */
 export interface MessageReader {
-  /** The file's path, or the bytes themselves. Throws UnreadableMessageError. */
+  /**
+   * The file's path, or the bytes themselves. Throws UnreadableMessageError; another error where the message is not to
+   * blame, and may be read later.
+   */
   read(source: MessageSource): Promise<Message>;
   close(): Promise<void>;
 }
@@ -18,8 +21,13 @@ export function createMessageReader(limits = usualLimits): MessageReader {
     limits,
     tooCostly: () =>
       new UnreadableMessageError("too-costly", "Reading the message took more time or memory than one may."),
-    faultOf: ({ code, message }) =>
-      new UnreadableMessageError(code === "too-costly" ? code : "no-message", message),
+    faultOf,
   });
   return { read: (source) => thread.run(source), close: () => thread.close() };
+}
+
+function faultOf({ code, message }: ThreadFault): Error {
+  // The disk's, not the message's.
+  if (/^E[A-Z]+$/.test(code ?? "") && code !== "EMAXLEN") return Object.assign(new Error(message), { code });
+  return new UnreadableMessageError(code === "too-costly" ? code : "no-message", message);
 }

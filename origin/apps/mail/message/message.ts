@@ -1,3 +1,5 @@
+import type { EmailFields } from "../mailbox/email-fields.ts";
+
 /** A message as the mailbox knows it: read once, in a thread of its own, and kept beside the raw bytes. */
 export interface Message {
   readonly root: BodyPart;
@@ -8,6 +10,8 @@ export interface Message {
   readonly hasAttachment: boolean;
   /** What the search looks through beside the header fields: the text of all text parts, without markup. */
   readonly searchText: string;
+  /** What of its header lists show and threads go by. */
+  readonly fields: EmailFields;
 }
 
 /** A part of a message, leaf or multipart (RFC 8621 §4.1.4). */

@@ -1,5 +1,6 @@
 import type { MimeNode } from "mailsplit";
 import type { Readable } from "node:stream";
+import { fieldsOf } from "../mailbox/email-fields.ts";
 import { listBodies } from "./body-lists.ts";
 import { asText, asUrls, lastField } from "./header-forms.ts";
 import { htmlToText } from "./html-to-text.ts";
@@ -46,19 +47,21 @@ export async function readMessage(raw: Readable): Promise<Message> {
     preview: previewOf(read),
     hasAttachment: attachments.some(({ disposition, cid }) => disposition !== "inline" || cid === null),
     searchText: searchTextOf(part, plain),
+    fields: fieldsOf(part.headers),
   };
 }
 
 async function split(raw: Readable): Promise<OpenPart> {
   const numberOf = createPartNumbers();
   const parts = new Map<MimeNode, OpenPart>();
+  const room = { octets: largestTexts };
   let root: OpenPart | undefined;
   try {
     for await (const piece of splitMessage(raw)) {
       if (piece.type === "node") {
-        const part = openPart(piece, numberOf(piece), parts);
+        const part = openPart(piece, numberOf(piece), parts, room);
         root ??= part;
-      } else if (piece.type === "body" && piece.value !== undefined) {
+      } else if (piece.value !== undefined) {
         await parts.get(piece.node)?.body?.write(piece.value);
       }
     }
@@ -73,8 +76,13 @@ async function split(raw: Readable): Promise<OpenPart> {
   return root;
 }
 
-function openPart(node: MimeNode, partId: string | null, parts: Map<MimeNode, OpenPart>): OpenPart {
-  const part = { node, partId, children: [], body: partId === null ? undefined : createPartBody(node) };
+function openPart(
+  node: MimeNode,
+  partId: string | null,
+  parts: Map<MimeNode, OpenPart>,
+  room: { octets: number },
+): OpenPart {
+  const part = { node, partId, children: [], body: partId === null ? undefined : createPartBody(node, room) };
   parts.set(node, part);
   if (node.parentNode) parts.get(node.parentNode)?.children.push(part);
   return part;
@@ -86,16 +94,23 @@ interface PartBody {
   end(): Promise<{ size: number; kept: Buffer; isCut: boolean }>;
 }
 
-/** Octets of a text part that are kept for its `longestText` characters. */
+/** Octets of a text part that are kept for its `longestText` characters, and of all of a message's. */
 const largestText = 4 * longestText;
+const largestTexts = 4 * largestText;
 
-function createPartBody(node: MimeNode): PartBody {
+function createPartBody(node: MimeNode, room: { octets: number }): PartBody {
   const decoder = node.getDecoder();
-  const isText = (node.contentType || "").startsWith("text/");
+  // A multipart without a boundary is shown as plain text.
+  const isText = /^(?:text|multipart)\//.test(node.contentType || "");
   const kept: Buffer[] = [];
   let size = 0;
+  let keptSize = 0;
   decoder.on("data", (bytes: Buffer) => {
-    if (isText && size < largestText) kept.push(bytes);
+    if (isText && size < largestText && room.octets > 0) {
+      kept.push(bytes);
+      room.octets -= bytes.length;
+      keptSize += bytes.length;
+    }
     size += bytes.length;
   });
   const done = new Promise<void>((resolve, reject) => {
@@ -110,7 +125,7 @@ function createPartBody(node: MimeNode): PartBody {
     async end() {
       decoder.end();
       await done;
-      return { size, kept: Buffer.concat(kept), isCut: size > largestText };
+      return { size, kept: Buffer.concat(kept), isCut: size > keptSize };
     },
   };
 }
@@ -118,7 +133,7 @@ function createPartBody(node: MimeNode): PartBody {
 async function closePart(part: OpenPart, texts: Record<string, DecodedText>): Promise<BodyPart> {
   const { node, partId, children } = part;
   const body = await part.body?.end();
-  const headers = fieldsOf(node);
+  const headers = headersOf(node);
   const type = typeOf(node, part);
   const subParts: BodyPart[] = [];
   for (const child of children) subParts.push(await closePart(child, texts));
@@ -158,7 +173,7 @@ function cidOf(headers: readonly HeaderField[]): string | null {
   return asUrls(field)?.[0] ?? asText(field);
 }
 
-function fieldsOf(node: MimeNode): HeaderField[] {
+function headersOf(node: MimeNode): HeaderField[] {
   return node.headers.getList().flatMap(({ line }) => {
     const text = Buffer.from(line, "latin1").toString("utf8");
     const colon = text.indexOf(":");
@@ -168,7 +183,7 @@ function fieldsOf(node: MimeNode): HeaderField[] {
 }
 
 function previewOf(text: string): string {
-  const unquoted = text.replaceAll(/^\s*>.*$/gm, " ");
+  const unquoted = text.replaceAll(/^[^\S\n]*>.*$/gm, " ");
   const line = (/\S/.test(unquoted) ? unquoted : text)
     .slice(0, 8 * longestPreview)
     .replaceAll(/\s+/g, " ")

@@ -26,7 +26,7 @@ async function copyPart(file: string, partId: string, out: PassThrough): Promise
       const decoder = piece.getDecoder();
       wanted = { node: piece, decoder, copied: pipeline(decoder, out) };
       wanted.copied.catch(() => {});
-    } else if (piece.node === wanted?.node && piece.type === "body" && piece.value !== undefined) {
+    } else if (piece.node === wanted?.node && piece.value !== undefined) {
       const { decoder } = wanted;
       if (!decoder.write(piece.value)) {
         // Whoever reads has gone: nothing drains any more.

@@ -2,19 +2,24 @@ import { Worker } from "node:worker_threads";
 
 /** A thread that does one piece of work after another, with limits on its memory and time. */
 export interface WorkThread<Work, Result> {
-  /** Rejects with what `tooCostly` makes where the limits are passed, and with an Error that bears the thread's words. */
+  /** Rejects with what `tooCostly` makes where the limits are passed, with what `faultOf` makes of an error of the work's, and with ThreadClosedError. */
   run(work: Work): Promise<Result>;
   close(): Promise<void>;
 }
 
-/** What a thread is sent, and what it says back. */
-export interface ThreadRequest<Work> {
-  readonly id: number;
-  readonly work: Work;
+export interface ThreadFault {
+  readonly code: string | undefined;
+  readonly message: string;
 }
+
+/** What a thread is sent, and what it says back: the work's result, or a question in the midst of it. */
+export type ThreadRequest<Work> =
+  | { readonly id: number; readonly work: Work }
+  | { readonly question: number; readonly answer?: unknown; readonly fault?: ThreadFault };
 export type ThreadReply<Result> =
   | { readonly id: number; readonly result: Result }
-  | { readonly id: number; readonly fault: { readonly code: string | undefined; readonly message: string } };
+  | { readonly id: number; readonly fault: ThreadFault }
+  | { readonly question: number; readonly asked: unknown };
 
 export interface ThreadLimits {
   /** For one piece of work. A phone takes several times as long as a desk's machine. */
@@ -27,7 +32,17 @@ export interface WorkThreadOptions {
   readonly file: URL;
   readonly limits: ThreadLimits;
   readonly tooCostly: () => Error;
-  readonly faultOf: (fault: { code: string | undefined; message: string }) => Error;
+  readonly faultOf: (fault: ThreadFault) => Error;
+  /** Answers what the thread asks in the midst of its work: it has no network of its own, and no secrets. */
+  readonly answer?: (asked: unknown) => Promise<unknown>;
+}
+
+/** The daemon stops: the same work may be done when it runs again. */
+export class ThreadClosedError extends Error {
+  override name = "ThreadClosedError";
+  constructor() {
+    super("Burrow is stopping.");
+  }
 }
 
 /** The thread ends when there was nothing to do for so long: it holds some megabytes. */
@@ -60,8 +75,9 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
     });
     thread.unref();
     thread.on("message", (reply: ThreadReply<Result>) => {
-      if (reply.id !== current?.id) return;
-      if ("result" in reply) settle((task) => task.resolve(reply.result));
+      if ("question" in reply) void answerQuestion(thread, reply);
+      else if (reply.id !== current?.id) return;
+      else if ("result" in reply) settle((task) => task.resolve(reply.result));
       else settle((task) => task.reject(faultOf(reply.fault)));
     });
     // Out of memory ends the thread and nothing else.
@@ -70,11 +86,25 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
     return thread;
   }
 
+  async function answerQuestion(thread: Worker, asking: { question: number; asked: unknown }): Promise<void> {
+    const { question, asked } = asking;
+    try {
+      say(thread, { question, answer: await options.answer?.(asked) });
+    } catch (error) {
+      say(thread, { question, fault: { code: (error as { code?: string }).code, message: String(error) } });
+    }
+  }
+
+  function say(thread: Worker, request: ThreadRequest<Work>): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
+    thread.postMessage(request);
+  }
+
   function giveUp(thread: Worker): void {
     if (thread !== worker) return;
     worker = undefined;
     void thread.terminate();
-    settle((task) => task.reject(tooCostly()));
+    settle((task) => task.reject(closed ? new ThreadClosedError() : tooCostly()));
   }
 
   function settle(tell: (task: Task<Work, Result>) => void): void {
@@ -100,8 +130,7 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
     const id = (ids += 1);
     const watch = setTimeout(() => giveUp(thread), limits.longestMs);
     current = { id, task, watch };
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
-    thread.postMessage({ id, work: task.work } satisfies ThreadRequest<Work>);
+    say(thread, { id, work: task.work });
   }
 
   function end(): void {
@@ -113,14 +142,14 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
   return {
     run: (work) =>
       new Promise((resolve, reject) => {
-        if (closed) return reject(tooCostly());
+        if (closed) return reject(new ThreadClosedError());
         waiting.push({ work, resolve, reject });
         next();
       }),
     async close() {
       closed = true;
       clearTimeout(idle);
-      for (const task of waiting.splice(0)) task.reject(tooCostly());
+      for (const task of waiting.splice(0)) task.reject(new ThreadClosedError());
       const thread = worker;
       if (thread) giveUp(thread);
       await thread?.terminate();

@@ -1,4 +1,6 @@
 import type { Migration } from "../../../storage/database.ts";
+import { arrivals } from "./migrations/arrivals.ts";
+import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
 import { sending } from "./migrations/sending.ts";
 import { webmail } from "./migrations/webmail.ts";
@@ -8,5 +10,7 @@ import { webmail } from "./migrations/webmail.ts";
 export const mailMigrations: readonly Migration[] = [
   firstSchema,
   sending,
+  arrivals,
+  delivery,
   webmail,
 ];

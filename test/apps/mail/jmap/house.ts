@@ -29,17 +29,23 @@ export const using = [
   "urn:ietf:params:jmap:vacationresponse",
 ];
 
-export async function openMailHouse(t: { after(work: () => unknown): void }) {
-  const dataDir = join(temporaryFolder(t), "data");
+export async function openMailHouse(
+  t: { after(work: () => unknown): void },
+  options: Partial<Parameters<typeof startTestOrigin>[0]> = {},
+) {
+  const dataDir = options.dataDir ?? join(temporaryFolder(t), "data");
   const server = await startTestOrigin({
-    dataDir,
     kdf: createKdf({ memory: 8, passes: 1 }),
+    ...options,
+    dataDir,
   });
   t.after(() => server.close());
   const { origin, facts } = server;
   const { members } = origin;
-  await members.createOwner({ name: "ada", password: "violet anchor biscuit lamp" });
-  await members.createAccount({ name: "ben", password: "violet anchor biscuit lamp" });
+  if (!members.claimed()) {
+    await members.createOwner({ name: "ada", password: "violet anchor biscuit lamp" });
+    await members.createAccount({ name: "ben", password: "violet anchor biscuit lamp" });
+  }
   const client = createSignedClient({
     origin: facts.url,
     edgeKey: facts.edgeKey,
@@ -48,8 +54,10 @@ export async function openMailHouse(t: { after(work: () => unknown): void }) {
   t.after(() => client.close());
   return {
     origin,
+    facts,
     members,
     client,
+    close: () => server.close(),
     program: openPrograms(members, client),
     databaseFile: (name: string): string => join(dataDir, "databases", `${name}.db`),
   };
