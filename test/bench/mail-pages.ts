@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createChanges } from "../../origin/apps/mail/mailbox/changes.ts";
+import { fieldsOf } from "../../origin/apps/mail/mailbox/email-fields.ts";
 import { createEmailStore } from "../../origin/apps/mail/mailbox/email-store.ts";
 import { createMailboxStore } from "../../origin/apps/mail/mailbox/mailbox-store.ts";
 import { createThreadStore } from "../../origin/apps/mail/mailbox/thread-store.ts";
@@ -42,16 +43,18 @@ function makeMessage(index: number, answers: number | undefined): Message {
   const subject = answers === undefined ? words(5) : undefined;
   const header = (name: string, value: string) => ({ name, value: ` ${value}` });
   const sender = Math.floor(random() ** 2 * 500);
+  const headers = [
+    header("From", `Sender ${sender} <sender${sender}@example.org>`),
+    header("To", "Ada <ada@burrow.localhost>"),
+    header("Subject", subject ?? subjects.get(answers ?? 0) ?? ""),
+    header("Message-ID", `<${index}@example.org>`),
+    ...(answers === undefined ? [] : [header("In-Reply-To", `<${answers}@example.org>`)]),
+  ];
   return {
+    fields: fieldsOf(headers),
     root: {
       partId: "1",
-      headers: [
-        header("From", `Sender ${sender} <sender${sender}@example.org>`),
-        header("To", "Ada <ada@burrow.localhost>"),
-        header("Subject", subject ?? subjects.get(answers ?? 0) ?? ""),
-        header("Message-ID", `<${index}@example.org>`),
-        ...(answers === undefined ? [] : [header("In-Reply-To", `<${answers}@example.org>`)]),
-      ],
+      headers,
       type: "text/plain",
       charset: "utf-8",
       disposition: null,

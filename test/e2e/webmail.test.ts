@@ -250,6 +250,7 @@ for (const { width, colorScheme } of looks) {
       ["compose", "/compose?to=zoe@example.org"],
       ["folders", "/folders"],
       ["settings", "/settings"],
+      ["rules", "/rules"],
       ["help", "/help"],
       ["gone", "/thread/t999"],
       ["frame", `/email/${picture.email}/frame`],

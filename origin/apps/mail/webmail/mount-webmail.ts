@@ -16,6 +16,7 @@ import { mountLists } from "./reading/list-page.ts";
 import { mountSearch } from "./reading/search-page.ts";
 import { createThreadLists } from "./reading/thread-lists.ts";
 import { mountThreads } from "./reading/thread-page.ts";
+import { mountRules } from "./rules-page.ts";
 import { mountSettings } from "./settings-page.ts";
 import { mountTakeBack } from "./take-back.ts";
 import { createUndoStore } from "./undo-store.ts";
@@ -53,6 +54,7 @@ export function mountWebmail(
   mountDestroy(webmail, mailPages);
   mountFolders(webmail, mailPages);
   mountSettings(webmail, mailPages);
+  mountRules(webmail, mailPages);
   mountHelp(mailPages);
   routes.get("/manifest.webmanifest", (c) =>
     c.body(JSON.stringify(manifestOf(mail.serverName)), 200, {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { chromiumPath } from "../../../support/chromium.ts";
+import { mxss } from "../torture/mxss.ts";
 import { type BrowserHouse, openBrowserHouse } from "./browser-house.ts";
 import { fileMessage, fileMessages, htmlMessage } from "./file-message.ts";
 import { evil, harmful } from "./harmful-html.ts";
@@ -33,7 +34,7 @@ before(async () => {
   await page.goto(house.at("/help"));
   const filed = await fileMessages(
     house.ada,
-    harmful.map((html) => ({ raw: htmlMessage(html) })),
+    [...harmful, ...mxss].map((html) => ({ raw: htmlMessage(html) })),
   );
   emails.push(...filed.map(({ email }) => email));
 });

@@ -75,6 +75,7 @@ test("no form of another site does anything", async () => {
       ["/settings/identity", { identity: "i1", name: "x" }],
       ["/settings/vacation", { enabled: "yes" }],
       ["/settings/zone", { zone: "UTC" }],
+      ["/rules", { act: "save", "field-0": "from", "value-0": "x", trash: "yes" }],
     ] as const) {
       const { status } = await ada.post(path, fields, headers);
       assert.equal(status, 403, `${path} ${JSON.stringify(headers)}`);
@@ -311,6 +312,51 @@ test("settings are kept: name and signature, absence, and times in the browser's
   }
 });
 
+test("rules are made, changed, put in another order and deleted, and a wrong one changes nothing", async () => {
+  const rule = { name: "Lake", match: "all", "field-0": "subject", "test-0": "contains", "value-0": "Lake" };
+  const words = async (): Promise<string[]> =>
+    [...(await ada.get("/rules")).text.matchAll(/<li><b>([^<]*)<\/b>: ([^<\n]*)/g)].map(
+      ([, name, says]) => `${name}: ${says}`,
+    );
+  const was = async (index: number): Promise<string> =>
+    [...(await ada.get("/rules")).text.matchAll(/name="was" value="([^"]+)"/g)][index]?.[1]
+      ?.replaceAll("&quot;", '"')
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">") ?? "";
+  const archive = await boxOf(adas, "archive");
+  await ada.post("/rules", { ...rule, act: "save", into: archive, markRead: "yes" });
+  await ada.post("/rules", {
+    act: "save",
+    match: "any",
+    "field-0": "attachment:yes",
+    "field-1": "from",
+    "value-1": "<b>",
+    flag: "yes",
+  });
+  const both = [
+    "Lake: Subject contains “Lake”: into Archive, marked as read",
+    "Rule 2: It has a file or From contains “&lt;b&gt;”: flagged",
+  ];
+  assert.deepEqual(await words(), both);
+  for (const wrong of [
+    { ...rule, act: "save" },
+    { ...rule, act: "save", "value-0": " ", flag: "yes" },
+    { ...rule, act: "save", into: "m9999" },
+    { ...rule, act: "save", flag: "yes", "test-0": "matches" },
+    { ...rule, act: "save", flag: "yes", was: "{}" },
+  ]) {
+    assert.equal((await ada.post("/rules", wrong)).status, 422, JSON.stringify(wrong));
+  }
+  assert.deepEqual(await words(), both);
+  await ada.post("/rules", { act: "sooner", was: await was(1) });
+  assert.match((await words())[0] ?? "", /^Rule 1: It has a file/);
+  await ada.post("/rules", { ...rule, name: "Sea", act: "save", flag: "yes", was: await was(1) });
+  assert.deepEqual((await words())[1], "Sea: Subject contains “Lake”: flagged");
+  await ada.post("/rules", { act: "delete", was: await was(0) });
+  assert.equal((await words()).length, 1);
+  assert.doesNotMatch((await ben.get("/rules")).text, /“Lake”/);
+});
+
 test("folders are made within one another, renamed, and deleted when they are empty", async () => {
   await ada.post("/folders", { act: "make", name: "Träume" });
   const { list } = await adas.call("Mailbox/get");
@@ -400,6 +446,7 @@ test("nonsense is answered with a refusal, never with a fault, and changes nothi
       ["/folders", ["act", "mailbox", "parent"]],
       ["/settings/identity", ["identity", "name"]],
       ["/settings/zone", ["zone"]],
+      ["/rules", ["act", "was", "name", "match", "field-0", "value-0", "into"]],
     ] as const) {
       const { status, location } = await ada.post(
         path,
