@@ -51,7 +51,7 @@ export async function runUntil(
 export function checkBlobRows(database: Driver): void {
   assert.deepEqual(database.prepare("PRAGMA integrity_check").all(), [{ integrity_check: "ok" }]);
   assert.deepEqual(database.prepare("PRAGMA foreign_key_check").all(), []);
-  const holders = ["messages", "uploads", "submissions", "arrivals"];
+  const holders = ["messages", "uploads", "submissions", "arrivals", "hand_overs"];
   const counted = holders
     .map((table) => `(SELECT count(*) FROM ${table} t WHERE t.hash = b.hash)`)
     .join(" + ");
