@@ -1,6 +1,6 @@
 /** A member at the webmail, without a browser: a cookie of the mail host, and forms as a browser sends them. */
 import { chooseDriver } from "../../../../origin/storage/open-driver.ts";
-import { openMailHouse } from "../jmap/house.ts";
+import { openMailHouse, type Program } from "../jmap/house.ts";
 
 const host = "mail.burrow.localhost";
 const origin = `https://${host}`;
@@ -58,4 +58,10 @@ export async function openWebmailHouse(t: { after(work: () => unknown): void }) 
   /** What the sending of mail writes, which is not a part of these tests. */
   const mailDatabase = () => chooseDriver()(house.databaseFile("mail"));
   return { ...house, visitor, mailDatabase };
+}
+
+/** The mailbox of a role. */
+export async function boxOf(program: Program, role: string): Promise<string> {
+  const { list } = await program.call("Mailbox/get");
+  return list.find((one: { role: string }) => one.role === role).id;
 }
