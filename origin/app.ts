@@ -26,7 +26,7 @@ export interface AppContext {
   readonly alerts: Pick<Alerts, "raise" | "clear">;
   /** Of the Matrix app alone: it deletes what no row of its own needs. Another app opens a store in another folder. */
   readonly blobs: BlobStore;
-  readonly outbound: Pick<Outbound, "fetch">;
+  readonly outbound: Pick<Outbound, "fetch" | "connect">;
   /** Unix time in milliseconds. An argument, so that a test can hold it still. */
   readonly now: () => number;
   /** Opens (and migrates) the app's own database, closed at shutdown after the app. */

@@ -205,6 +205,7 @@ export async function startOrigin(options: {
     const mailApps = mail
       ? (await import("./apps/mail/mail.ts")).createMailApps(context, mail, {
           bucketSecret: mailBucketSecret(),
+          readOptional: (name) => secrets.readOptional(name),
         })
       : [];
     const apps = [

@@ -15,6 +15,8 @@ import { init } from "./init.ts";
 import { installBoot } from "./install-boot.ts";
 import { inviteCommands } from "./invite.ts";
 import { keyCommands } from "./key.ts";
+import { mailDkim } from "./mail-dkim.ts";
+import { mailQueueCommands } from "./mail-queue.ts";
 import { mailAliasCommands } from "./mail-alias.ts";
 import { mailCommands } from "./mail.ts";
 import { memberCommands } from "./member.ts";
@@ -44,6 +46,8 @@ export const commands: readonly Command[] = [
   noticeSend,
   ...mailCommands,
   ...mailAliasCommands,
+  ...mailQueueCommands,
+  mailDkim,
   ...panicCommands,
   ...honeypotCommands,
   edgeConfig,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { beginEdgeKey, finishEdgeKey, isGiven, renewSecret, replaceSecret } from "../config/rotate-secret.ts";
+import { newDkimKey } from "../config/dkim-key.ts";
 import { newOidcKeys } from "../config/oidc-keys.ts";
 import { nextTotpKeys } from "../config/totp-key.ts";
 import {
@@ -66,11 +67,17 @@ async function exchange(invocation: Invocation, name: RotateName): Promise<void>
   const { dataDir } = openConfig(invocation);
   if (isGiven(name)) replaceSecret(dataDir, name, await readSecretInput(invocation.input, name));
   else if (name === "alert-webhook-key") renewSecret(dataDir, name);
+  else if (name === "mail-dkim-key") writeSecret(dataDir, name, await newDkimKey());
   else if (name === "oidc-keys") {
     writeSecret(dataDir, name, await newOidcKeys(readOptionalSecret(dataDir, name)));
   } else if (name === "totp-key") exchangeTotpKey(dataDir);
   const path = secretFile(dataDir, name);
-  const next = name === "tunnel-token" ? "burrow service restart cloudflared" : restart;
+  const next =
+    name === "tunnel-token"
+      ? "burrow service restart cloudflared"
+      : name === "mail-dkim-key"
+        ? `burrow mail dkim, for what DNS must say from now on. ${restart}`
+        : restart;
   const handOver = name === "alert-webhook-key" ? `Give the receiver the content of ${path}. ` : "";
   answer(invocation, { name, path, next: [next] }, [`${name} is exchanged. ${handOver}Next: ${next}`]);
 }

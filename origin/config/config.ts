@@ -113,6 +113,21 @@ export interface MailConfig {
   readonly bucketKeyId: string;
   /** A mail server of this machine that is given all that arrives, too. */
   readonly lmtp: ListenAddress | undefined;
+  /** By which mail leaves; undefined: what is for others waits. */
+  readonly relay: RelayConfig | undefined;
+  /** What the relay wants in the domain's SPF record: `include:spf.example.net`. Empty: not known. */
+  readonly relaySpf: string;
+  /** Under which the domain's DNS has the key that messages are signed with here. Empty: the relay signs them. */
+  readonly dkimSelector: string;
+}
+
+export interface RelayConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Empty: it asks for no sign-in. */
+  readonly user: string;
+  /** TLS from the first byte, or by STARTTLS, without which nothing is said; `none` is for loopback while developing. */
+  readonly security: "tls" | "starttls" | "none";
 }
 
 /** What is made of probes (row D1): seen they are in any case, everything else is turned on by itself. */

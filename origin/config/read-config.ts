@@ -3,7 +3,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { isAndroid } from "../host/supervisor/watch-processes.ts";
 import { limitNames, type RatesPerMinute } from "../members/rate-limits.ts";
 import { accessOf } from "./access-settings.ts";
-import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin } from "./config.ts";
+import type { Config, DownloadsConfig, ListenAddress, MailConfig, OwnPin, RelayConfig } from "./config.ts";
 import { honeypotOf } from "./honeypot-settings.ts";
 import { hostsOf } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -13,6 +13,7 @@ import { readApps, type Surroundings } from "./read-apps.ts";
 import { readFile } from "./read-file.ts";
 import { SettingError } from "./setting-error.ts";
 import {
+  isLoopback,
   readTestServerName,
   type SettingName,
   settings,
@@ -235,9 +236,23 @@ function mailOf(values: SettingValues, overrides: Overrides): MailConfig | undef
     bucketUrl: values["mail.bucket_url"],
     bucketRegion: values["mail.bucket_region"],
     bucketKeyId: values["mail.bucket_key_id"],
+    relay: relayOf(values),
+    relaySpf: values["mail.relay_spf"],
+    dkimSelector: values["mail.dkim_selector"],
     lmtp: values["mail.lmtp"] || undefined,
     ...overrides.mailBucket,
   });
+}
+
+/** RFC 8314 §3.3: TLS from the first byte on 465, by STARTTLS elsewhere. */
+function relayOf(values: SettingValues): RelayConfig | undefined {
+  const host = values["mail.relay_host"];
+  const port = values["mail.relay_port"];
+  if (host === "") return undefined;
+  const isHere = host === "localhost" || isLoopback(host);
+  const security =
+    isHere && values.mode !== "production" ? "none" : port === 465 ? ("tls" as const) : ("starttls" as const);
+  return Object.freeze({ host, port, user: values["mail.relay_user"], security });
 }
 
 const ratesOf = (values: SettingValues): RatesPerMinute =>

@@ -17,6 +17,7 @@ const given: Partial<Record<SecretName, { pattern: RegExp; form: string }>> = {
   },
   "s3-secret": { pattern: /^[\x21-\x7e]{16,512}$/, form: "the secret access key of the bucket" },
   "mail-bucket-secret": { pattern: /^[\x21-\x7e]{16,512}$/, form: "the secret access key of the bucket" },
+  "mail-relay-password": { pattern: /^[^\p{Cc}]{4,512}$/u, form: "the password of the relay's account" },
 };
 
 /** Whether the new value comes from outside. */

@@ -30,6 +30,8 @@ export const secretPurposes = {
   "backup-signing-key": "signs the backups' manifests",
   "s3-secret": "the secret access key of the backups' S3 or R2 bucket",
   "mail-bucket-secret": "the secret access key of the bucket in which mail arrives",
+  "mail-relay-password": "signs in at the relay by which mail leaves",
+  "mail-dkim-key": "signs the mail that leaves, where the relay does not",
   "oidc-keys": "signs what apps are told of who signs in",
   "totp-key": "keeps the secrets of authenticator apps unreadable in the database",
 } as const;

@@ -79,6 +79,11 @@ export const settings = {
   "mail.bucket_url": setting("", readBucketUrl),
   "mail.bucket_region": setting("auto", readText),
   "mail.bucket_key_id": setting("", readText),
+  "mail.relay_host": setting("", readRelayHost),
+  "mail.relay_port": setting(465, readAnyPort),
+  "mail.relay_user": setting("", readText),
+  "mail.relay_spf": setting("", readSpf),
+  "mail.dkim_selector": setting("", readSelector),
   "mail.lmtp": setting<ListenAddress | "">("", readLmtp),
   "sessions.idle_days": setting(14, readSessionDays),
   "sessions.absolute_days": setting(90, readSessionDays),
@@ -170,6 +175,14 @@ function readPort(value: unknown): number {
   return value;
 }
 
+/** Of another server's. */
+function readAnyPort(value: unknown): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 65_535) {
+    throw new SettingError("must be a port from 1 to 65535");
+  }
+  return value;
+}
+
 /** Whole bytes. */
 function readBytes(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
@@ -197,6 +210,30 @@ export function readHostName(value: unknown): string {
     throw new SettingError('must be a host name in lower case, such as "example.org"');
   }
   return name;
+}
+
+/** A certificate vouches for a name; an address is for a relay on this machine. */
+function readRelayHost(value: unknown): string {
+  const host = readText(value);
+  return host === "" || host === "localhost" || isLoopback(host) ? host : readHostName(host);
+}
+
+/** One term of an SPF record (RFC 7208 §4.6.1). */
+function readSpf(value: unknown): string {
+  const term = readText(value);
+  if (!/^(?:(?:include|a|mx|ip4|ip6|exists|redirect)[:=][\w.:/%{}-]{1,200})?$/.test(term))
+    throw new SettingError(
+      'must be what the relay wants in the SPF record, such as "include:spf.example.net"',
+    );
+  return term;
+}
+
+/** RFC 6376 §3.1. */
+function readSelector(value: unknown): string {
+  const selector = readText(value);
+  if (!new RegExp(`^(?:${label}(?:\\.${label})*)?$`).test(selector))
+    throw new SettingError('must be a word in lower case, such as "burrow"');
+  return selector;
 }
 
 /**

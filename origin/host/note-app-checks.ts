@@ -14,7 +14,7 @@ export function noteAppChecks(options: {
   database: Database;
   now: () => number;
   log: Log;
-}): { close(): void } {
+}): { close(): Promise<void> } {
   const { apps, database, now, log } = options;
 
   async function ask(): Promise<void> {
@@ -37,12 +37,19 @@ export function noteAppChecks(options: {
     await noteFact(database, appChecks, { value: log.redact(JSON.stringify(checks)), notedAt: now() });
   }
 
+  let asking = Promise.resolve();
   function askSafely(): void {
-    ask().catch((error: unknown) => log.error("doctor.apps-failed", { error }));
+    asking = ask().catch((error: unknown) => log.error("doctor.apps-failed", { error }));
   }
 
   askSafely();
   const timer = setInterval(askSafely, everyMs);
   timer.unref();
-  return { close: () => clearInterval(timer) };
+  return {
+    /** Waits for answers that an app still waits for itself, which is not for long once it is closed. */
+    async close() {
+      clearInterval(timer);
+      await asking;
+    },
+  };
 }

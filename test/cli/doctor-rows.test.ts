@@ -249,8 +249,7 @@ test("what the apps say of themselves in the daemon is in doctor's rows, without
     { name: "home" } as App,
   ];
   assert.deepEqual(readAppChecks(database), []);
-  noteAppChecks({ apps, database, now: () => now, log }).close();
-  while (readAppChecks(database).length === 0) await database.write(() => {});
+  await noteAppChecks({ apps, database, now: () => now, log }).close();
   assert.deepEqual(
     readAppChecks(database).map(({ name, status, detail }) => `${name} ${status}: ${detail}`),
     ["mail queue warning: 12 wait for [redacted]", "mail failed: It could not look after itself."],

@@ -207,6 +207,33 @@ test("rate limits can be changed one by one, and switched off; on a test server 
   assert.match(problemsOf(t, `${minimal}[matrix]\nnotices_avatar = "https://x/y"\n`), /mxc:/);
 });
 
+test("the relay speaks TLS wherever it is; in clear text it is on this machine, and nothing is real", (t) => {
+  const relayOf = (toml: string, mode = "production") =>
+    read(
+      t,
+      `mode = "${mode}"\nserver_name = "${mode === "production" ? "example.org" : "burrow.localhost"}"\n[mail]\nenabled = true\n${toml}`,
+    ).mail?.relay;
+  assert.equal(relayOf(""), undefined);
+  for (const [toml, mode, security] of [
+    ['relay_host = "relay.example.net"', "production", "tls"],
+    ['relay_host = "relay.example.net"\nrelay_port = 587', "production", "starttls"],
+    ['relay_host = "127.0.0.1"\nrelay_port = 25', "production", "starttls"],
+    ['relay_host = "relay.example.net"\nrelay_port = 25', "development", "starttls"],
+    ['relay_host = "127.0.0.1"\nrelay_port = 2525', "development", "none"],
+  ] as const)
+    assert.equal(relayOf(toml, mode)?.security, security, toml);
+  for (const [key, value] of [
+    ["relay_host", '"https://relay.example.net"'],
+    ["relay_host", '"192.0.2.7"'],
+    ["relay_port", "0"],
+    ["relay_spf", '"spf.example.net"'],
+    ["relay_spf", '"include:a include:b"'],
+    ["dkim_selector", '"Burrow key"'],
+    ["relay_password", '"secret"'],
+  ])
+    assert.match(problemsOf(t, `${minimal}[mail]\n${key} = ${value}\n`), new RegExp(`mail\\.${key}`));
+});
+
 test("mail is off until it is turned on, and the edge is told whom to refuse", (t) => {
   assert.equal(read(t, minimal).mail, undefined);
   assert.deepEqual(gateVariables(read(t, minimal)), {});

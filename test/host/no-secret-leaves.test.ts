@@ -25,6 +25,7 @@ const given: Readonly<Record<string, string>> = {
   "s3-secret": "9f+Gusty/Larkspur&Thimble=2207%brook",
   "cloudflare-list-token": "x7Gorse_Lantern-Pebble4410Quill_Tansy",
   "mail-bucket-secret": "4c+Windfall/Tansy&Cobble=8830%reed",
+  "mail-relay-password": "7q Larkspur;Tinder&Quoin=4471%gale",
 };
 const serviceKey = "wax and feathers: 2201/ä";
 const topic = "kestrel-3391-hollow";

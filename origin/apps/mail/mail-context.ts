@@ -18,7 +18,9 @@ import type { ThreadStore } from "./mailbox/thread-store.ts";
 import type { UploadStore } from "./mailbox/upload-store.ts";
 import type { MessageReader } from "./message/message-reader.ts";
 import type { IdentityStore } from "./sending/identity-store.ts";
+import type { Push } from "./push/push.ts";
 import type { Outgoing } from "./sending/outgoing.ts";
+import type { QueueStore } from "./sending/queue-store.ts";
 import type { SubscriptionStore } from "./sending/push-subscription-store.ts";
 import type { SubmissionStore } from "./sending/submission-store.ts";
 import type { VacationStore } from "./sending/vacation-store.ts";
@@ -45,12 +47,15 @@ export interface MailContext
   readonly toldSenders: ToldSenders;
   /** Undefined: nothing is handed to a local server. */
   readonly handOvers: HandOvers | undefined;
+  /** What waits to be sent, and where what is sent by itself is put. */
+  readonly outbox: QueueStore;
   readonly outgoing: Outgoing;
   readonly identities: IdentityStore;
   readonly submissions: SubmissionStore;
   readonly vacations: VacationStore;
   readonly subscriptions: SubscriptionStore;
   readonly streams: Streams;
+  readonly push: Push;
   /** Bytes of a message that is sent, and seconds for which one may be held. */
   readonly largestSent: number;
   readonly longestDelayS: number;

@@ -3,6 +3,8 @@ import { Hono } from "hono";
 import type { App, AppContext } from "../../app.ts";
 import type { MailConfig } from "../../config/config.ts";
 import { hostNamed } from "../../config/hosts.ts";
+import { readDkimKey, type SigningKey } from "../../config/dkim-key.ts";
+import type { Secrets } from "../../config/secrets.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
@@ -33,8 +35,16 @@ import { createMailboxStore } from "./mailbox/mailbox-store.ts";
 import { createThreadStore } from "./mailbox/thread-store.ts";
 import { createUploadStore } from "./mailbox/upload-store.ts";
 import { createMessageReader } from "./message/message-reader.ts";
+import { checkSending } from "./doctor/check-sending.ts";
+import { accountIdOf, stateOf } from "./jmap/account.ts";
+import { formatId } from "./jmap/ids.ts";
+import { startPush } from "./push/push.ts";
 import { createIdentityStore } from "./sending/identity-store.ts";
 import { createSubscriptionStore } from "./sending/push-subscription-store.ts";
+import { mountOutbox } from "./sending/mount-outbox.ts";
+import { startQueue } from "./sending/queue.ts";
+import { createQueueStore } from "./sending/queue-store.ts";
+import { createRelay } from "./sending/relay.ts";
 import { createSubmissionStore } from "./sending/submission-store.ts";
 import { createVacationStore } from "./sending/vacation-store.ts";
 import { mailMigrations } from "./store/migrations.ts";
@@ -52,16 +62,28 @@ const longestDelayS = 30 * 24 * 60 * 60;
 export function createMailApps(
   context: AppContext,
   config: MailConfig,
-  secrets: { bucketSecret: string | undefined },
+  secrets: Pick<Secrets, "readOptional"> & { readonly bucketSecret: string | undefined },
 ): App[] {
   const mail = createMailContext(context, config);
-  const arriving = createArriving(mail, { delivery: createDelivery(mail), ...secrets });
+  const delivery = createDelivery(mail);
+  const arriving = createArriving(mail, { delivery, bucketSecret: secrets.bucketSecret });
   const routes = new Hono<HttpEnv>();
   const tables = methodTables(mail);
   mountJmap(routes, mail, tables);
   const signInHost = hostNamed(context.config.hosts, "id");
   const webmail = mountWebmail(routes, mail, { tables, signInHost });
   mountDoor(routes, { addresses: mail.addresses, arriving });
+  const relay =
+    config.relay &&
+    createRelay({
+      relay: config.relay,
+      domain: config.domain,
+      password: secrets.readOptional("mail-relay-password"),
+      outbound: mail.outbound,
+    });
+  const readKey = (): SigningKey | undefined => signingKey(config, secrets);
+  const cacheDir = join(blobFolder(context), "incoming");
+  const queue = startQueue(mail, { delivery, relay, readKey, cacheDir });
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
   };
@@ -72,6 +94,7 @@ export function createMailApps(
 
   const ownersApi = ownersRoutes(mail, arriving, context.config);
   mountAliases(ownersApi, mail);
+  mountOutbox(ownersApi, mail, queue);
   const owners: App = {
     name: "mail-admin",
     host: "apex",
@@ -87,11 +110,14 @@ export function createMailApps(
       ...(await checkArriving(mail, arriving)),
       ...(context.config.mode === "production" ? [await checkNames(createResolve(), config.domain)] : []),
       ...checkHandOvers(mail),
+      ...(await checkSending({ mail, relay, mode: context.config.mode, key: readKey })),
     ],
     async close() {
       clearInterval(hourly);
       // Before what they work with.
       await arriving.close();
+      await queue.close();
+      await mail.push.close();
       await following.close();
       mail.streams.closeAll();
       await mail.reader.close();
@@ -104,10 +130,25 @@ export function createMailApps(
   return [app, owners];
 }
 
+/** Undefined: the relay signs. Throws where the key that is to sign is missing. */
+function signingKey(
+  { dkimSelector }: MailConfig,
+  secrets: Pick<Secrets, "readOptional">,
+): SigningKey | undefined {
+  if (dkimSelector === "") return undefined;
+  const line = secrets.readOptional("mail-dkim-key");
+  if (line === undefined)
+    throw new Error('mail.dkim_selector is set and there is no key. Make it: "burrow mail dkim".');
+  return readDkimKey(line, dkimSelector);
+}
+
+const blobFolder = ({ config }: AppContext): string => join(config.dataDir, "mail-blobs");
+
 /** What a crash or a restore has left, and uploads whose time is over. */
 async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.searchAfterRestore();
   await mail.uploads.expire();
+  await mail.submissions.forgetOldCounts(mail.now() - 2 * 24 * hourMs);
   if (!mail.handOvers) await forgetHandOvers(mail.database);
   await mail.blobs.collect();
 }
@@ -117,7 +158,7 @@ export function createMailContext(context: AppContext, config: MailConfig): Mail
   const database = context.openDatabase("mail", mailMigrations);
   const blobs = createKeptBlobs({
     database,
-    blobs: openBlobStore(join(context.config.dataDir, "mail-blobs")),
+    blobs: openBlobStore(blobFolder(context)),
     tables: { blobs: "mail_blobs", search: "mail_blob_search" },
     onError: (error) => log.error("mail.collect-failed", { error }),
   });
@@ -129,6 +170,8 @@ export function createMailContext(context: AppContext, config: MailConfig): Mail
   const addresses = createAddresses(members, aliases, config.domain);
   const judgedSenders = createJudgedSenders(database, mailboxes);
   emails.onMove((email, before, after) => judgedSenders.learn(email, before, after));
+  const subscriptions = createSubscriptionStore(database, now);
+  const outbox = createQueueStore(database, changes, now);
   const isLive = context.config.mode === "production";
   return {
     log,
@@ -157,14 +200,20 @@ export function createMailContext(context: AppContext, config: MailConfig): Mail
     authenticator: createAuthenticator(isLive ? createResolve() : refuseToResolve),
     toldSenders: createToldSenders(database),
     handOvers: config.lmtp && createHandOvers({ database, blobs, target: config.lmtp, now, log }),
-    outgoing: {
-      // Until there is a way out.
-      queueAutomatic() {},
-    },
+    outbox,
+    outgoing: outbox,
     identities: createIdentityStore(database, changes, addresses),
     submissions: createSubmissionStore(database, changes),
     vacations: createVacationStore(database, changes),
-    subscriptions: createSubscriptionStore(database, now),
+    subscriptions,
+    push: startPush(
+      { changes, subscriptions, outbound, log, now },
+      {
+        subscriptionId: (id) => formatId("subscription", id),
+        accountId: accountIdOf,
+        state: (account, type) => stateOf({ changes }, account, type),
+      },
+    ),
     streams: createStreams(members),
     largestSent,
     longestDelayS,

@@ -49,6 +49,7 @@ const unreached = [
   "The device itself: wipe it from afar (Find My Device), and tell the police its serial number.",
   "What is stored on it is protected by its screen lock and encryption only.",
   "Sessions of members stay on the device until a backup is restored elsewhere, which ends them all.",
+  "The mail relay, where there is one: change its password there, since whoever has the device can send in your name; and take the DNS record of mail.dkim_selector away, if you have one.",
   "Other accounts that the device was signed in to: change their passwords.",
   "docs/recovery.md tells how the server runs again on another device.",
 ];

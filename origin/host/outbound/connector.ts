@@ -1,6 +1,6 @@
 import { lookup as resolveByName } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import type { buildConnector } from "undici";
 import { OutboundError } from "./outbound-error.ts";
 
@@ -48,6 +48,18 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
       (socket) => callback(null, socket),
       (error: Error) => callback(error, null),
     );
+  };
+}
+
+/** A connection as it is, for a protocol that makes its own TLS of it, by `trust`. */
+export async function openConnection(
+  options: ConnectorOptions,
+  hostname: string,
+  port: number,
+): Promise<{ socket: Socket; trust: ConnectionOptions }> {
+  return {
+    socket: await connect(options, hostname, port, false),
+    trust: trustOf(hostname, options.seam?.authority),
   };
 }
 
@@ -131,6 +143,17 @@ function sameAddress(one: string, other: string): boolean {
   return new URL(`http://[${one}]`).hostname === new URL(`http://[${other}]`).hostname;
 }
 
+function trustOf(hostname: string, authority: string | undefined): ConnectionOptions {
+  return {
+    host: hostname,
+    // RFC 6066 §3: an address is no server name.
+    ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
+    ...(authority === undefined ? {} : { ca: authority }),
+    // Said outright, since NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
+    rejectUnauthorized: true,
+  };
+}
+
 function wrap(
   socket: Socket,
   hostname: string,
@@ -138,14 +161,9 @@ function wrap(
   late: AbortSignal,
 ): Promise<Socket> {
   const secured = connectTls({
+    ...trustOf(hostname, authority),
     socket,
-    host: hostname,
-    // RFC 6066 §3: an address is no server name.
-    ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
-    ...(authority === undefined ? {} : { ca: authority }),
     ALPNProtocols: ["http/1.1"],
-    // Said outright, since NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
-    rejectUnauthorized: true,
   });
   return settle(secured, "secureConnect", late);
 }

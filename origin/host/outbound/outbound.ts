@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { ConnectionOptions } from "node:tls";
 import { Agent } from "undici";
 import { isOwnNetwork, isPublicAddress } from "../../../shared/vet-address.ts";
 import { vetUrl } from "../../../shared/vet-url.ts";
@@ -7,7 +9,7 @@ import { readEdgeKeys } from "../../config/secrets.ts";
 import { isLoopback } from "../../config/settings.ts";
 import type { Log } from "../log.ts";
 import { ACCEPTED_CODINGS, openAnswerBody } from "./answer-body.ts";
-import { createConnector, type Lookup, systemLookup, type TestSeam } from "./connector.ts";
+import { createConnector, type Lookup, openConnection, systemLookup, type TestSeam } from "./connector.ts";
 import { createDirectHop } from "./direct-hop.ts";
 import { createEdgeHop } from "./edge-hop.ts";
 import { askAndFollow } from "./follow.ts";
@@ -39,6 +41,15 @@ export interface Outbound {
    * @example await outbound.fetch("guarded", "https://feeds.example.org/news.xml", { maxBytes: 2_000_000 })
    */
   fetch(purpose: OutboundPurpose, url: string, init?: OutboundInit): Promise<Response>;
+  /**
+   * Opens a connection for a purpose of the table that is no HTTP. Nothing was said on it yet: TLS is the caller's, with
+   * `trust` as its options. Rejects with OutboundError.
+   */
+  connect(
+    purpose: OutboundPurpose,
+    host: string,
+    port: number,
+  ): Promise<{ readonly socket: Socket; readonly trust: ConnectionOptions }>;
   /** Calls off what is under way. */
   close(): Promise<void>;
 }
@@ -172,6 +183,19 @@ export function createOutbound(options: OutboundOptions): Outbound {
         const fault = toOutboundError(error, signal, "unreachable");
         // The host only: paths of feeds and hooks are secrets.
         log.info("outbound.failed", { purpose, host: URL.parse(text)?.host, code: fault.code });
+        throw fault;
+      }
+    },
+    async connect(purpose, host, port) {
+      const row: PurposeRow = outboundPurposes[purpose];
+      const listed = row.destinations(config);
+      if (listed === "public" || !listed.includes(`smtp://${host}:${port}`))
+        throw new OutboundError("not-listed");
+      try {
+        return await openConnection({ lookup, allows: () => true, seam }, host, port);
+      } catch (error) {
+        const fault = error instanceof OutboundError ? error : new OutboundError("unreachable", error);
+        log.info("outbound.failed", { purpose, host: `${host}:${port}`, code: fault.code });
         throw fault;
       }
     },

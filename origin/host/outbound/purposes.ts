@@ -7,7 +7,7 @@ export interface PurposeRow {
   readonly goesTo: string;
   /** The code that asks; or, until that is there, the part that will. */
   readonly users: readonly string[] | { readonly awaited: string };
-  /** Origins (`https://host:port`) that it may go to; "public": any public address, by the guarded rules. */
+  /** Origins (`https://host:port`, `smtp://host:port` of a bare connection) that it may go to; "public": any public address, by the guarded rules. */
   readonly destinations: (config: Config) => readonly string[] | "public";
   readonly methods: readonly string[];
   /** Redirects that are followed, each judged as the first address was. With none a redirect is the answer. */
@@ -113,14 +113,25 @@ export const outboundPurposes = {
     bytes: { usual: 32 * MB, most: 64 * MB },
   },
   push: {
-    causedBy: "messages for members, whose apps have named a push gateway",
+    causedBy:
+      "messages for members, whose chat apps have named a push gateway, and mail programs a push service",
     goesTo: "any public address, by https",
-    users: ["origin/apps/matrix/push/gateway.ts"],
+    users: ["origin/apps/mail/push/push.ts", "origin/apps/matrix/push/gateway.ts"],
     destinations: () => "public",
     methods: ["POST"],
     mostRedirects: 0,
     timeMs: { usual: 20_000, most: MINUTE_MS },
     bytes: { usual: 64_000, most: 64_000 },
+  },
+  relay: {
+    causedBy: "members who send mail, and hourly the look whether they could",
+    goesTo: "the owner's mail relay, mail.relay_host: a connection for SMTP, in TLS",
+    users: ["origin/apps/mail/sending/relay.ts"],
+    destinations: ({ mail }) => (mail?.relay ? [`smtp://${mail.relay.host}:${mail.relay.port}`] : []),
+    methods: [],
+    mostRedirects: 0,
+    timeMs: { usual: 10_000, most: 10_000 },
+    bytes: { usual: 0, most: 0 },
   },
 } as const satisfies Record<string, PurposeRow>;
 

@@ -1,13 +1,13 @@
 import type { Config } from "../../config/config.ts";
 
 /**
- * A trial of a new version must not be heard of: the alerts that wait in its copy of the data are the real one's, and so
- * is what waits for a local mail server.
+ * A trial of a new version must not be heard of: the alerts and the mail that wait in its copy of the data are the real
+ * one's to send, and so is what waits for a local mail server.
  */
 export function forTrial(config: Config): Config {
   return Object.freeze({
     ...config,
     alerts: Object.freeze({ ...config.alerts, ntfyUrl: "", webhookUrl: "" }),
-    mail: config.mail && Object.freeze({ ...config.mail, lmtp: undefined }),
+    mail: config.mail && Object.freeze({ ...config.mail, relay: undefined, lmtp: undefined }),
   });
 }

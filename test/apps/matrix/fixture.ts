@@ -246,7 +246,7 @@ function startServer(parts: {
       clear: (id) => void alerts.delete(id),
     },
     blobs: openBlobStore(join(folder, "blobs")),
-    outbound,
+    outbound: { connect: () => Promise.reject(new OutboundError("unreachable")), ...outbound },
     now,
     openDatabase: open,
   });

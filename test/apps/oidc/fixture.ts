@@ -249,7 +249,10 @@ function startServer(folder: string, lines: string[]) {
     honeypot: undefined,
     alerts: { raise() {}, clear() {} },
     blobs: openBlobStore(join(folder, "blobs")),
-    outbound: { fetch: () => Promise.reject(new OutboundError("unreachable")) },
+    outbound: {
+      fetch: () => Promise.reject(new OutboundError("unreachable")),
+      connect: () => Promise.reject(new OutboundError("unreachable")),
+    },
     now,
     openDatabase: open,
   };

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
@@ -155,10 +156,30 @@ test("the owner's way back stays open on the sign-in host, and on no other", asy
   assert.equal((await apex.ask("/panic")).statusCode, 503);
 });
 
-test("hard lets nothing out for the apps", async () => {
+test("hard lets nothing out for the apps, and ends what is open", async () => {
   let level: "none" | "soft" | "hard" = "hard";
-  const outbound = closeWayOut({ fetch: () => Promise.resolve(new Response("out")) }, { level: () => level });
+  const listeners = new Set<(level: "none" | "soft" | "hard") => void>();
+  const socket = new Socket();
+  const outbound = closeWayOut(
+    {
+      fetch: () => Promise.resolve(new Response("out")),
+      connect: () => Promise.resolve({ socket, trust: {} }),
+    },
+    {
+      level: () => level,
+      onChange(listener) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    },
+  );
   await assert.rejects(outbound.fetch("push", "https://push.example.org/"), { code: "closed" });
   level = "soft";
   assert.equal(await (await outbound.fetch("push", "https://push.example.org/")).text(), "out");
+  const opened = await outbound.connect("relay", "relay.example.org", 465);
+  opened.socket.once("error", () => undefined);
+  const closed = once(opened.socket, "close").catch(() => undefined);
+  for (const listener of listeners) listener("hard");
+  await closed;
+  assert.equal(opened.socket.destroyed, true);
 });

@@ -11,6 +11,8 @@ import { projectRoot } from "../../support/run-burrow.ts";
 const ALLOWED: Record<string, string> = {
   "origin/host/outbound/connector.ts": "makes the connections of the table",
   "origin/host/outbound/outbound.ts": "holds the table's connections",
+  "origin/apps/mail/sending/relay.ts": "speaks SMTP on a connection that the table has opened",
+  "origin/apps/mail/doctor/dns-check.ts": "asks the resolver for the mail domain's own records",
   "origin/http/listener.ts": "the listener",
   "origin/http/bind.ts": "the listener; looks whether its own socket is still answered",
   "origin/http/dispatch.ts": "calls an app's routes in the same process",
@@ -33,7 +35,7 @@ const ALLOWED: Record<string, string> = {
 };
 
 const NETWORK_MODULES =
-  /^(?:node:)?(?:net|tls|http|https|http2|dns|dns\/promises|dgram|inspector)$|^(?:undici|ws|axios|got|node-fetch)$/;
+  /^(?:node:)?(?:net|tls|http|https|http2|dns|dns\/promises|dgram|inspector)$|^(?:undici|ws|axios|got|node-fetch)$|^nodemailer(?!\/lib\/(?:addressparser|mime-node|dkim)$)/;
 /** What of a network module sends nothing. */
 const HARMLESS = new Set(["isIP", "isIPv4", "isIPv6", "STATUS_CODES", "ServerResponse"]);
 
@@ -93,6 +95,8 @@ test("the search sees what it should", () => {
     'import tls from "tls";',
     'import * as dns from "node:dns/promises";',
     'import "undici";',
+    'import { createTransport } from "nodemailer";',
+    'import SmtpConnection from "nodemailer/lib/smtp-connection";',
     'const { request } = await import("node:http");',
     "await fetch(url);",
     "await globalThis.fetch(url);",
@@ -122,7 +126,7 @@ test("every purpose of the table is used, by those that it names, or waits for a
     const users = sources.filter(
       (file) =>
         file !== "origin/host/outbound/purposes.ts" &&
-        new RegExp(`(?:fetch|vetListed)\\(\\s*"${purpose}"`).test(withoutComments(read(file))),
+        new RegExp(`(?:fetch|connect|vetListed)\\(\\s*"${purpose}"`).test(withoutComments(read(file))),
     );
     assert.deepEqual(users, "awaited" in row.users ? [] : [...row.users].toSorted(), purpose);
   }

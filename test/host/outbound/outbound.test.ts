@@ -102,3 +102,23 @@ test("closing calls off what is under way", async (t) => {
   await outbound.close();
   await assert.rejects(answer.text(), fault("aborted"));
 });
+
+test("a bare connection goes to the relay of the settings, to its port, and for nothing else", async (t) => {
+  const relay = await startStand(t);
+  const { outbound } = benchOutbound(t, {
+    environment: { BURROW_MAIL_ENABLED: "true", BURROW_MAIL_RELAY_HOST: "relay.example.net" },
+    names: { "relay.example.net": ["198.51.100.7"] },
+    stands: { "198.51.100.7:465": relay, "198.51.100.7:25": relay },
+  });
+  const { socket, trust } = await outbound.connect("relay", "relay.example.net", 465);
+  socket.destroy();
+  assert.deepEqual([trust.servername, trust.rejectUnauthorized], ["relay.example.net", true]);
+  for (const [purpose, host, port] of [
+    ["relay", "relay.example.net", 25],
+    ["relay", "other.example.net", 465],
+    ["guarded", "relay.example.net", 465],
+    ["alert", "relay.example.net", 465],
+  ] as const)
+    await assert.rejects(outbound.connect(purpose, host, port), fault("not-listed"));
+  await assert.rejects(outbound.fetch("relay", "https://relay.example.net:465/"), fault("not-listed"));
+});

@@ -9,6 +9,7 @@ import { formatId, parseId } from "./ids.ts";
 import { invalidProperties, SetError } from "./jmap-error.ts";
 import type { Call, MethodTable } from "./method.ts";
 import { applyPatch } from "./set.ts";
+import { areKeys } from "../push/push-message.ts";
 import type { SubscriptionRow } from "../sending/push-subscription-store.ts";
 
 /** `url` and `keys` are never told (RFC 8620 §7.2). */
@@ -125,9 +126,13 @@ async function createSubscription(mail: MailContext, call: Call, object: unknown
     !(isObject(keys) && typeof keys["p256dh"] === "string" && typeof keys["auth"] === "string")
   )
     throw invalidProperties("keys must have p256dh and auth.", "keys");
+  if (keys !== null && !areKeys(keys["p256dh"] as string, keys["auth"] as string))
+    throw invalidProperties("keys are none that a message could be encrypted for.", "keys");
   if (mail.subscriptions.list(call.user.account).length >= mostSubscriptions)
     throw new SetError("overQuota", `At most ${mostSubscriptions} subscriptions.`);
-  return await mail.subscriptions.insert({
+  if (!mail.push.mayVerify(call.user.account))
+    throw new SetError("rateLimit", "Too many subscriptions were made lately. Try again in an hour.");
+  const row = await mail.subscriptions.insert({
     account: call.user.account,
     device: deviceClientId,
     url: target.href,
@@ -136,6 +141,8 @@ async function createSubscription(mail: MailContext, call: Call, object: unknown
     expiresAt: readExpires(mail, object["expires"]),
     types: readTypes(object["types"]),
   });
+  mail.push.verify(row);
+  return row;
 }
 
 async function updateSubscription(

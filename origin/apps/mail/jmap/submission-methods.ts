@@ -9,7 +9,7 @@ import { findEmail, formatUtc } from "./email-get.ts";
 import { passes, readFilter } from "./filter.ts";
 import { answerGet, pick } from "./get.ts";
 import { findIdentity } from "./identity-methods.ts";
-import { formatId, parseId } from "./ids.ts";
+import { formatBlobId, formatId, parseId } from "./ids.ts";
 import { invalidProperties, MethodError, SetError } from "./jmap-error.ts";
 import type { Call, MethodTable } from "./method.ts";
 import { cutWindow, readSort, readWindow } from "./query-window.ts";
@@ -31,6 +31,8 @@ const properties = [
 const mostRecipients = 500;
 /** Recipients that one member may write to in a day (R4: a stolen session must not make of this server a source of spam). */
 const mostRecipientsADay = 1000;
+/** Nothing that could be another command, or a parameter, once it is said to a relay. */
+const isAddress = /^[^\s@<>()[\],;:\\"\p{Cc}]+@[^\s@<>()[\],;:\\"\p{Cc}]+$/u;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** EmailSubmission/* (RFC 8621 §7): sending goes by the queue and the owner's relay. */
@@ -83,18 +85,21 @@ function describe(
     }),
     sendAt: () => formatUtc(row.sendAt),
     undoStatus: () => row.undo,
-    deliveryStatus: () => Object.fromEntries(recipients().map((one) => [one.address, describeDelivery(one)])),
-    dsnBlobIds: () => [],
+    deliveryStatus: () =>
+      Object.fromEntries(recipients().map((one) => [one.address, describeDelivery(mail, one)])),
+    dsnBlobIds: () =>
+      (JSON.parse(row.dsns) as string[]).map((hash) => formatBlobId({ hash, partId: undefined })),
     mdnBlobIds: () => [],
   });
 }
 
 /** RFC 8621 §7: what the relay said. That it took the message does not mean that it has arrived. */
-function describeDelivery({ state, reply }: Recipient): object {
+function describeDelivery(mail: MailContext, { address, state, reply }: Recipient): object {
+  const isHere = mail.addresses.resolve(address).kind !== "unknown";
   const delivered = {
     queued: "queued",
     sending: "queued",
-    sent: "unknown",
+    sent: isHere ? "yes" : "unknown",
     failed: "no",
     canceled: "no",
   } as const;
@@ -208,6 +213,8 @@ function readSubmission(
     identity.email,
     fields,
   );
+  if (!isAddress.test(mailFrom))
+    throw new SetError("forbiddenMailFrom", "The envelope's sender is no address that could be written to.");
   checkRecipients(mail, account, recipients);
   return {
     email,
@@ -296,7 +303,6 @@ function checkRecipients(mail: MailContext, account: number, recipients: Envelop
     throw new SetError("tooManyRecipients", `At most ${mostRecipients} recipients a message.`, {
       maxRecipients: mostRecipients,
     });
-  const isAddress = /^[^\s@<>()[\],;:\\"\p{Cc}]+@[^\s@<>()[\],;:\\"\p{Cc}]+$/u;
   const wrong = recipients.map(({ address }) => address).filter((address) => !isAddress.test(address));
   if (wrong.length > 0)
     throw new SetError("invalidRecipients", "Some of those are no addresses.", { invalidRecipients: wrong });

@@ -94,7 +94,8 @@ function addField(node: MimeNode, { name, value }: NewField): void {
     case "text":
       return void node.addHeader(name, value.value.replaceAll(/\s*\r?\n\s*/g, " "));
     case "addresses":
-      if (addressFields.has(key)) return void node.addHeader(name, asGiven(value.value));
+      // Set, not added: of a list that is added the library makes a field for each address, and the last one is heeded.
+      if (addressFields.has(key)) return void node.setHeader(name, asGiven(value.value));
       return add(formatAddresses(node, value.value));
     case "ids":
       return add(value.value.map((id) => `<${id}>`).join(" "));

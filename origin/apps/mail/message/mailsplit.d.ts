@@ -8,6 +8,23 @@ declare module "mailsplit" {
     getFirst(key: string): string;
   }
 
+  export class Headers implements HeaderLines {
+    constructor(head: Buffer);
+    getList(): { key: string; line: string }[];
+    getFirst(key: string): string;
+    hasHeader(key: string): boolean;
+    /** Before the others. */
+    add(key: string, value: string): void;
+    remove(key: string): void;
+    /** With the empty line at its end. */
+    build(): Buffer;
+    headers: Buffer | false;
+    lines: { key: string; line: string }[];
+    parsed: boolean;
+    mbox: string | false;
+    _parseHeaders(): void;
+  }
+
   export interface MimeNode {
     readonly type: "node";
     readonly parentNode: MimeNode | false;
@@ -19,14 +36,6 @@ declare module "mailsplit" {
     readonly multipart: string | false;
     readonly _boundary: Buffer | false;
     getDecoder(): Duplex;
-  }
-
-  export class Headers {
-    headers: Buffer | false;
-    lines: { key: string; line: string }[];
-    parsed: boolean;
-    mbox: string | false;
-    _parseHeaders(): void;
   }
 
   export type SplitPiece = MimeNode | { type: "body" | "data"; node: MimeNode; value?: Buffer };

@@ -17,6 +17,8 @@ export interface SubmissionRow {
   /** Unix ms. */
   readonly sendAt: number;
   readonly undo: "pending" | "final" | "canceled";
+  /** JSON of the hashes of the reports about it that lie in the sender's mailbox. */
+  readonly dsns: string;
   readonly createdSeq: number;
   readonly changedSeq: number;
 }
@@ -55,12 +57,14 @@ export interface SubmissionStore {
   ofEmail(account: number, email: number): SubmissionRow[];
   recipientsOf(id: number): Recipient[];
   changedSince(account: number, since: number, limit: number): ChangedRow[];
-  /** Recipients that an account has written to after a time, in Unix ms. */
+  /** Recipients that an account has written to after a time, in Unix ms, whatever became of the submissions. */
   recipientsSince(account: number, time: number): number;
+  /** Those of before the day that counts. */
+  forgetOldCounts(before: number): Promise<void>;
 }
 
 export function createSubmissionStore(database: Database, changes: Changes): SubmissionStore {
-  const columns = `id, account, identity, email, thread, hash, size, mail_from AS mailFrom, send_at AS sendAt, undo,
+  const columns = `id, account, identity, email, thread, hash, size, mail_from AS mailFrom, send_at AS sendAt, undo, dsns,
     created_seq AS createdSeq, changed_seq AS changedSeq`;
   const insertRow = database.prepare(
     `INSERT INTO submissions (account, identity, email, thread, hash, size, mail_from, send_at, undo, created_seq, changed_seq)
@@ -100,9 +104,11 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
   );
   const removeRecipients = database.prepare("DELETE FROM recipients WHERE submission = ?");
   const removeRow = database.prepare("DELETE FROM submissions WHERE id = ?");
+  const forgetWritten = database.prepare("DELETE FROM written WHERE submission = ?");
+  const noteWritten = database.prepare("INSERT INTO written VALUES (?, ?, ?, ?)");
+  const forgetCounts = database.prepare("DELETE FROM written WHERE written_at < ?");
   const count = database.prepare<{ n: number }>(
-    `SELECT count(*) AS n FROM submissions s JOIN recipients r ON r.submission = s.id
-     WHERE s.account = ? AND s.send_at > ? AND r.state <> 'canceled'`,
+    "SELECT coalesce(sum(recipients), 0) AS n FROM written WHERE account = ? AND written_at > ?",
   );
 
   return {
@@ -122,10 +128,13 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
       ).lastInsertRowid;
       for (const [position, { address, parameters }] of recipients.entries())
         insertRecipient.run(id, position, address, parameters, sendAt);
+      noteWritten.run(id, account, sendAt, recipients.length);
       return id;
     },
-    cancel(transaction, { id, account }) {
-      if (hasBegun.get(id)) return false;
+    cancel(transaction, { id, account, undo }) {
+      // After a crash what was on its way is queued again, and may have arrived all the same.
+      if (undo !== "pending" || hasBegun.get(id)) return false;
+      forgetWritten.run(id);
       cancelRecipients.run(id);
       cancelRow.run(changes.next(transaction, account, "EmailSubmission"), id);
       return true;
@@ -143,6 +152,9 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
     ofEmail: (account, email) => selectOfEmail.all(email, account),
     recipientsOf: (id) => selectRecipients.all(id),
     changedSince: (account, since, limit) => selectChanged.all(account, since, limit),
+    async forgetOldCounts(before) {
+      await database.write(() => void forgetCounts.run(before));
+    },
     recipientsSince: (account, time) => count.get(account, time)?.n ?? 0,
   };
 }

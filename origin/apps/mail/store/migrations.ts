@@ -2,6 +2,7 @@ import type { Migration } from "../../../storage/database.ts";
 import { arrivals } from "./migrations/arrivals.ts";
 import { delivery } from "./migrations/delivery.ts";
 import { firstSchema } from "./migrations/first-schema.ts";
+import { relaying } from "./migrations/relaying.ts";
 import { sending } from "./migrations/sending.ts";
 import { webmail } from "./migrations/webmail.ts";
 
@@ -12,5 +13,6 @@ export const mailMigrations: readonly Migration[] = [
   sending,
   arrivals,
   delivery,
+  relaying,
   webmail,
 ];

@@ -1,5 +1,7 @@
 /** A server with mail, and its members' mail programs. */
 import { join } from "node:path";
+import { makeDataFolder } from "../../../../origin/config/data-folder.ts";
+import { createSecrets } from "../../../../origin/config/secrets.ts";
 import { createKdf } from "../../../../origin/members/kdf.ts";
 import type { Members } from "../../../../origin/members/members.ts";
 import { createSignedClient, type SignedClient } from "../../../support/signed-client.ts";
@@ -31,12 +33,22 @@ export const using = [
 
 export async function openMailHouse(
   t: { after(work: () => unknown): void },
-  options: Partial<Parameters<typeof startTestOrigin>[0]> = {},
+  options: Partial<Parameters<typeof startTestOrigin>[0]> & {
+    /** Done with the data folder before the server starts on it. */
+    prepare?: (dataDir: string) => void;
+  } = {},
 ) {
+  const { prepare, now, ...more } = options;
   const dataDir = options.dataDir ?? join(temporaryFolder(t), "data");
+  if (prepare) {
+    makeDataFolder(dataDir);
+    createSecrets(dataDir);
+    prepare(dataDir);
+  }
   const server = await startTestOrigin({
     kdf: createKdf({ memory: 8, passes: 1 }),
-    ...options,
+    ...more,
+    ...(now && { now }),
     dataDir,
   });
   t.after(() => server.close());
@@ -50,16 +62,18 @@ export async function openMailHouse(
     origin: facts.url,
     edgeKey: facts.edgeKey,
     host: "mail.burrow.localhost",
+    ...(now && { now }),
   });
   t.after(() => client.close());
+
   return {
     origin,
     facts,
     members,
     client,
-    close: () => server.close(),
     program: openPrograms(members, client),
-    databaseFile: (name: string): string => join(dataDir, "databases", `${name}.db`),
+    dataDir,
+    close: () => server.close(),
   };
 }
 
@@ -71,29 +85,32 @@ export function openPrograms(members: Members, client: SignedClient) {
       { via: "device" },
       { memberId, kind: "app-password", name: "a program", scopes },
     );
-    const authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
-    const accountId = `u${memberId}`;
-    const ask: Program["ask"] = async ({ headers, ...asked }) =>
-      await client.request({ ...asked, headers: { authorization, ...headers } });
-    const send = async (methodCalls: unknown[]): Promise<Any> => {
-      const { status, text } = await ask({
-        method: "POST",
-        path: "/jmap/api",
-        body: { using, methodCalls },
-      });
-      if (status !== 200) throw new Error(`${status} ${text}`);
-      return JSON.parse(text);
-    };
-    return {
-      accountId,
-      ask,
-      send,
-      async call(method, args = {}) {
-        const { methodResponses } = await send([[method, { accountId, ...args }, "0"]]);
-        const [answered, answer] = methodResponses[0];
-        if (answered !== method) throw new Error(`${method}: ${JSON.stringify(answer)}`);
-        return answer;
-      },
-    };
+    return createProgram(client, { name, secret, accountId: `u${memberId}` });
+  };
+}
+
+/** A mail program that asks by the client, whose server may come and go. */
+export function createProgram(
+  client: SignedClient,
+  { name, secret, accountId }: { name: string; secret: string; accountId: string },
+): Program {
+  const authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
+  const ask: Program["ask"] = async ({ headers, ...asked }) =>
+    await client.request({ ...asked, headers: { authorization, ...headers } });
+  const send = async (methodCalls: unknown[]): Promise<Any> => {
+    const { status, text } = await ask({ method: "POST", path: "/jmap/api", body: { using, methodCalls } });
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    return JSON.parse(text);
+  };
+  return {
+    accountId,
+    ask,
+    send,
+    async call(method, args = {}) {
+      const { methodResponses } = await send([[method, { accountId, ...args }, "0"]]);
+      const [answered, answer] = methodResponses[0];
+      if (answered !== method) throw new Error(`${method}: ${JSON.stringify(answer)}`);
+      return answer;
+    },
   };
 }

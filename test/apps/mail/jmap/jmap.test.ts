@@ -191,9 +191,26 @@ test("members write as themselves only, in the header as in the envelope", async
       header: { identityId, emailId: forged },
       envelope: { identityId, emailId: mine, envelope },
       nobody: { identityId, emailId: mine, envelope: { ...envelope, mailFrom: own[0], rcptTo: [] } },
+      ...Object.fromEntries(
+        ["ada+x>\r\nRCPT TO:<ben", "ada+x BODY=8BITMIME", "ada+<x", 'ada+"x'].map((local, at) => [
+          `broken${at}`,
+          {
+            identityId,
+            emailId: mine,
+            envelope: { ...envelope, mailFrom: { email: `${local}@burrow.localhost` } },
+          },
+        ]),
+      ),
       good: { identityId, emailId: mine },
     },
   });
+  const odd = await ada.call("Identity/set", {
+    create: { i: { email: 'ada+x">\r\nDATA@burrow.localhost' } },
+  });
+  const asOdd = { identityId: odd.created.i.id, emailId: mine };
+  const refused = await ada.call("EmailSubmission/set", { create: { asOdd } });
+  assert.equal(refused.notCreated.asOdd.type, "forbiddenMailFrom");
+  for (const at of [0, 1, 2, 3]) assert.equal(notCreated[`broken${at}`].type, "forbiddenMailFrom");
   assert.deepEqual(
     ["header", "envelope", "nobody"].map((name) => notCreated[name].type),
     ["forbiddenFrom", "forbiddenMailFrom", "noRecipients"],
@@ -256,4 +273,21 @@ test("an event stream tells of what changes, and ends with the member's right to
   assert.match((await waiting).text, /event: state\ndata: .*"changed":\{"u\d+":\{"Mailbox":"\d+"\}\}/);
   await house.members.suspend(dora.id);
   await ended;
+});
+
+test("a push subscription is made for an https URL and with keys that are some", async () => {
+  const create = (more: object) => ({ deviceClientId: "phone", url: "https://push.example.org/x", ...more });
+  const keys = { p256dh: "AAAA", auth: "AAAA" };
+  const answer = await ada.send([
+    [
+      "PushSubscription/set",
+      { create: { a: create({}), b: create({ keys }), c: create({ url: "http://push.example.org/x" }) } },
+      "0",
+    ],
+  ]);
+  const [, { created, notCreated }] = answer.methodResponses[0];
+  assert.deepEqual(Object.keys(created), ["a"]);
+  assert.deepEqual([notCreated.b.properties, notCreated.c.properties], [["keys"], ["url"]]);
+  const got = await ada.send([["PushSubscription/get", { ids: [created.a.id] }, "0"]]);
+  assert.equal(got.methodResponses[0][1].list[0].verificationCode, null);
 });

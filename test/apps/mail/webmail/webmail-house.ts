@@ -1,4 +1,5 @@
 /** A member at the webmail, without a browser: a cookie of the mail host, and forms as a browser sends them. */
+import { join } from "node:path";
 import { chooseDriver } from "../../../../origin/storage/open-driver.ts";
 import { openMailHouse, type Program } from "../jmap/house.ts";
 
@@ -56,7 +57,7 @@ export async function openWebmailHouse(t: { after(work: () => unknown): void }) 
     };
   }
   /** What the sending of mail writes, which is not a part of these tests. */
-  const mailDatabase = () => chooseDriver()(house.databaseFile("mail"));
+  const mailDatabase = () => chooseDriver()(join(house.dataDir, "databases", "mail.db"));
   return { ...house, visitor, mailDatabase };
 }
 
