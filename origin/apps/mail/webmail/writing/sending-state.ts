@@ -45,7 +45,7 @@ export function showSending(mail: MailContext, account: number, email: number): 
     case "failed":
       return html`<div class="alert"><p>Not delivered.</p>${repliesOf(state.recipients)}</div>`;
     case "sent":
-      return html`<p class="sending">Handed to the mail relay.</p>`;
+      return html`<p class="sending">Sent.</p>`;
     default:
       return "";
   }
