@@ -17,11 +17,14 @@ let ada: Program;
 let signedIn: BrowserContext;
 const at = (path?: string): string => house.at(path);
 
-before(async () => {
-  if (chromiumPath === undefined) return;
-  house = await openBrowserHouse();
-  ({ ada, signedIn } = house);
-});
+before(
+  async () => {
+    if (chromiumPath === undefined) return;
+    house = await openBrowserHouse();
+    ({ ada, signedIn } = house);
+  },
+  { timeout: 90_000 },
+);
 
 after(() => house?.close());
 

@@ -16,28 +16,31 @@ let page: Page;
 const asked: string[] = [];
 const emails: string[] = [];
 
-before(async () => {
-  if (chromiumPath === undefined) return;
-  house = await openBrowserHouse();
-  await house.signedIn.route(
-    (url) => !url.hostname.endsWith(".localhost"),
-    async (route) => {
-      asked.push(route.request().url());
-      await route.fulfill({ contentType: "image/png", body: "" });
-    },
-  );
-  page = await house.signedIn.newPage();
-  page.on("dialog", (dialog) => {
-    asked.push(`dialog ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  await page.goto(house.at("/help"));
-  const filed = await fileMessages(
-    house.ada,
-    [...harmful, ...mxss].map((html) => ({ raw: htmlMessage(html) })),
-  );
-  emails.push(...filed.map(({ email }) => email));
-});
+before(
+  async () => {
+    if (chromiumPath === undefined) return;
+    house = await openBrowserHouse();
+    await house.signedIn.route(
+      (url) => !url.hostname.endsWith(".localhost"),
+      async (route) => {
+        asked.push(route.request().url());
+        await route.fulfill({ contentType: "image/png", body: "" });
+      },
+    );
+    page = await house.signedIn.newPage();
+    page.on("dialog", (dialog) => {
+      asked.push(`dialog ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await page.goto(house.at("/help"));
+    const filed = await fileMessages(
+      house.ada,
+      [...harmful, ...mxss].map((html) => ({ raw: htmlMessage(html) })),
+    );
+    emails.push(...filed.map(({ email }) => email));
+  },
+  { timeout: 90_000 },
+);
 
 after(() => house?.close());
 
