@@ -20,8 +20,17 @@ export async function answerForm(
   layout: Layout,
   work: (fields: URLSearchParams) => Promise<Page | Response>,
 ): Promise<Response> {
+  return answerAct(c, layout, async () => work(await readForm(c)));
+}
+
+/** The same for a request that `work` reads by itself. */
+export async function answerAct(
+  c: Context<HttpEnv>,
+  layout: Layout,
+  work: () => Promise<Page | Response>,
+): Promise<Response> {
   try {
-    const answer = await work(await readForm(c));
+    const answer = await work();
     return answer instanceof Response ? answer : await layout(c, answer);
   } catch (error) {
     const page = describeRefusal(error);

@@ -21,15 +21,12 @@ const longestForm = 16_384;
 /**
  * Reads a posted form after proof that it comes from a page of ours (G4 of the threat model).
  *
+ * `most`: bytes.
+ *
  * @throws FormRefusal: 403 from another site, 415 not a form, 413 too long.
  */
-export async function readForm(c: Context<HttpEnv>): Promise<URLSearchParams> {
-  if (!isSameOrigin(c.env.context.client, c.req.raw.headers)) {
-    throw new FormRefusal(
-      403,
-      "This form did not come from this site. Open the page again and send it from there.",
-    );
-  }
+export async function readForm(c: Context<HttpEnv>, most = longestForm): Promise<URLSearchParams> {
+  refuseOtherOrigins(c);
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded") {
     throw new FormRefusal(
@@ -37,10 +34,25 @@ export async function readForm(c: Context<HttpEnv>): Promise<URLSearchParams> {
       "This is not a form of this site. Open the page again and send it from there.",
     );
   }
-  const bytes = await readBody(c.req.raw, longestForm);
-  if (!bytes) throw new FormRefusal(413, "This form is too long. Use a shorter name and password.");
+  const bytes = await readBody(c.req.raw, most);
+  if (!bytes) throw new FormRefusal(413, tooLong(most));
   return new URLSearchParams(new TextDecoder().decode(bytes));
 }
+
+/** @throws FormRefusal: 403 from another site. */
+export function refuseOtherOrigins(c: Context<HttpEnv>): void {
+  if (!isSameOrigin(c.env.context.client, c.req.raw.headers)) {
+    throw new FormRefusal(
+      403,
+      "This form did not come from this site. Open the page again and send it from there.",
+    );
+  }
+}
+
+const tooLong = (most: number): string =>
+  most === longestForm
+    ? "This form is too long. Use a shorter name and password."
+    : "This is too long to be taken in one form. Shorten it and send it again.";
 
 /** How the refusals of the members' domain are answered by pages. */
 export const statusOf: Record<MembersErrorCode, ContentfulStatusCode> = {

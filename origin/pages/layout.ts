@@ -18,12 +18,24 @@ export interface Page {
   readonly headers?: Record<string, string>;
   /** `Set-Cookie` fields. */
   readonly cookies?: readonly string[];
+  /** In the place of the usual frame. */
+  readonly frame?: Frame;
+}
+
+/** What an app that fills the whole window has around its pages. It has the colours and the icon of all of them. */
+export interface Frame {
+  readonly stylesheets: readonly string[];
+  /** Of the `head`, further elements. */
+  readonly head: Markup;
+  readonly header: Markup;
+  /** Directives of the policy beside those of all pages: `frame-src 'self'`. */
+  readonly policy: readonly string[];
 }
 
 /** Renders a page in the frame that all of them share. */
 export type Layout = (c: Context<HttpEnv>, page: Page) => Response | Promise<Response>;
 
-const policyOf = ({ formTargets = [] }: Page): string =>
+const policyOf = ({ formTargets = [], frame }: Page): string =>
   [
     "default-src 'none'",
     "script-src 'self'",
@@ -33,13 +45,17 @@ const policyOf = ({ formTargets = [] }: Page): string =>
     ["form-action 'self'", ...formTargets].join(" "),
     "base-uri 'none'",
     "frame-ancestors 'none'",
+    ...(frame?.policy ?? []),
   ].join("; ");
 
 export function createLayout(assets: Assets, serverName: string): Layout {
-  const stylesheets = ["pages.css", "lists.css"].map((name) => assets.url(name));
+  const colours = assets.url("colours.css");
+  const usualStylesheets = ["pages.css", "lists.css"].map((name) => assets.url(name));
   const script = assets.url("pages.js");
 
   return function renderPage(c, page) {
+    const { frame } = page;
+    const stylesheets = [colours, ...(frame?.stylesheets ?? usualStylesheets)];
     c.header("content-security-policy", policyOf(page));
     // Stricter (`no-referrer`) would make browsers send `Origin: null` with our own forms.
     c.header("referrer-policy", "same-origin");
@@ -57,16 +73,17 @@ export function createLayout(assets: Assets, serverName: string): Layout {
 <title>${page.title} · ${serverName}</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 ${stylesheets.map((href) => html`<link rel="stylesheet" href="${href}">`)}
+${frame?.head ?? ""}
 ${[script, ...(page.scripts ?? [])].map((src) => html`<script type="module" src="${src}"></script>`)}
 </head>
 <body>
 <header>
-<a class="brand" href="/">${emblem}<span>${serverName}</span></a>
+${frame?.header ?? html`<a class="brand" href="/">${emblem}<span>${serverName}</span></a>`}
 </header>
 <main>
 ${page.body}
 </main>
-<footer><p>A private server, run by one person for the people they invite.</p></footer>
+${frame ? "" : html`<footer><p>A private server, run by one person for the people they invite.</p></footer>`}
 </body>
 </html>`,
       page.status ?? 200,
@@ -74,7 +91,7 @@ ${page.body}
   };
 }
 
-const emblem = html`<svg class="emblem" viewBox="0 0 64 40" aria-hidden="true" focusable="false">
+export const emblem = html`<svg class="emblem" viewBox="0 0 64 40" aria-hidden="true" focusable="false">
 <path class="hill" d="M2 38C10 14 22 4 34 4s22 12 28 34z"/>
 <circle class="door" cx="33" cy="28" r="10"/>
 <circle class="knob" cx="37.5" cy="28" r="1.6"/>

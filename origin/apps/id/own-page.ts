@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { hostNamed } from "../../config/hosts.ts";
 import { isAdmitted } from "../../config/proxied-app.ts";
 import { originOf } from "../../http/same-origin.ts";
 import type { FactorsHeld } from "../../members/factors/second-factors.ts";
@@ -21,7 +22,13 @@ export function mountOwnPage({ config, members, now }: IdContext, routes: Member
       .filter(
         ({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now()),
       ).length;
-    const apps = config.apps.filter((app) => isAdmitted(app.who, who));
+    const apps = config.apps
+      .filter((app) => isAdmitted(app.who, who))
+      .map((app) => way(originOf(c.env.context.client, app.host), app.name, app.host));
+    if (config.mail) {
+      const host = hostNamed(config.hosts, "mail");
+      apps.unshift(way(originOf(c.env.context.client, host), "Mail", `${name}@${config.mail.domain}`));
+    }
     return {
       title: "Your account",
       body: html`<div class="card">
@@ -38,7 +45,7 @@ ${
   apps.length === 0
     ? ""
     : html`<h2>Apps</h2>
-<ul class="ways">${apps.map((app) => way(originOf(c.env.context.client, app.host), app.name, app.host))}</ul>`
+<ul class="ways">${apps}</ul>`
 }
 <h2>Your account</h2>
 <ul class="ways">

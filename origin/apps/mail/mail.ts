@@ -2,11 +2,13 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import type { App, AppContext } from "../../app.ts";
 import type { MailConfig } from "../../config/config.ts";
+import { hostNamed } from "../../config/hosts.ts";
 import { readDkimKey, type SigningKey } from "../../config/dkim-key.ts";
 import type { Secrets } from "../../config/secrets.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
 import { openBlobStore } from "../../storage/blobs.ts";
 import { createKeptBlobs } from "../../storage/kept-blobs.ts";
+import { methodTables } from "./jmap/method-tables.ts";
 import { createAliasStore } from "./delivery/alias-store.ts";
 import { checkHandOvers, checkNames } from "./delivery/check-delivery.ts";
 import { createAuthenticator } from "./delivery/authenticator.ts";
@@ -46,6 +48,7 @@ import { createRelay } from "./sending/relay.ts";
 import { createSubmissionStore } from "./sending/submission-store.ts";
 import { createVacationStore } from "./sending/vacation-store.ts";
 import { mailMigrations } from "./store/migrations.ts";
+import { mountWebmail } from "./webmail/mount-webmail.ts";
 
 /** What relays take, commonly. */
 const largestSent = 25_000_000;
@@ -65,8 +68,11 @@ export function createMailApps(
   const delivery = createDelivery(mail);
   const arriving = createArriving(mail, { delivery, bucketSecret: secrets.bucketSecret });
   const routes = new Hono<HttpEnv>();
+  const tables = methodTables(mail);
+  mountJmap(routes, mail, tables);
+  const signInHost = hostNamed(context.config.hosts, "id");
+  const webmail = mountWebmail(routes, mail, { tables, signInHost });
   mountDoor(routes, { addresses: mail.addresses, arriving });
-  mountJmap(routes, mail);
   const relay =
     config.relay &&
     createRelay({
@@ -115,6 +121,7 @@ export function createMailApps(
       await following.close();
       mail.streams.closeAll();
       await mail.reader.close();
+      await webmail.close();
       await mail.authenticator.close();
       await mail.handOvers?.close();
       await mail.blobs.close();

@@ -220,7 +220,7 @@ test("pages are strict, light, private and not stored; files are kept by their c
   }
   const page = (await ask("/")).text;
   const files = [...page.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, path]) => path ?? "");
-  assert.equal(files.length, 3);
+  assert.equal(files.length, 4);
   let bytes = page.length;
   for (const path of [...files, "/favicon.svg"]) {
     const file = await ask(path);

@@ -17,6 +17,8 @@ export interface Clause {
 /** A condition of Email/query (RFC 8621 §4.4.1), read. */
 export interface EmailCondition {
   readonly clauses: readonly Clause[];
+  /** What the full-text index is asked for: all of them must hold. */
+  readonly texts: readonly string[];
   /** Header fields to look for: they are in no index. */
   readonly headers: readonly HeaderTest[];
   /** The one mailbox, where that is a condition. */
@@ -28,6 +30,12 @@ export interface EmailCondition {
 interface HeaderTest {
   readonly name: string;
   readonly value: string | undefined;
+}
+
+/** A whole filter as SQL. */
+export interface CompiledFilter extends Clause {
+  /** Few emails hold its words: whoever begins with them, and not with the newest email, is sooner done. */
+  readonly isNarrow: boolean;
 }
 
 type Reader = (value: unknown, resolve: (id: string) => string) => Clause;
@@ -94,21 +102,22 @@ const readers: Readonly<Record<string, Reader>> = {
     if (typeof value !== "boolean") throw invalid("filter", "has a hasAttachment that is not true or false");
     return { sql: "e.has_attachment = ?", parameters: [Number(value)] };
   },
-  ...Object.fromEntries(
-    (["text", "from", "to", "cc", "bcc", "subject", "body"] as const).map((field) => [
-      field,
-      readText(field),
-    ]),
-  ),
 };
 
-function readText(field: TextField): Reader {
-  return (value) => {
-    if (typeof value !== "string") throw invalid("filter", `has a ${field} that is no text`);
-    const match = matchOf(field, value);
-    if (match === undefined) return never;
-    return { sql: "e.id IN (SELECT rowid FROM email_text WHERE email_text MATCH ?)", parameters: [match] };
-  };
+const textFields: ReadonlySet<string> = new Set<TextField>([
+  "text",
+  "from",
+  "to",
+  "cc",
+  "bcc",
+  "subject",
+  "body",
+]);
+
+/** Undefined for a text without any word. */
+function readText(field: TextField, value: unknown): string | undefined {
+  if (typeof value !== "string") throw invalid("filter", `has a ${field} that is no text`);
+  return matchOf(field, value);
 }
 
 function readDate(value: unknown, name: string): number {
@@ -129,6 +138,7 @@ export function readEmailCondition(
   resolve: (id: string) => string,
 ): EmailCondition {
   const clauses: Clause[] = [];
+  const texts: string[] = [];
   const headers: HeaderTest[] = [];
   let inMailbox: number | undefined;
   let isOfThread = false;
@@ -137,13 +147,19 @@ export function readEmailCondition(
       headers.push(readHeaderTest(value));
       continue;
     }
+    if (textFields.has(name)) {
+      const match = readText(name as TextField, value);
+      if (match === undefined) clauses.push(never);
+      else texts.push(match);
+      continue;
+    }
     const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
     if (!read) throw new MethodError("unsupportedFilter", `Emails are not found by ${name.slice(0, 100)}.`);
     clauses.push(read(value, resolve));
     if (name === "inMailbox") inMailbox = parseId("mailbox", resolve(String(value)));
     if (name.includes("InThread")) isOfThread = true;
   }
-  return { clauses, headers, inMailbox, isOfThread };
+  return { clauses, texts, headers, inMailbox, isOfThread };
 }
 
 function readHeaderTest(value: unknown): HeaderTest {
@@ -158,19 +174,51 @@ export async function compileFilter(
   mail: MailContext,
   account: number,
   filter: Filter<EmailCondition> | undefined,
-): Promise<Clause> {
-  if (filter === undefined) return { sql: "1", parameters: [] };
-  if ("condition" in filter) {
-    const { clauses, headers } = filter.condition;
-    const found: Clause[] = [...clauses];
-    for (const test of headers) found.push(await findByHeader(mail, account, test));
-    return join(found, "AND");
-  }
+): Promise<CompiledFilter> {
+  if (filter === undefined) return { sql: "1", parameters: [], isNarrow: false };
+  if ("condition" in filter) return await compileConditions(mail, account, [filter.condition], []);
+  const own = filter.conditions.flatMap((entry) => ("condition" in entry ? [entry.condition] : []));
   const parts: Clause[] = [];
-  for (const entry of filter.conditions) parts.push(await compileFilter(mail, account, entry));
-  if (filter.operator !== "NOT") return join(parts, filter.operator);
+  for (const entry of filter.conditions) {
+    // What must hold together is asked of the index together.
+    if (filter.operator === "AND" && "condition" in entry) continue;
+    parts.push(await compileFilter(mail, account, entry));
+  }
+  if (filter.operator === "AND") return await compileConditions(mail, account, own, parts);
   const any = join(parts, "OR");
-  return { sql: `NOT ${any.sql}`, parameters: any.parameters };
+  return filter.operator === "OR"
+    ? { ...any, isNarrow: false }
+    : { sql: `NOT ${any.sql}`, parameters: any.parameters, isNarrow: false };
+}
+
+/** The account as the first term beside a compiled filter. With a plus no index of the account is used (SQLite, query planner §8). */
+export const accountTerm = ({ isNarrow }: CompiledFilter): string =>
+  isNarrow ? "+e.account = ?" : "e.account = ?";
+
+/** Emails that hold the words of a search are looked at one by one as long as there are no more. */
+const mostNarrow = 1000;
+
+/** All of the conditions, and all of the parts. */
+async function compileConditions(
+  mail: MailContext,
+  account: number,
+  conditions: readonly EmailCondition[],
+  parts: readonly Clause[],
+): Promise<CompiledFilter> {
+  const found: Clause[] = [...conditions.flatMap(({ clauses }) => clauses), ...parts];
+  for (const test of conditions.flatMap(({ headers }) => headers))
+    found.push(await findByHeader(mail, account, test));
+  const match = conditions
+    .flatMap(({ texts }) => texts)
+    .map((text) => `(${text})`)
+    .join(" AND ");
+  if (match === "") return { ...join(found, "AND"), isNarrow: false };
+  const words: Clause = {
+    sql: "e.id IN (SELECT rowid FROM email_text WHERE email_text MATCH ?)",
+    parameters: [match],
+  };
+  const isNarrow = !mail.emails.hasMoreMatches(match, mostNarrow);
+  return { ...join([words, ...found], "AND"), isNarrow };
 }
 
 function join(parts: readonly Clause[], operator: "AND" | "OR"): Clause {

@@ -3,6 +3,7 @@ import type { MailContext } from "../mail-context.ts";
 import { accountIdOf, accountOf, readState, resolveId, stateOf } from "./account.ts";
 import {
   type Clause,
+  accountTerm,
   compileFilter,
   type EmailCondition,
   keywordClauses,
@@ -103,8 +104,8 @@ function totalOf(mail: MailContext, account: number, query: EmailQuery, statemen
 /** The mailbox, where lying in it is all that is asked for. */
 function soleMailbox({ filter }: EmailQuery): number | undefined {
   if (!filter || !("condition" in filter)) return undefined;
-  const { clauses, headers, inMailbox } = filter.condition;
-  return clauses.length === 1 && headers.length === 0 ? inMailbox : undefined;
+  const { clauses, texts, headers, inMailbox } = filter.condition;
+  return clauses.length === 1 && texts.length + headers.length === 0 ? inMailbox : undefined;
 }
 
 /** The ids in order, the first `most` of them. */
@@ -216,7 +217,7 @@ async function compile(mail: MailContext, account: number, query: EmailQuery): P
   const where = await compileFilter(mail, account, filter);
   const by = order.sql === "" ? "e.received_at DESC" : order.sql;
   return {
-    sql: `SELECT e.id, e.thread FROM emails e WHERE e.account = ? AND ${where.sql}
+    sql: `SELECT e.id, e.thread FROM emails e WHERE ${accountTerm(where)} AND ${where.sql}
       ORDER BY ${by}, e.id ${byDate ?? "DESC"}`,
     parameters: [account, ...where.parameters, ...order.parameters],
   };

@@ -1,39 +1,21 @@
-import { Readable } from "node:stream";
 import type { Context, Hono } from "hono";
 import { readBody } from "../../../http/read-body.ts";
 import type { HttpEnv } from "../../../http/request-context.ts";
-import { BlobTooLargeError } from "../../../storage/blobs.ts";
+import type { Member } from "../../../members/members.ts";
 import type { MailContext } from "../mail-context.ts";
 import { accountIdOf } from "./account.ts";
 import { findBlob } from "./blobs.ts";
-import { coreMethods } from "./core-methods.ts";
-import { emailMethods } from "./email-methods.ts";
 import { serveEvents } from "./event-source.ts";
 import { formatBlobId } from "./ids.ts";
-import { identityMethods } from "./identity-methods.ts";
 import { RequestError } from "./jmap-error.ts";
-import { mailboxMethods } from "./mailbox-methods.ts";
 import { type JmapUser, limits, type MethodTable } from "./method.ts";
 import { readRequest, runRequest } from "./run-request.ts";
+import { serveBlob } from "./serve-blob.ts";
 import { describeSession } from "./session.ts";
-import { submissionMethods } from "./submission-methods.ts";
-import { threadMethods } from "./thread-methods.ts";
-import { vacationMethods } from "./vacation-methods.ts";
+import { storeUpload, UploadRefusedError } from "./store-upload.ts";
 
 /** JMAP (RFC 8620, RFC 8621) on the mail host: for mail programs by app password or key, for the webmail by its session. */
-export function mountJmap(routes: Hono<HttpEnv>, mail: MailContext): void {
-  const tables: readonly MethodTable[] = [
-    { capability: "urn:ietf:params:jmap:core", methods: coreMethods(mail) },
-    {
-      capability: "urn:ietf:params:jmap:mail",
-      methods: { ...mailboxMethods(mail), ...threadMethods(mail), ...emailMethods(mail) },
-    },
-    {
-      capability: "urn:ietf:params:jmap:submission",
-      methods: { ...identityMethods(mail), ...submissionMethods(mail) },
-    },
-    { capability: "urn:ietf:params:jmap:vacationresponse", methods: vacationMethods(mail) },
-  ];
+export function mountJmap(routes: Hono<HttpEnv>, mail: MailContext, tables: readonly MethodTable[]): void {
   const running = createShares(limits.maxConcurrentRequests);
   const uploading = createShares(limits.maxConcurrentUpload);
 
@@ -85,14 +67,23 @@ async function authenticated(
     const challenge = isBrowser ? {} : { "www-authenticate": 'Basic realm="mail", charset="UTF-8"' };
     return problemResponse(401, "about:blank", "Sign in with an app password for mail.", challenge);
   }
+  // A sibling host is same-site: browsers send it the cookie of this one, whatever its page asks for.
+  const site = c.req.header("sec-fetch-site") ?? "none";
+  if (identity.via === "session" && site !== "same-origin" && site !== "none")
+    return problemResponse(403, "about:blank", "A page of another site cannot ask this.");
   const { scopes } = identity;
   const member = mail.members.get(identity.memberId);
   if ((scopes !== "all" && !scopes.includes("mail")) || !member)
     return problemResponse(403, "about:blank", "This key does not open mail.");
+  return await handle(await openUser(mail, member));
+}
+
+/** A member's account, made where there is none yet. */
+export async function openUser(mail: MailContext, member: Member): Promise<JmapUser> {
   if (!mail.mailboxes.hasAccount(member.id)) {
     await mail.database.write((transaction) => mail.mailboxes.openAccount(transaction, member.id));
   }
-  return await handle({ member, account: member.id, address: `${member.name}@${mail.config.domain}` });
+  return { member, account: member.id, address: `${member.name}@${mail.config.domain}` };
 }
 
 function baseOf(c: Context<HttpEnv>): string {
@@ -117,70 +108,33 @@ async function readJson(c: Context<HttpEnv>): Promise<string> {
 }
 
 async function upload(mail: MailContext, c: Context<HttpEnv>, user: JmapUser): Promise<Response> {
-  const declared = Number(c.req.header("content-length") ?? 0);
-  const left = mail.config.quota - mail.emails.bytesOf(user.account) - mail.uploads.bytesOf(user.account);
-  if (declared > limits.maxSizeUpload || left <= 0) return tooLarge(left <= 0);
+  const { account } = user;
+  const source = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
   const type = c.req.header("content-type")?.slice(0, 255) ?? "application/octet-stream";
   try {
-    const source = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
-    const stored = await mail.uploads.put(user.account, source, type, Math.min(limits.maxSizeUpload, left));
-    return c.json(
-      {
-        accountId: accountIdOf(user.account),
-        blobId: formatBlobId({ hash: stored.hash, partId: undefined }),
-        type: stored.type,
-        size: stored.size,
-      },
-      201,
-      noStore,
-    );
+    const declared = Number(c.req.header("content-length") ?? 0);
+    const { hash, size, ...stored } = await storeUpload(mail, account, source, { type, declared });
+    const blobId = formatBlobId({ hash, partId: undefined });
+    return c.json({ accountId: accountIdOf(account), blobId, type: stored.type, size }, 201, noStore);
   } catch (error) {
-    if (error instanceof BlobTooLargeError) return tooLarge(false);
-    throw error;
+    if (!(error instanceof UploadRefusedError)) throw error;
+    const uri = "urn:ietf:params:jmap:error:limit";
+    return problemResponse(413, uri, error.message, {}, { limit: "maxSizeUpload" });
   }
 }
 
-function tooLarge(isFull: boolean): Response {
-  return problemResponse(
-    413,
-    "urn:ietf:params:jmap:error:limit",
-    isFull ? "The mailbox is full." : `An upload has at most ${limits.maxSizeUpload} bytes.`,
-    {},
-    { limit: "maxSizeUpload" },
-  );
-}
-
-/** RFC 8620 §6.2. Whatever it is, it is an attachment, and can run nothing (row L3). */
-function download(mail: MailContext, c: Context<HttpEnv>, user: JmapUser): Response | Promise<Response> {
+/** RFC 8620 §6.2. */
+function download(mail: MailContext, c: Context<HttpEnv>, user: JmapUser): Response {
   const blob =
     c.req.param("accountId") === accountIdOf(user.account)
       ? findBlob(mail, user.account, c.req.param("blobId") ?? "")
       : undefined;
   if (!blob) return problemResponse(404, "about:blank", "There is no such blob.");
-  const asked = c.req.query("type") ?? "";
-  const type = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w-]+=[\w."-]+)*$/.test(asked)
-    ? asked
-    : "application/octet-stream";
-  const name = c.req.param("name") ?? "";
-  return new Response(c.req.method === "HEAD" ? null : (Readable.toWeb(blob.open()) as ReadableStream), {
-    headers: {
-      "content-type": type,
-      "content-length": String(blob.size),
-      "content-disposition": `attachment; filename*=UTF-8''${encodeName(name)}`,
-      "content-security-policy": "sandbox; default-src 'none'",
-      "cross-origin-resource-policy": "same-origin",
-      "x-content-type-options": "nosniff",
-      "cache-control": "private, immutable, max-age=31536000",
-    },
+  return serveBlob(blob, {
+    type: c.req.query("type") ?? "",
+    name: c.req.param("name") ?? "",
+    isHead: c.req.method === "HEAD",
   });
-}
-
-/** RFC 8187 §3.2. */
-function encodeName(name: string): string {
-  return encodeURIComponent(name.replaceAll(/\p{Cc}/gu, " ")).replaceAll(
-    /['()*!]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function problem({ status, type, message, limit }: RequestError): Response {

@@ -69,6 +69,8 @@ export interface EmailStore {
   find<Row>(query: EmailQuery): Iterable<Row>;
   /** How many different values of the column a query's rows have. */
   count(query: EmailQuery, column: "id" | "thread"): number;
+  /** Whether more emails, of whomever, than so many are found by a text of the full-text index (text-query.ts). */
+  hasMoreMatches(match: string, most: number): boolean;
   /** What was read of the raw bytes of an email. */
   bodyOf(hash: string): Pick<Message, "root" | "texts">;
   /** Bytes of the raw messages of an account. */
@@ -124,6 +126,9 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
 
   const selectHashes = database.prepare<{ id: number; hash: string }>(
     "SELECT id, hash FROM emails WHERE account = ? ORDER BY received_at DESC, id DESC",
+  );
+  const countMatches = database.prepare<{ n: number }>(
+    "SELECT count(*) AS n FROM (SELECT 1 FROM email_text WHERE email_text MATCH ? LIMIT ?)",
   );
   const selectBytes = database.prepare<{ bytes: number }>("SELECT bytes FROM accounts WHERE id = ?");
   const selectSize = database.prepare<{ size: number }>("SELECT size FROM mail_blobs WHERE hash = ?");
@@ -213,6 +218,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
       database
         .prepareOnce<{ n: number }>(`SELECT count(DISTINCT ${column}) AS n FROM (${sql})`)
         .get(...parameters)?.n ?? 0,
+    hasMoreMatches: (match, most) => (countMatches.get(match, most + 1)?.n ?? 0) > most,
     bodyOf(hash) {
       const row = selectMessage.get(hash);
       if (!row) throw new Error(`No message of the blob ${hash} is kept.`);

@@ -10,6 +10,7 @@ const small = [
   "DELETE FROM submissions WHERE account = ?",
   "DELETE FROM identities WHERE account = ?",
   "DELETE FROM vacations WHERE account = ?",
+  "DELETE FROM webmail_acts WHERE account = ?",
   "DELETE FROM push_subscriptions WHERE account = ?",
   "DELETE FROM uploads WHERE account = ?",
   "DELETE FROM hand_overs WHERE account = ?",

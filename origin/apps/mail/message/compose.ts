@@ -108,12 +108,8 @@ function addField(node: MimeNode, { name, value }: NewField): void {
 
 type AddressList = Extract<NewField["value"], { form: "addresses" }>["value"];
 
-/** The library takes addresses apart from their groups only where it reads them from a text. */
-function asGiven(list: AddressList): string | { name: string; address: string }[] {
-  const addresses = list.flatMap((entry) =>
-    "email" in entry ? [{ name: entry.name ?? "", address: entry.email }] : [],
-  );
-  if (addresses.length === list.length) return addresses;
+/** As a text, which the library takes apart and encodes: a list it would write as so many fields, and groups it would lose. */
+function asGiven(list: AddressList): string {
   const quoted = (text: string): string =>
     `"${text.replaceAll(/[\r\n]/g, " ").replaceAll(/["\\]/g, "\\$&")}"`;
   const one = ({ name, email }: EmailAddress): string =>

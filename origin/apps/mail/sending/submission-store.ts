@@ -53,6 +53,8 @@ export interface SubmissionStore {
   get(account: number, id: number): SubmissionRow | undefined;
   /** The newest first. */
   list(account: number): SubmissionRow[];
+  /** Of one email, the newest first. */
+  ofEmail(account: number, email: number): SubmissionRow[];
   recipientsOf(id: number): Recipient[];
   changedSince(account: number, since: number, limit: number): ChangedRow[];
   /** Recipients that an account has written to after a time, in Unix ms, whatever became of the submissions. */
@@ -77,6 +79,9 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
   );
   const selectAll = database.prepare<SubmissionRow>(
     `SELECT ${columns} FROM submissions WHERE account = ? ORDER BY id DESC`,
+  );
+  const selectOfEmail = database.prepare<SubmissionRow>(
+    `SELECT ${columns} FROM submissions WHERE email = ? AND account = ? ORDER BY id DESC`,
   );
   const selectRecipients = database.prepare<Recipient>(
     "SELECT address, parameters, state, reply FROM recipients WHERE submission = ? ORDER BY position",
@@ -144,6 +149,7 @@ export function createSubmissionStore(database: Database, changes: Changes): Sub
     },
     get: (account, id) => select.get(id, account),
     list: (account) => selectAll.all(account),
+    ofEmail: (account, email) => selectOfEmail.all(email, account),
     recipientsOf: (id) => selectRecipients.all(id),
     changedSince: (account, since, limit) => selectChanged.all(account, since, limit),
     async forgetOldCounts(before) {

