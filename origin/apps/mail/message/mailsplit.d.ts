@@ -35,6 +35,7 @@ declare module "mailsplit" {
     readonly filename: string | false;
     readonly multipart: string | false;
     readonly _boundary: Buffer | false;
+    readonly _parentBoundary: Buffer | false;
     getDecoder(): Duplex;
   }
 
@@ -42,6 +43,21 @@ declare module "mailsplit" {
 
   export class Splitter extends Transform {
     constructor(options?: { ignoreEmbedded?: boolean; maxHeadSize?: number; maxChildNodes?: number });
+    /** 1 in a header, 2 in a body. */
+    state: number;
+    /** The part that is being read. */
+    node: MimeNode;
+    /** What came behind the last line that is done with, to be looked at with what comes next. */
+    line: Buffer | false;
+    hasFailed: boolean;
+    /** False where the line (with the end of the line before it, or without) is no boundary of `node` or its parent. */
+    checkBoundary(line: Buffer): number | false;
+    /** Answers at once. */
+    processLine(
+      line: Buffer,
+      isFinal: boolean,
+      next: (error: Error | null, piece?: SplitPiece | false) => void,
+    ): void;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
-import { Headers, type MimeNode, type SplitPiece, Splitter } from "mailsplit";
+import { Headers, type MimeNode, type SplitPiece } from "mailsplit";
+import { BodySplitter } from "./body-splitter.ts";
 
 /**
  * In the place of the library's own, which puts folded lines together one by one: a header of as many as fit took hours.
@@ -29,7 +30,11 @@ const largestHead = 1024 * 1024;
 
 /** The message's parts and their content, piece by piece; a message within it is one part. Throws EMAXLEN past the limits. */
 export function splitMessage(raw: Readable): AsyncIterable<SplitPiece> {
-  const splitter = new Splitter({ ignoreEmbedded: true, maxHeadSize: largestHead, maxChildNodes: mostParts });
+  const splitter = new BodySplitter({
+    ignoreEmbedded: true,
+    maxHeadSize: largestHead,
+    maxChildNodes: mostParts,
+  });
   raw.on("error", (error) => splitter.destroy(error));
   return raw.pipe(splitter);
 }
