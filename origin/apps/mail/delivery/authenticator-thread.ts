@@ -3,13 +3,14 @@ import { createReadStream } from "node:fs";
 import { answerWork } from "../message/answer-work.ts";
 import { authenticate } from "./authenticate.ts";
 import type { AuthenticateRequest, LookUp } from "./authenticator.ts";
+import { readSigned } from "./read-signed.ts";
 
 answerWork(async ({ path, spf }: AuthenticateRequest, ask) => {
   const raw = createReadStream(path);
   try {
     const resolve = async (name: string, type: string) =>
       (await ask({ name, type } satisfies LookUp)) as string[][] | string[];
-    return await authenticate(raw, { spf, resolve });
+    return await authenticate(readSigned(raw), { spf, resolve });
   } finally {
     raw.destroy();
   }
