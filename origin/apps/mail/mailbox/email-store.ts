@@ -4,6 +4,7 @@ import type { Transaction } from "../../../storage/writer.ts";
 import type { Message } from "../message/message.ts";
 import type { Changes } from "./changes.ts";
 import { type EmailFields, indexedTextOf, sortKeysOf } from "./email-fields.ts";
+import { createTextIndex } from "./text-index.ts";
 import type { ThreadStore } from "./thread-store.ts";
 
 /** A message that is to lie in an account, its raw bytes already noted in `mail_blobs`. */
@@ -97,9 +98,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
        preview, has_attachment, unread, created_seq, changed_seq)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)`,
   );
-  const insertText = database.prepare(
-    "INSERT INTO email_text (rowid, subject, sender, recipients, cc, bcc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  );
+  const textIndex = createTextIndex(database);
   const insertKeyword = database.prepare("INSERT INTO email_keywords (email, keyword) VALUES (?, ?)");
   const removeKeyword = database.prepare("DELETE FROM email_keywords WHERE email = ? AND keyword = ?");
   const removeKeywords = database.prepare("DELETE FROM email_keywords WHERE email = ?");
@@ -171,7 +170,7 @@ export function createEmailStore(database: Database, changes: Changes, threads: 
         Number(isUnread(keywords)),
         seq,
       ).lastInsertRowid;
-      insertText.run(id, ...indexedTextOf(fields), message.searchText);
+      textIndex.add(transaction, id, [...indexedTextOf(fields), message.searchText]);
       for (const keyword of new Set(keywords)) insertKeyword.run(id, keyword);
       for (const mailbox of new Set(mailboxes)) file.run(mailbox, id);
       threads.touch(transaction, account, thread);
