@@ -1,5 +1,5 @@
 import type { Driver, OpenDriver, Statement } from "./driver.ts";
-import { createWriter, type Transaction, type Writer } from "./writer.ts";
+import { createWriter, type Transaction, type WriteOptions, type Writer } from "./writer.ts";
 
 /** One numbered step of a database's schema. Its number is its place in the list, from 1. */
 export interface Migration {
@@ -20,7 +20,7 @@ export interface Database {
    * the promise settles only after the commit is on disk, and rejects with what `work` threw, having changed
    * nothing. `work` must be synchronous.
    */
-  write<T>(work: (transaction: Transaction) => T): Promise<T>;
+  write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): Promise<T>;
   /** Called inside each transaction, just before it commits. */
   beforeCommit(hook: () => void): void;
   /** Waits for what is queued, then closes. Later writes are refused. */
@@ -66,7 +66,7 @@ export function openDatabase(options: {
       return statement as Statement<Row>;
     },
     prepareOnce: <Row>(sql: string) => driver.prepare<Row>(sql),
-    write: (work) => writer.write(work),
+    write: (work, how) => writer.write(work, how),
     beforeCommit: (hook) => writer.beforeCommit(hook),
     async close() {
       await writer.close();

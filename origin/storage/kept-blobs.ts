@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createLine } from "../host/turns.ts";
 import type { BlobStore, StoredBlob } from "./blobs.ts";
 import type { Database } from "./database.ts";
-import type { Transaction } from "./writer.ts";
+import type { Transaction, WriteOptions } from "./writer.ts";
 
 /**
  * A blob store beside the database of the app that it belongs to: each blob is noted there before it has its name, and
@@ -18,6 +18,7 @@ export interface KeptBlobs {
     source: Uint8Array | AsyncIterable<Uint8Array>,
     limit: number,
     keep: (blob: StoredBlob, transaction: Transaction) => T,
+    options?: WriteOptions,
   ): Promise<T>;
   /** The same with a complete file, which moves into the store. `note` is written before it does. */
   adopt<T>(
@@ -76,6 +77,7 @@ export function createKeptBlobs(options: KeptBlobsOptions): KeptBlobs {
     store: (before: (blob: StoredBlob) => Promise<void>) => Promise<StoredBlob>,
     alsoNote: (blob: StoredBlob, transaction: Transaction) => void,
     keep: (blob: StoredBlob, transaction: Transaction) => T,
+    how?: WriteOptions,
   ): Promise<T> {
     let release: (() => void) | undefined;
     try {
@@ -84,9 +86,9 @@ export function createKeptBlobs(options: KeptBlobsOptions): KeptBlobs {
         await database.write((transaction) => {
           note.run(known.hash, known.size);
           alsoNote(known, transaction);
-        });
+        }, how);
       });
-      return await database.write((transaction) => keep(blob, transaction));
+      return await database.write((transaction) => keep(blob, transaction), how);
     } catch (error) {
       release?.();
       release = undefined;
@@ -103,10 +105,11 @@ export function createKeptBlobs(options: KeptBlobsOptions): KeptBlobs {
       // Between the look at the list and now somebody may have uploaded the same content again.
       if (!isUnneeded.get(hash)) return;
       await blobs.delete(hash);
-      await database.write(() => {
+      const write = (): void => {
         forgetAlso?.(hash);
         forget.run(hash);
-      });
+      };
+      await database.write(write, { patient: true });
     } finally {
       release();
     }
@@ -115,10 +118,8 @@ export function createKeptBlobs(options: KeptBlobsOptions): KeptBlobs {
   async function collectAll(): Promise<void> {
     for (;;) {
       const found = unneeded.all(atATime);
-      for (const { hash } of found) {
-        if (closing) return;
-        await remove(hash);
-      }
+      if (closing) return;
+      await Promise.all(found.map(({ hash }) => remove(hash)));
       if (found.length === 0) return;
       await turn();
     }
@@ -128,11 +129,12 @@ export function createKeptBlobs(options: KeptBlobsOptions): KeptBlobs {
   const collecting = createLine(collectAll);
 
   return {
-    put: (source, limit, keep) =>
+    put: (source, limit, keep, how) =>
       keeping(
         (before) => blobs.put(source, { limit, before }),
         () => {},
         keep,
+        how,
       ),
     adopt: (file, alsoNote, keep) => keeping((before) => blobs.adopt(file, { before }), alsoNote, keep),
     open: (hash, range) => blobs.open(hash, range),

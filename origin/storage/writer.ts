@@ -9,8 +9,13 @@ export interface Transaction {
   onRollback(hook: () => void): void;
 }
 
+export interface WriteOptions {
+  /** Nobody waits for it: it may be held back for some milliseconds, so that more of its kind share its fsync. */
+  readonly patient?: boolean;
+}
+
 export interface Writer {
-  write<T>(work: (transaction: Transaction) => T): Promise<T>;
+  write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): Promise<T>;
   beforeCommit(hook: () => void): void;
   close(): Promise<void>;
 }
@@ -48,6 +53,9 @@ const longestBatch = 200;
  * the fsync that a fuller batch saves some 1,000; a write that comes alone waits for one turn.
  */
 const longestGathering = 8;
+/** Patient writes are held back for so long, and until there are so many, or one that is not patient. */
+const patienceMs = 10;
+const mostPatient = 24;
 
 /**
  * The group-commit writer: everything queued in one tick of the event loop (or in a few, while they keep coming)
@@ -61,13 +69,22 @@ export function createWriter(driver: Driver): Writer {
   let gathered = 0;
   let turns = 0;
   let closed = false;
+  let patience: NodeJS.Timeout | undefined;
   const control = prepareControl(driver);
   const beforeCommitHooks: (() => void)[] = [];
   const idle: (() => void)[] = [];
 
+  function hold(): void {
+    if (scheduled) return;
+    if (queue.length >= mostPatient) schedule();
+    else patience ??= setTimeout(schedule, patienceMs);
+  }
+
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
+    clearTimeout(patience);
+    patience = undefined;
     // After the poll phase: every request that is already in the sockets joins this batch.
     setImmediate(flush);
   }
@@ -91,17 +108,19 @@ export function createWriter(driver: Driver): Writer {
   }
 
   return {
-    write<T>(work: (transaction: Transaction) => T): Promise<T> {
+    write<T>(work: (transaction: Transaction) => T, { patient = false }: WriteOptions = {}): Promise<T> {
       if (closed) return Promise.reject(new CommitError("The database is closing."));
       return new Promise<T>((resolve, reject) => {
         queue.push({ run: work, resolve, reject });
-        schedule();
+        if (patient) hold();
+        else schedule();
       });
     },
     beforeCommit: (hook) => void beforeCommitHooks.push(hook),
     close() {
       closed = true;
       if (queue.length === 0) return Promise.resolve();
+      schedule();
       return new Promise((resolve) => idle.push(resolve));
     },
   };

@@ -10,7 +10,7 @@ import { openMail } from "../apps/mail/open-mail.ts";
 const [dataDir = "", mode] = process.argv.slice(2);
 const opened = openMail(dataDir);
 const { mail } = opened;
-const settling: Delivery = { deliver: (_arrival, settle) => mail.database.write(settle) };
+const settling: Delivery = { deliver: (_arrival, settle) => mail.database.write(settle, { patient: true }) };
 const delivery = mode === "land" ? settling : createDelivery(mail);
 const arriving = createArriving(mail, { delivery, bucketSecret: "secret" });
 const start = performance.now();

@@ -55,9 +55,9 @@ export function createCounters(now: () => number): Counters {
       database.beforeCommit(() => void (count.commits += 1));
       return {
         ...database,
-        write(work) {
+        write(work, how) {
           count.writes += 1;
-          const written = database.write(work);
+          const written = database.write(work, how);
           written.catch(() => (count.failed += 1));
           return written;
         },

@@ -13,9 +13,11 @@ export interface DeliveryReport {
   postponed: number;
 }
 
-/** Each waits for its turn in the reader's thread, and for the others' commit. */
-const atOnce = 8;
-const aPage = 64;
+/** Each waits for its turn in the reader's thread, and for the others' commit: the more share it, the less the index costs. */
+const atOnce = { small: 32, large: 4 };
+/** Bytes: what was read of as many small ones as that is in memory at once. */
+const largestSmall = 100_000;
+const aPage = 256;
 /** Some two hours of them. What cannot be read is not read better by trying again. */
 const mostTries = 8;
 const firstWaitMs = 60_000;
@@ -70,7 +72,18 @@ export async function deliverArrivals(options: {
   while (!isClosing()) {
     const page = arrivals.due(now(), aPage);
     if (page.length === 0) break;
-    await inParallel(page, atOnce, deliver);
+    await Promise.all([
+      inParallel(
+        page.filter(({ size }) => size <= largestSmall),
+        atOnce.small,
+        deliver,
+      ),
+      inParallel(
+        page.filter(({ size }) => size > largestSmall),
+        atOnce.large,
+        deliver,
+      ),
+    ]);
   }
   return report;
 }

@@ -2,8 +2,9 @@ import type { Log } from "../../../host/log.ts";
 import { inParallel } from "../../../host/in-parallel.ts";
 import type { S3Object } from "../../../host/s3/s3-bucket.ts";
 import { diskFaultOf } from "../../../storage/disk-fault.ts";
+import type { StoredBlob } from "../../../storage/blobs.ts";
 import type { KeptBlobs } from "../../../storage/kept-blobs.ts";
-import { CommitError } from "../../../storage/writer.ts";
+import { CommitError, type Transaction } from "../../../storage/writer.ts";
 import type { ArrivalStore } from "./arrival-store.ts";
 import { largestObject, type MailBucket, MailBucketError } from "./bucket.ts";
 import { takenAt } from "./read-envelope.ts";
@@ -24,7 +25,7 @@ export interface FetchReport {
 }
 
 /** Bodies that are on their way at once; each holds a few buffers, whatever its size. */
-export const fetchedAtOnce = 16;
+export const fetchedAtOnce = 32;
 /** Removed by one request. */
 const removedAtOnce = 250;
 
@@ -71,11 +72,12 @@ export async function fetchArrivals(options: {
       const object = await bucket.get(key, bytes);
       if (!object) return;
       const { envelope, body, size: noted } = object;
-      await blobs.put(body, largestObject, (blob, transaction) => {
+      const keep = (blob: StoredBlob, transaction: Transaction): void => {
         if (blob.size !== bytes) throw new Error(`${bytes} bytes were listed, and ${blob.size} came.`);
         arrivals.land(transaction, key, envelope, blob);
         report.bytes += blob.size;
-      });
+      };
+      await blobs.put(body, largestObject, keep, { patient: true });
       if (noted !== bytes) log.warn("mail.size-differs", { object: key, noted, bytes });
     } catch (error) {
       if (isHopeless(error)) throw error;

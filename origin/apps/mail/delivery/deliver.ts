@@ -98,10 +98,11 @@ export function createDelivery(mail: Parts): Delivery {
         });
         return;
       }
-      await mail.database.write((transaction) => {
+      const write = (transaction: Transaction): void => {
         file(transaction, readied);
         settle(transaction);
-      });
+      };
+      await mail.database.write(write, { patient: true });
     },
   };
 }

@@ -20,7 +20,7 @@ async function* untilBodyIsIdle(raw: AsyncIterable<Buffer>): AsyncGenerator<Buff
       continue;
     }
     header = Buffer.concat([header, chunk]);
-    const text = header.latin1Slice();
+    const text = header.toString("latin1");
     const end = headerEnd.exec(text);
     if (!end) continue;
     const length = end.index + end[0].length;
