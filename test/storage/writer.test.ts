@@ -54,6 +54,35 @@ for (const [name, open] of [
       assert.equal(commits(), 3);
     });
 
+    test("holds patient writes back until others share their commit, and never holds up the rest", async (t) => {
+      t.mock.timers.enable({ apis: ["setTimeout"] });
+      const { database, names, commits } = setUp(t);
+      const patiently = (what: string) =>
+        database.write(() => database.prepare("INSERT INTO thing (name) VALUES (?)").run(what), {
+          patient: true,
+        });
+      const someTurns = async () => {
+        for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      };
+      const first = patiently("first");
+      await someTurns();
+      const second = patiently("second");
+      await someTurns();
+      assert.deepEqual(names(), []);
+      await add(database, "at once");
+      await Promise.all([first, second]);
+      assert.deepEqual(names(), ["first", "second", "at once"]);
+      assert.equal(commits(), 1);
+      const alone = patiently("alone");
+      t.mock.timers.tick(10);
+      await alone;
+      await Promise.all(Array.from({ length: 30 }, (_, index) => patiently(`one of many ${index}`)));
+      assert.equal(commits(), 3);
+      const last = patiently("last");
+      // Closing waits for no others.
+      t.after(() => last);
+    });
+
     test("undoes a failed write alone", async (t) => {
       const { database, names } = setUp(t);
       const mine = new Error("mine");

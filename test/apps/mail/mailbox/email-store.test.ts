@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
+import { readMessage } from "../../../../origin/apps/mail/message/read-message.ts";
+import type { Transaction } from "../../../../origin/storage/writer.ts";
 import { openMailbox } from "../open-mailbox.ts";
 
 test("counts of a mailbox follow what comes, is read, moves and goes", async (t) => {
@@ -83,4 +86,38 @@ test("what was indexed, the thread's links and the message's bytes go with the l
   assert.equal(matches(), 0);
   assert.deepEqual(["thread_links", "threads", "messages"].map(count), [0, 0, 0]);
   assert.equal(count("mail_blobs WHERE refs = 0"), 1);
+});
+
+test("nothing is in the index of an email whose write failed, or that was removed in the same commit", async (t) => {
+  const { database, emails, account, box, file } = await openMailbox(t);
+  const { id: kept } = await file("Subject: Tea\n\nbergamot");
+  const message = await readMessage(Readable.from([Buffer.from("Subject: Tea\r\n\r\nbergamot")]));
+  const { hash, size } = emails.get(account, kept)!;
+  const add = (transaction: Transaction) =>
+    emails.add(transaction, {
+      account,
+      blob: { hash, size },
+      message,
+      mailboxes: [box("inbox").id],
+      keywords: [],
+      receivedAt: 1,
+    });
+  const failed = database.write((transaction) => {
+    add(transaction);
+    throw new Error("mine");
+  });
+  const added = database.write(add);
+  const inTheSameCommit = database.write((transaction) => {
+    const newest = Math.max(...emails.hashesOf(account).map(({ id }) => id));
+    emails.remove(transaction, emails.get(account, newest)!);
+  });
+  await assert.rejects(failed, /mine/);
+  await Promise.all([added, inTheSameCommit]);
+  const matches = database.prepare<{ rowid: number }>(
+    "SELECT rowid FROM email_text WHERE email_text MATCH 'bergamot'",
+  );
+  assert.deepEqual(
+    matches.all().map(({ rowid }) => rowid),
+    [kept],
+  );
 });
