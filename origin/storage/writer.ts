@@ -54,7 +54,7 @@ const longestBatch = 200;
  */
 const longestGathering = 8;
 /** Patient writes are held back for so long, and until there are so many, or one that is not patient. */
-const patienceMs = 10;
+const patienceMs = 25;
 const mostPatient = 24;
 
 /**

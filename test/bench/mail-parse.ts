@@ -1,7 +1,7 @@
 /**
  * What a message that arrives costs, from its blob to the mailbox: `node test/bench/mail-parse.ts [RUNS]`. How long it
  * takes, how far the process grows over what it was before the first message, and the longest time in which nobody else
- * had a turn; of several runs the best, since the machine may be busy.
+ * had a turn; of several runs the best, since the machine may be busy. Each kind has a process of its own.
  */
 import { spawnSync } from "node:child_process";
 import { createReadStream, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -36,7 +36,7 @@ function makeFiles(folder: string): void {
     writeFileSync(join(folder, String(at).padStart(3, "0")), raw());
 }
 
-async function measure(folder: string, runs: number): Promise<void> {
+async function measure(folder: string, file: string, runs: number): Promise<void> {
   const { openDelivery } = await import("../apps/mail/delivery/open-delivery.ts");
   const cleanups: (() => unknown)[] = [];
   const { arrive, delivery, releaseBlob } = await openDelivery({
@@ -44,36 +44,38 @@ async function measure(folder: string, runs: number): Promise<void> {
   });
   const before = process.memoryUsage.rss();
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  for (const file of readdirSync(folder).toSorted()) {
-    let [took, stretch, grown] = [Infinity, Infinity, 0];
-    for (let run = 0; run < runs; run += 1) {
-      const arrival = await arrive(createReadStream(join(folder, file)), { mailFrom: "", results: "" });
-      const delay = monitorEventLoopDelay({ resolution: 1 });
-      let peak = 0;
-      const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 5);
-      delay.enable();
-      const begun = performance.now();
-      await delivery.deliver(arrival, () => void releaseBlob.run(arrival.hash));
-      took = Math.min(took, performance.now() - begun);
-      delay.disable();
-      clearInterval(watch);
-      stretch = Math.min(stretch, Math.max(0, delay.max / 1e6 - 1));
-      grown = Math.max(grown, peak, process.memoryUsage.rss());
-    }
-    const [name = ""] = samples[Number(file)] ?? [];
-    print(
-      `${name.padEnd(34)} ${took.toFixed(0).padStart(6)} ms   +${((grown - before) / 1e6).toFixed(0).padStart(4)} MB   longest stretch ${stretch.toFixed(0).padStart(4)} ms`,
-    );
+  let [took, stretch, grown] = [Infinity, Infinity, 0];
+  for (let run = 0; run < runs; run += 1) {
+    const arrival = await arrive(createReadStream(join(folder, file)), { mailFrom: "", results: "" });
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    let peak = 0;
+    const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 5);
+    delay.enable();
+    const begun = performance.now();
+    await delivery.deliver(arrival, () => void releaseBlob.run(arrival.hash));
+    took = Math.min(took, performance.now() - begun);
+    delay.disable();
+    clearInterval(watch);
+    stretch = Math.min(stretch, Math.max(0, delay.max / 1e6 - 1));
+    grown = Math.max(grown, peak, process.memoryUsage.rss());
   }
+  const [name = ""] = samples[Number(file)] ?? [];
+  print(
+    `${name.padEnd(34)} ${took.toFixed(0).padStart(6)} ms   +${((grown - before) / 1e6).toFixed(0).padStart(4)} MB   longest stretch ${stretch.toFixed(0).padStart(4)} ms`,
+  );
   for (const cleanup of cleanups) await cleanup();
 }
 
-const [first = "3", folderToFill] = process.argv.slice(2);
-if (first === "--make" && folderToFill !== undefined) {
-  makeFiles(folderToFill);
+const [first = "3", folderToUse, file] = process.argv.slice(2);
+const again = (...words: string[]): void =>
+  void spawnSync(process.execPath, [fileURLToPath(import.meta.url), ...words], { stdio: "inherit" });
+if (first === "--make" && folderToUse !== undefined) {
+  makeFiles(folderToUse);
+} else if (folderToUse !== undefined && file !== undefined) {
+  await measure(folderToUse, file, Number(first));
 } else {
   const folder = mkdtempSync(join(tmpdir(), "burrow-mail-"));
-  spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--make", folder], { stdio: "inherit" });
-  await measure(folder, Number(first));
+  again("--make", folder);
+  for (const name of readdirSync(folder).toSorted()) again(first, folder, name);
   rmSync(folder, { recursive: true });
 }

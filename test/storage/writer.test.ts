@@ -74,7 +74,7 @@ for (const [name, open] of [
       assert.deepEqual(names(), ["first", "second", "at once"]);
       assert.equal(commits(), 1);
       const alone = patiently("alone");
-      t.mock.timers.tick(10);
+      t.mock.timers.tick(25);
       await alone;
       await Promise.all(Array.from({ length: 30 }, (_, index) => patiently(`one of many ${index}`)));
       assert.equal(commits(), 3);

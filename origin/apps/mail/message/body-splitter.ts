@@ -4,6 +4,7 @@ import { Splitter } from "mailsplit";
 const inBody = 2;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const dash = 0x2d;
 
 /**
  * The library's splitter, which hands over bodies in large pieces: its own takes each of their lines by itself and a turn
@@ -66,8 +67,7 @@ export class BodySplitter extends Splitter {
   /** The last line may be a boundary once it is complete, and the line end before it is the boundary's then. */
   #takeAllBut(bytes: Buffer): number {
     const start = bytes.lastIndexOf(lineFeed) + 1;
-    const isLong = bytes.length - start > this.#longestBoundaryLine();
-    if (isLong || (start === 0 && this.#isMidLine)) {
+    if (!this.#mayBeBoundary(bytes.subarray(start)) || (start === 0 && this.#isMidLine)) {
       // Nor is it torn from its carriage return.
       const end = bytes.at(-1) === carriageReturn ? bytes.length - 1 : bytes.length;
       this.#handOver(bytes.subarray(0, end));
@@ -89,10 +89,13 @@ export class BodySplitter extends Splitter {
     return this.node.parentNode !== false && !this.node.multipart;
   }
 
-  /** With two dashes on both sides and a line end. */
-  #longestBoundaryLine(): number {
+  /** Of a line that is not complete. */
+  #mayBeBoundary(line: Buffer): boolean {
     const { _boundary, _parentBoundary } = this.node;
-    return Math.max(_boundary ? _boundary.length : 0, _parentBoundary ? _parentBoundary.length : 0) + 6;
+    const longest = Math.max(_boundary ? _boundary.length : 0, _parentBoundary ? _parentBoundary.length : 0);
+    // With two dashes on both sides and a line end.
+    if (line.length > longest + 6) return false;
+    return line.length < 2 ? line.length === 0 || line[0] === dash : isDashed(line, 0);
   }
 }
 
@@ -103,7 +106,7 @@ function nextCandidate(bytes: Buffer, from: number): number {
 }
 
 function isDashed(bytes: Buffer, at: number): boolean {
-  return bytes[at] === 0x2d && bytes[at + 1] === 0x2d;
+  return bytes[at] === dash && bytes[at + 1] === dash;
 }
 
 function beforeLineEnd(bytes: Buffer, start: number): number {
