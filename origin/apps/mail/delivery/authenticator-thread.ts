@@ -4,12 +4,12 @@ import { answerWork } from "../message/answer-work.ts";
 import { authenticate } from "./authenticate.ts";
 import type { AuthenticateRequest, LookUp } from "./authenticator.ts";
 
-answerWork(async ({ path, spf }: AuthenticateRequest, ask) => {
+answerWork(async ({ path, spf, ownDomain }: AuthenticateRequest, ask) => {
   const raw = createReadStream(path);
   try {
     const resolve = async (name: string, type: string) =>
       (await ask({ name, type } satisfies LookUp)) as string[][] | string[];
-    return await authenticate(raw, { spf, resolve });
+    return await authenticate(raw, { spf, ownDomain, resolve });
   } finally {
     raw.destroy();
   }

@@ -138,7 +138,8 @@ export function startQueue(mail: QueueContext, options: QueueOptions): Queue {
       recipient: addressee.address,
       receivedAt: now(),
       results: "",
-    };
+      isFromHere: true,
+    } as const;
     try {
       await options.delivery.deliver(arrival, (transaction) => {
         outbox.begin(transaction, consignment, [addressee]);
