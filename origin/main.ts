@@ -78,7 +78,7 @@ export async function startOrigin(options: {
   now?: () => number;
   /** The file that names the programs to keep running; without it none is run, cloudflared neither. */
   servicesFile?: string;
-  /** On a copy of the data, before an update: nothing goes out, nothing is run, nothing is scheduled. */
+  /** On a copy of the data, before an update: nothing is run, nothing is scheduled; and by its settings nothing goes out. */
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
@@ -201,9 +201,8 @@ export async function startOrigin(options: {
       openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
     });
     // What reads and writes messages takes some megabytes, and mail is off until it is turned on.
-    const mail = trial ? withoutBucket(config.mail) : config.mail;
-    const mailApps = mail
-      ? (await import("./apps/mail/mail.ts")).createMailApps(context, mail, {
+    const mailApps = config.mail
+      ? (await import("./apps/mail/mail.ts")).createMailApps(context, config.mail, {
           bucketSecret: mailBucketSecret(),
           readOptional: (name) => secrets.readOptional(name),
         })
@@ -293,11 +292,6 @@ export async function startOrigin(options: {
     await stop();
     throw error;
   }
-}
-
-/** What a copy of the data fetches is gone from the bucket, and then with the copy. */
-function withoutBucket(mail: Config["mail"]): Config["mail"] {
-  return mail && { ...mail, bucketUrl: "" };
 }
 
 /** What cannot be done (a full disk) is done at the next start: until then they work as they are. */

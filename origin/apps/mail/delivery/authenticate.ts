@@ -32,7 +32,11 @@ const trustedForwarders = new Set([
 /** DKIM, ARC and DMARC over the raw bytes, with SPF as the edge saw it. */
 export async function authenticate(
   raw: Readable,
-  { spf, ownDomain, resolve }: { spf: SpfFinding | undefined; ownDomain?: string | undefined; resolve: Resolve },
+  {
+    spf,
+    ownDomain,
+    resolve,
+  }: { spf: SpfFinding | undefined; ownDomain?: string | undefined; resolve: Resolve },
 ): Promise<Authentication> {
   const watched = watch(resolve);
   const resolver: Resolve = (name, type) => watched.resolve(name, type);
@@ -70,7 +74,8 @@ export async function authenticate(
   const isKeyMissing =
     dkim.results.some(({ status }) => status.result === "temperror" && status.aligned) ||
     (isVouchedFor && watched.failed.some((name) => trustedForwarders.has(name.split(keyLabel)[1] ?? "")));
-  if (!/^(?:fail|none)$/.test(result) || isKeyMissing || !(spf || isOwn)) return { finding: "unknown", results };
+  if (!/^(?:fail|none)$/.test(result) || isKeyMissing || !(spf || isOwn))
+    return { finding: "unknown", results };
   // Where no policy is published, nothing has looked yet whether something backs it.
   const isBacked =
     (spf?.result === "pass" && spf.domain === ownDomain) ||

@@ -1,3 +1,4 @@
+import { localPartOf } from "../../../../shared/mail-policy.ts";
 import type { Member, Members } from "../../../members/members.ts";
 import type { AliasStore } from "./alias-store.ts";
 
@@ -68,15 +69,4 @@ const isThere = (member: Member | undefined): boolean =>
 function ownerOf({ members }: Directory): number[] {
   const owner = members.list().find((member) => member.role === "owner" && isThere(member));
   return owner ? [owner.id] : [];
-}
-
-/** Lower case, without quotes; undefined: no address of this domain. */
-export function localPartOf(address: string, domain: string): string | undefined {
-  const at = address.lastIndexOf("@");
-  if (at < 1 || address.slice(at + 1).toLowerCase() !== domain) return undefined;
-  return address
-    .slice(0, at)
-    .replace(/^"(.*)"$/, "$1")
-    .normalize("NFKC")
-    .toLowerCase();
 }

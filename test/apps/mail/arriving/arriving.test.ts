@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 
 import { readConfig } from "../../../../origin/config/read-config.ts";
 import { writeSecret } from "../../../../origin/config/secrets.ts";
+import { forTrial } from "../../../../origin/host/update/trial-config.ts";
 import { createLog } from "../../../../origin/host/log.ts";
 import { startOrigin } from "../../../../origin/main.ts";
 import type { Delivery } from "../../../../origin/apps/mail/arriving/arrival.ts";
@@ -247,7 +248,7 @@ test("an update that is tried on a copy of the data fetches nothing: it would be
     [true, 1],
     [false, 0],
   ] as const) {
-    const origin = await startOrigin({ config, log, trial });
+    const origin = await startOrigin({ config: trial ? forTrial(config) : config, log, trial });
     await origin.apps.find(({ name }) => name === "mail")?.doctor?.();
     await origin.close();
     assert.equal(bucket.objects.size, left);

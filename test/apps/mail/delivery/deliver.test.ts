@@ -71,8 +71,7 @@ test("nobody takes the mail of a role, or of a member's address with a +, by the
   const { mail, members, account, deliver, subjectsIn } = await openDelivery(t);
   for (const name of ["postmaster", "noc", "security"])
     await assert.rejects(members.createAccount({ name, password }), { code: "name-invalid" });
-  for (const name of ["ben", "ben+shop", "postmaster+x"])
-    await members.createAccount({ name, password });
+  for (const name of ["ben", "ben+shop", "postmaster+x"]) await members.createAccount({ name, password });
   const to = async (recipient: string) => await deliver(letter({ Subject: recipient }), { recipient });
   await to("ben+shop@example.org");
   await to("postmaster+x@example.org");

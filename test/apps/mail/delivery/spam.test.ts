@@ -117,7 +117,10 @@ test("who claims from outside to be of this house is put aside, whatever the env
   await deliver(await sign(from("signed"), "example.org"), { mailFrom: "list@list.example", results: "" });
   await deliver(from("by its machine"), byMachine);
   names.delete("TXT _dmarc.example.org");
-  await deliver(await sign(from("signed, no policy"), "example.org"), { mailFrom: "x@y.example", results: "" });
+  await deliver(await sign(from("signed, no policy"), "example.org"), {
+    mailFrom: "x@y.example",
+    results: "",
+  });
   await deliver(from("by its machine, no policy"), byMachine);
   await deliver(letter({ From: "shop@example.org", Subject: "nobody's" }), { results: "" });
   assert.deepEqual(subjectsIn("ada", "inbox"), [

@@ -63,7 +63,9 @@ test("mail by the relay", async (t) => {
     const before = sink.messages.length;
     const identities = await house.ada.call("Identity/get", { ids: null });
     const submit = async (head: string) => {
-      const { blobId } = await house.upload(`${head}To: jo@example.org\r\nMessage-ID: <x@y>\r\n\r\nHello.\r\n`);
+      const { blobId } = await house.upload(
+        `${head}To: jo@example.org\r\nMessage-ID: <x@y>\r\n\r\nHello.\r\n`,
+      );
       const { list } = await house.ada.call("Mailbox/get", { ids: null });
       const mailboxIds = { [list[0].id]: true };
       const imported = await house.ada.call("Email/import", { emails: { one: { blobId, mailboxIds } } });
@@ -84,7 +86,13 @@ test("mail by the relay", async (t) => {
     const { emailId, type } = await submit(`:x\rFrom: ben@burrow.localhost\r\n${own}`);
     assert.equal(type, undefined);
     await sink.arrived(before + 1);
-    assert.deepEqual(sink.messages.at(-1)?.raw.toString().match(/^from\b.*$/gim), [own.trim()]);
+    assert.deepEqual(
+      sink.messages
+        .at(-1)
+        ?.raw.toString()
+        .match(/^from\b.*$/gim),
+      [own.trim()],
+    );
     await house.ada.call("Email/set", { destroy: [emailId] });
   });
 
@@ -225,8 +233,8 @@ test("mail by the relay", async (t) => {
     assert.deepEqual(
       (await house.doctor("relay", "queue")).map(({ status, detail }) => [status, detail]),
       [
-        ["ok", "127.0.0.1 takes mail from here"],
-        ["ok", "nothing waits"],
+        ["ok", "127.0.0.1 takes mail from here."],
+        ["ok", "Nothing waits."],
       ],
     );
   });
