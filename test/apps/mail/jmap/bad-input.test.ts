@@ -174,6 +174,11 @@ test("no body, reference, path or query makes it fail", async () => {
     `["Email/query",{${account},"filter":${deep(10_000)}},"0"]`,
     `["Email/query",{${account},"filter":{"operator":"OR","conditions":[${'{"text":"x"},'.repeat(20_000)}{"text":"y"}]}},"0"]`,
     `["Email/query",{${account},"filter":{"text":${JSON.stringify('"* OR NEAR( '.repeat(2_000))}}},"0"]`,
+    // Each of these held up the whole server, for minutes.
+    `["Email/query",{${account},"filter":{"text":"\\"${"a b ".repeat(500_000)}\\""}},"0"]`,
+    `["Email/query",{${account},"filter":{"body":"${"a.".repeat(500_000)}"}},"0"]`,
+    `["SearchSnippet/get",{${account},"filter":{"text":"${"a.".repeat(500_000)}"},"emailIds":["e1"]},"0"]`,
+    `["Email/query",{${account},"filter":{"operator":"OR","conditions":[${'{"someInThreadHaveKeyword":"x"},'.repeat(400)}{"text":"y"}]}},"0"]`,
     `["Email/get",{${account},"ids":${JSON.stringify(Array.from({ length: 10_000 }, (_, at) => `e${at}`))}},"0"]`,
     `["Thread/get",{${account},"ids":${JSON.stringify(Array.from({ length: 10_000 }, (_, at) => `t${at}`))}},"0"]`,
     `["Email/set",{${account},"destroy":${JSON.stringify(Array.from({ length: 10_000 }, (_, at) => `e${at}`))}},"0"]`,
