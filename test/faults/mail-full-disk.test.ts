@@ -28,7 +28,7 @@ test("a disk that is full during a drain leaves in the bucket what it cannot tak
   await makeMailFolder(made, bucket.url);
   cpSync(made, join(disk.seen, "data"), { recursive: true });
   const drain = async (): Promise<number> => {
-    const [command = "", ...words] = [...disk.within, process.execPath, child, join(disk.path, "data"), ""];
+    const [command, ...words] = [...disk.within, process.execPath, child, join(disk.path, "data"), ""];
     const [code] = (await once(spawn(command, words, { stdio: "ignore" }), "exit")) as [number];
     return code;
   };
@@ -50,13 +50,14 @@ test("a disk that is full during a drain leaves in the bucket what it cannot tak
 
   const copy = join(temporaryFolder(t), "data");
   cpSync(join(disk.seen, "data"), copy, { recursive: true });
-  const { mail, close } = openMail(copy);
-  const subjects = mail.database
+  const opened = openMail(copy);
+  const { database } = opened.mail;
+  const subjects = database
     .prepare<{ fields: string }>("SELECT fields FROM emails ORDER BY id")
     .all()
     .map(({ fields }) => (JSON.parse(fields) as { subject: string }).subject);
-  const states = mail.database.prepare<{ state: string }>("SELECT DISTINCT state FROM arrivals").all();
-  await close();
+  const states = database.prepare<{ state: string }>("SELECT DISTINCT state FROM arrivals").all();
+  await opened.close();
   assert.deepEqual(
     subjects.toSorted(),
     Array.from({ length: messages }, (_, at) => String(at)),
