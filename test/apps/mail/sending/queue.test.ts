@@ -209,7 +209,7 @@ test("mail by the relay", async (t) => {
     );
   });
 
-  await t.test("a member who is suspended meanwhile sends nothing", async () => {
+  await t.test("a member who is suspended or locked meanwhile sends nothing", async () => {
     sink.answers.recipient = () => "450 4.2.1 Later, please";
     const before = sink.messages.length;
     const { id } = await house.send({ to: [far] }, house.ben, "ben");
@@ -224,7 +224,15 @@ test("mail by the relay", async (t) => {
       sink.messages.slice(before).map(({ from }) => from),
       ["ada@burrow.localhost"],
     );
+    // Whoever sits in a stolen session may have put it there.
+    await house.members.lock(ben);
     await house.members.unsuspend(ben);
+    await house.ask("POST", "/retry");
+    const third = await house.send({ to: [far], subject: "third" });
+    await house.until(third.id, (one) => deliveredTo(one, far) === "unknown");
+    assert.equal(sink.messages.length, before + 2);
+    assert.equal(sink.messages.at(-1)?.from, "ada@burrow.localhost");
+    await house.members.unlock(ben);
     await house.ask("POST", "/retry");
     await house.until(id, (one) => deliveredTo(one, far) === "unknown", house.ben);
   });
