@@ -97,6 +97,10 @@ export function createMailContext(context: AppContext, config: MailConfig): Mail
         subscriptionId: (id) => formatId("subscription", id),
         accountId: accountIdOf,
         state: (account, type) => stateOf({ changes }, account, type),
+        mayFollow(account) {
+          const member = members.get(account);
+          return member?.state === "active" && member.lockedAt === null;
+        },
       },
     ),
     streams: createStreams(members),
