@@ -37,7 +37,7 @@ import type { Log } from "./host/log.ts";
 import { startSupervisor, type Supervisor } from "./host/supervisor/supervisor.ts";
 import { createMetrics } from "./host/metrics/metrics.ts";
 import { noteAppChecks } from "./host/note-app-checks.ts";
-import { createOutbound } from "./host/outbound/outbound.ts";
+import { createOutbound, type OutboundOptions } from "./host/outbound/outbound.ts";
 import { settleUpdate } from "./host/update/settle.ts";
 import { runningVersion } from "./host/version.ts";
 import type { BoundAddress } from "./http/bind.ts";
@@ -78,12 +78,14 @@ export async function startOrigin(options: {
   now?: () => number;
   /** The file that names the programs to keep running; without it none is run, cloudflared neither. */
   servicesFile?: string;
-  /** On a copy of the data, before an update: nothing goes out, nothing is run, nothing is scheduled. */
+  /** On a copy of the data, before an update: nothing is run, nothing is scheduled; and by its settings nothing goes out. */
   trial?: boolean;
   /** The calls by which the data folder's file system is tried; a test puts in those of one that it has not. */
   fileSystem?: FileSystemCalls;
   /** In the place of the one on disk: in development there is another with each start. */
   mailBucketSecret?: string;
+  /** Where calls to the outside end up; a test stands there itself. */
+  outside?: Pick<OutboundOptions, "lookup" | "seam">;
   /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
   kdf?: Kdf;
 }): Promise<Origin> {
@@ -125,7 +127,7 @@ export async function startOrigin(options: {
 
     const databases = openDatabases(config.dataDir);
     cleanups.push(() => databases.close());
-    const outbound = createOutbound({ config, log, now });
+    const outbound = createOutbound({ config, log, now, ...options.outside });
     cleanups.push(() => outbound.close());
     const host = openHostDatabase(databases);
     const alerts = createAlerts({ database: host, outbound, config, secrets, log, now });
@@ -201,9 +203,8 @@ export async function startOrigin(options: {
       openMatrixSession: (member, device) => matrix.openDevice(member, { ...device, refreshable: true }),
     });
     // What reads and writes messages takes some megabytes, and mail is off until it is turned on.
-    const mail = trial ? withoutBucket(config.mail) : config.mail;
-    const mailApps = mail
-      ? (await import("./apps/mail/mail.ts")).createMailApps(context, mail, {
+    const mailApps = config.mail
+      ? (await import("./apps/mail/mail.ts")).createMailApps(context, config.mail, {
           bucketSecret: mailBucketSecret(),
           readOptional: (name) => secrets.readOptional(name),
         })
@@ -293,11 +294,6 @@ export async function startOrigin(options: {
     await stop();
     throw error;
   }
-}
-
-/** What a copy of the data fetches is gone from the bucket, and then with the copy. */
-function withoutBucket(mail: Config["mail"]): Config["mail"] {
-  return mail && { ...mail, bucketUrl: "" };
 }
 
 /** What cannot be done (a full disk) is done at the next start: until then they work as they are. */

@@ -30,6 +30,17 @@ export function parseMailPolicy(text: string | undefined): MailPolicy | undefine
 /** RFC 5321 §4.5.1 and RFC 2142 §4: whoever has a domain of mail takes what is for these. */
 const alwaysTaken: ReadonlySet<string> = new Set(["postmaster", "abuse"]);
 
+/** What stands before the @: lower case, in one form, without quotes; undefined: no address of this domain. */
+export function localPartOf(address: string, domain: string): string | undefined {
+  const at = address.lastIndexOf("@");
+  if (at < 1 || address.slice(at + 1).toLowerCase() !== domain) return undefined;
+  return address
+    .slice(0, at)
+    .replace(/^"(.*)"$/, "$1")
+    .normalize("NFKC")
+    .toLowerCase();
+}
+
 /** `ask`: it depends on whether somebody has the address. */
 export type RecipientVerdict = "take" | "ask" | "foreign" | "refused";
 
@@ -38,10 +49,8 @@ export function judgeRecipient(
   { domain, refused, unknown }: MailPolicy,
   recipient: string,
 ): RecipientVerdict {
-  const address = recipient.toLowerCase();
-  const at = address.lastIndexOf("@");
-  if (at < 1 || address.slice(at + 1) !== domain) return "foreign";
-  const local = address.slice(0, at);
+  const local = localPartOf(recipient, domain);
+  if (local === undefined) return "foreign";
   const plain = local.replace(/(?<=.)\+.*$/s, "");
   if ([local, plain].some((name) => refused.includes(`${name}@${domain}`))) return "refused";
   return unknown === "owner" || alwaysTaken.has(local) ? "take" : "ask";

@@ -10,7 +10,7 @@ const grammar = /^[a-z0-9][a-z0-9._=/+-]{0,99}$/;
 /** Names that speak for the server, or that mail keeps for roles (RFC 2142). */
 const reserved = new Set(
   (
-    "abuse admin administrator burrow everyone help hostmaster info mailer-daemon noreply no-reply owner " +
+    "abuse admin administrator burrow everyone help hostmaster info mailer-daemon noc noreply no-reply owner " +
     "postmaster root security server support system webmaster"
   ).split(" "),
 );

@@ -1,7 +1,7 @@
 /** The webmail in Chromium, through the real Worker. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import type { Program } from "../apps/mail/jmap/house.ts";
 import { type BrowserHouse, openBrowserHouse } from "../apps/mail/webmail/browser-house.ts";
@@ -25,6 +25,8 @@ before(
   },
   { timeout: 90_000 },
 );
+
+beforeEach(() => house?.answers());
 
 after(() => house?.close());
 

@@ -18,5 +18,5 @@ test("a trial on a copy of the data alerts nobody and sends no mail a second tim
   assert.equal(config.mail?.relay?.host, "relay.example.net");
   const { alerts, mail } = forTrial(config);
   assert.deepEqual([alerts.ntfyUrl, mail?.domain], ["", "example.org"]);
-  assert.deepEqual([mail?.relay, mail?.lmtp], [undefined, undefined]);
+  assert.deepEqual([mail?.bucketUrl, mail?.relay, mail?.lmtp], ["", undefined, undefined]);
 });

@@ -14,6 +14,8 @@ export interface Arrival {
   readonly receivedAt: number;
   /** What Email Routing found: the text of its Authentication-Results header, or empty. */
   readonly results: string;
+  /** Only of what a member's own request sent from here: nothing that comes from outside can have it. */
+  readonly isFromHere?: true;
 }
 
 /** Puts what has arrived where it belongs. */

@@ -9,7 +9,7 @@ import type { SpfFinding } from "./edge-results.ts";
 /** Whether a message comes from whom it says. */
 export interface Authentication {
   /**
-   * `forged`: the domain of its From asks to have such messages put aside. `unknown`: it could not be found out, by a
+   * `forged`: the domain of its From asks to have such messages put aside, or is this server's own. `unknown`: it could not be found out, by a
    * fault of a name server or because the sender's machine is not known.
    */
   readonly finding: "genuine" | "forged" | "unsaid" | "unknown";
@@ -32,7 +32,11 @@ const trustedForwarders = new Set([
 /** DKIM, ARC and DMARC over the raw bytes, with SPF as the edge saw it. */
 export async function authenticate(
   raw: Readable,
-  { spf, resolve }: { spf: SpfFinding | undefined; resolve: Resolve },
+  {
+    spf,
+    ownDomain,
+    resolve,
+  }: { spf: SpfFinding | undefined; ownDomain?: string | undefined; resolve: Resolve },
 ): Promise<Authentication> {
   const watched = watch(resolve);
   const resolver: Resolve = (name, type) => watched.resolve(name, type);
@@ -64,13 +68,21 @@ export async function authenticate(
   const { result } = response.status;
   if (result === "pass" || (isVouchedFor && chain.status.result === "pass"))
     return { finding: "genuine", results };
-  if (result === "none") return { finding: "unsaid", results };
+  const isOwn = ownDomain !== undefined;
+  if (result === "none" && !isOwn) return { finding: "unsaid", results };
   // A key that could not be had counts where it could have saved the message: not the dead one that a forger names.
   const isKeyMissing =
     dkim.results.some(({ status }) => status.result === "temperror" && status.aligned) ||
     (isVouchedFor && watched.failed.some((name) => trustedForwarders.has(name.split(keyLabel)[1] ?? "")));
-  if (result !== "fail" || isKeyMissing || !spf) return { finding: "unknown", results };
-  const isStrict = response.policy === "quarantine" || response.policy === "reject";
+  if (!/^(?:fail|none)$/.test(result) || isKeyMissing || !(spf || isOwn))
+    return { finding: "unknown", results };
+  // Where no policy is published, nothing has looked yet whether something backs it.
+  const isBacked =
+    (spf?.result === "pass" && spf.domain === ownDomain) ||
+    dkim.results.some(({ status }) => status.result === "pass" && status.aligned);
+  if (result === "none" && isBacked) return { finding: "unsaid", results };
+  // What our members write does not come from outside, unless it is signed or went by a machine of theirs.
+  const isStrict = isOwn || response.policy === "quarantine" || response.policy === "reject";
   return { finding: isStrict ? "forged" : "unsaid", results };
 }
 

@@ -7,6 +7,8 @@ export interface AuthenticateRequest {
   /** Of the raw message. */
   readonly path: string;
   readonly spf: SpfFinding | undefined;
+  /** This server's, where From says that somebody of this server has written it. */
+  readonly ownDomain: string | undefined;
 }
 
 export interface LookUp {

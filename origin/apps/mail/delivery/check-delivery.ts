@@ -32,7 +32,7 @@ export function checkHandOvers({ handOvers }: Pick<MailContext, "handOvers">): C
       {
         name,
         status: "ok",
-        detail: waiting === 0 ? "has everything" : `${waiting} messages are on their way`,
+        detail: waiting === 0 ? "It has everything." : `${waiting} messages are on their way.`,
       },
     ];
   return [

@@ -16,7 +16,7 @@ export interface Judgement {
 
 interface Parts {
   readonly authenticator: Authenticator;
-  readonly addresses: Pick<Addresses, "find">;
+  readonly addresses: Pick<Addresses, "resolve">;
   readonly domain: string;
   readonly log: Pick<Log, "warn">;
 }
@@ -38,11 +38,13 @@ export async function judge(
     results: [domain, ...(results.length > 0 ? results : ["none"])].join("; "),
   });
   // What members write to each other has been nowhere: there is nothing to find out.
-  if (arrival.results === "" && addresses.find(arrival.mailFrom) !== undefined) return about("unknown");
+  if (arrival.isFromHere) return about("unknown");
   if (isBeyondChecking(message.root.headers)) return about("forged", beyondChecking);
+  const isOurs = message.fields.from?.some(({ email }) => addresses.resolve(email).kind !== "unknown");
+  const ownDomain = isOurs ? domain : undefined;
   for (let tries = 1; ; tries += 1) {
     try {
-      const { finding, results } = await parts.authenticator.run({ path, spf });
+      const { finding, results } = await parts.authenticator.run({ path, spf, ownDomain });
       return about(finding, ...results);
     } catch (error) {
       if (error instanceof ThreadClosedError) throw error;

@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
+import { localPartOf } from "../../../../shared/mail-policy.ts";
 import type { HttpEnv } from "../../../http/request-context.ts";
 import type { MailContext } from "../mail-context.ts";
 import type { Alias } from "./alias-store.ts";
-import { localPartOf } from "./resolve-recipient.ts";
 
 const base = "/_burrow/admin/v1/mail/aliases";
 /** RFC 5322 §3.2.3, and letters of other scripts (RFC 6531); without `+`, behind which anything may stand. */

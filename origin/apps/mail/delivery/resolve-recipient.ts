@@ -1,3 +1,4 @@
+import { localPartOf } from "../../../../shared/mail-policy.ts";
 import type { Member, Members } from "../../../members/members.ts";
 import type { AliasStore } from "./alias-store.ts";
 
@@ -31,7 +32,8 @@ export interface Directory {
 }
 
 /**
- * An alias comes before a member, so that nobody who joins later takes its mail. Whoever is suspended or locked still
+ * An alias and a role come before a member, and who has a name before whoever joins later as that name and a `+`: so
+ * that nobody who joins takes the mail of others. Whoever is suspended or locked still
  * gets mail and finds it again; the address of a deactivated member is nobody's.
  */
 export function resolveRecipient(directory: Directory, address: string): Recipient {
@@ -39,20 +41,26 @@ export function resolveRecipient(directory: Directory, address: string): Recipie
   if (local === undefined) return { accounts: ownerOf(directory), kind: "unknown", tag: null };
   const plus = local.indexOf("+");
   const whole = find(directory, local);
-  if (whole) return { ...whole, tag: null };
   const tagged = plus > 0 ? find(directory, local.slice(0, plus)) : undefined;
-  if (tagged) return { ...tagged, tag: local.slice(plus + 1) };
+  if (tagged && !(whole && isYounger(tagged, whole))) return { ...tagged, tag: local.slice(plus + 1) };
+  if (whole) return { ...whole, tag: null };
   return { accounts: ownerOf(directory), kind: "unknown", tag: null };
 }
 
-function find(directory: Directory, name: string): Omit<Recipient, "tag"> | undefined {
+function find(directory: Directory, name: string): Found | undefined {
   const { members, aliases } = directory;
   const aliased = aliases.membersOf(name).filter((id) => isThere(members.get(id)));
   if (aliased.length > 0) return { accounts: aliased, kind: "alias" };
+  if (roles.has(name)) return { accounts: ownerOf(directory), kind: "role" };
   const member = members.find(name);
-  if (member && isThere(member)) return { accounts: [member.id], kind: "member" };
-  return roles.has(name) ? { accounts: ownerOf(directory), kind: "role" } : undefined;
+  return member && isThere(member) ? { accounts: [member.id], kind: "member" } : undefined;
 }
+
+type Found = Omit<Recipient, "tag">;
+
+/** Members are numbered as they come. */
+const isYounger = (one: Found, other: Found): boolean =>
+  one.kind === "member" && other.kind === "member" && Number(one.accounts[0]) > Number(other.accounts[0]);
 
 const isThere = (member: Member | undefined): boolean =>
   member !== undefined && member.state !== "deactivated";
@@ -61,15 +69,4 @@ const isThere = (member: Member | undefined): boolean =>
 function ownerOf({ members }: Directory): number[] {
   const owner = members.list().find((member) => member.role === "owner" && isThere(member));
   return owner ? [owner.id] : [];
-}
-
-/** Lower case, without quotes; undefined: no address of this domain. */
-export function localPartOf(address: string, domain: string): string | undefined {
-  const at = address.lastIndexOf("@");
-  if (at < 1 || address.slice(at + 1).toLowerCase() !== domain) return undefined;
-  return address
-    .slice(0, at)
-    .replace(/^"(.*)"$/, "$1")
-    .normalize("NFKC")
-    .toLowerCase();
 }

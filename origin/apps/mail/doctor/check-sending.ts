@@ -27,7 +27,7 @@ export async function checkSending(options: {
           key: signing instanceof Error ? undefined : signing,
           ...(records && { records }),
         })
-      : [{ name: "DNS", status: "ok" as const, detail: "skipped: no DNS has a name of development" }];
+      : [{ name: "DNS", status: "ok" as const, detail: "Skipped: no DNS has a name of development." }];
   return [
     await checkRelay(relay, config.relay?.host),
     queue,
@@ -59,14 +59,14 @@ async function checkRelay(relay: Pick<Relay, "check"> | undefined, host: string 
     return {
       name,
       status: "warning",
-      detail: "there is none: mail for others waits, mail between members is delivered",
+      detail: "There is none: mail for others waits, mail between members is delivered.",
       why: "What members send to anybody else stays here.",
       mend: "Set mail.relay_host (docs/mail.md, Sending).",
     };
   }
   try {
     await relay.check();
-    return { name, status: "ok", detail: `${host} takes mail from here` };
+    return { name, status: "ok", detail: `${host} takes mail from here.` };
   } catch (error) {
     const fault = error instanceof RelayError ? error.fault : "unreachable";
     return {
@@ -89,9 +89,9 @@ const mends = {
 function checkQueue({ outbox, now }: Pick<MailContext, "outbox" | "now">): Check {
   const name = "queue";
   const { waiting, oldest } = outbox.count();
-  if (waiting === 0 || oldest === null) return { name, status: "ok", detail: "nothing waits" };
+  if (waiting === 0 || oldest === null) return { name, status: "ok", detail: "Nothing waits." };
   const hours = Math.floor((now() - oldest) / 3_600_000);
-  const detail = `${waiting} ${waiting === 1 ? "message waits" : "messages wait"}, the oldest for ${hours} h`;
+  const detail = `${waiting} ${waiting === 1 ? "message waits" : "messages wait"}, the oldest for ${hours} h.`;
   if (now() - oldest < lateMs) return { name, status: "ok", detail };
   return {
     name,

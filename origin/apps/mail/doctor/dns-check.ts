@@ -57,7 +57,7 @@ function verdict(
     return {
       name,
       status: "warning",
-      detail: "DNS did not answer",
+      detail: "DNS did not answer.",
       why: "Whether the record is there is not known.",
       mend: "Run burrow doctor again when this network has DNS.",
     };
@@ -74,7 +74,7 @@ function checkMx(domain: string, mx: readonly { exchange: string }[] | undefined
     "MX",
     names && {
       isRight: missing.length === 0 && strange.length === 0,
-      detail: names.length === 0 ? `${domain} has none` : names.join(", "),
+      detail: names.length === 0 ? `${domain} has none.` : names.join(", "),
     },
     {
       why: "Mail for members does not come to Email Routing, or not all of it.",
@@ -98,7 +98,7 @@ function checkSpf(
     "SPF",
     records && {
       isRight: records.length === 1 && missing.length === 0,
-      detail: records.length === 0 ? `${domain} has none` : records.join(" and "),
+      detail: records.length === 0 ? `${domain} has none.` : records.join(" and "),
     },
     {
       why:
@@ -118,7 +118,7 @@ function checkDkim(domain: string, key: SigningKey, found: readonly string[] | u
     "DKIM",
     found && {
       isRight: found.some((text) => keyOf(text) === keyOf(value)),
-      detail: found.length === 0 ? `${name} has none` : `${name} has a key`,
+      detail: found.length === 0 ? `${name} has none.` : `${name} has a key.`,
     },
     {
       why: "Receivers cannot check the signature of what members send, or find that it is wrong.",
@@ -133,7 +133,7 @@ function checkDmarc(domain: string, found: readonly string[] | undefined): Check
     "DMARC",
     records && {
       isRight: records.length === 1,
-      detail: records.length === 0 ? `_dmarc.${domain} has none` : records.join(" and "),
+      detail: records.length === 0 ? `_dmarc.${domain} has none.` : records.join(" and "),
     },
     {
       why: "Large receivers distrust mail of a domain without a policy, and anybody may write in its name.",

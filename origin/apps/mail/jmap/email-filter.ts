@@ -132,6 +132,23 @@ function readSize(value: unknown, name: string): number {
   return value;
 }
 
+/** What one filter may cost: each condition on words 1; on a thread or a header field, which no index has, 4. */
+const mostCost = 32;
+
+/** Reads the conditions of one filter, in all of which only so much may be asked for. The reader throws MethodError. */
+export function emailConditions(
+  resolve: (id: string) => string,
+): (condition: Record<string, unknown>) => EmailCondition {
+  let cost = 0;
+  return (condition) => {
+    const read = readEmailCondition(condition, resolve);
+    const ofThread = Object.keys(condition).filter((name) => name.includes("InThread")).length;
+    cost += read.texts.length + 4 * (read.headers.length + ofThread);
+    if (cost > mostCost) throw new MethodError("unsupportedFilter", "The filter asks for too much at once.");
+    return read;
+  };
+}
+
 /** Reads one condition: all of its properties must hold. Throws MethodError. */
 export function readEmailCondition(
   condition: Record<string, unknown>,

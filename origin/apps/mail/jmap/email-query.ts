@@ -7,7 +7,7 @@ import {
   compileFilter,
   type EmailCondition,
   keywordClauses,
-  readEmailCondition,
+  emailConditions,
 } from "./email-filter.ts";
 import { type Filter, readFilter } from "./filter.ts";
 import { formatId } from "./ids.ts";
@@ -166,7 +166,10 @@ export async function answerEmailQueryChanges(mail: MailContext, call: Call): Pr
 const mostFollowed = 5000;
 
 function readQuery(call: Call): EmailQuery {
-  const filter = readFilter(call, (condition) => readEmailCondition(condition, (id) => resolveId(call, id)));
+  const filter = readFilter(
+    call,
+    emailConditions((id) => resolveId(call, id)),
+  );
   const sort = readSort(call);
   const collapseThreads = call.args.flag("collapseThreads");
   const [first] = sort;

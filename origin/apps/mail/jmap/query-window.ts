@@ -1,4 +1,4 @@
-import { invalid } from "./arguments.ts";
+import { invalid, isObject } from "./arguments.ts";
 import { MethodError } from "./jmap-error.ts";
 import type { Call } from "./method.ts";
 
@@ -48,11 +48,15 @@ export function cutWindow(
   };
 }
 
+const mostComparators = 20;
+
 /** What a query asks for besides its window, as a text: two that are the same have the same results. */
 export function readSort(call: Call): { property: string; isAscending: boolean; keyword?: string }[] {
   const comparators = call.args.optionalList("sort") ?? [];
+  if (comparators.length > mostComparators)
+    throw new MethodError("unsupportedSort", `At most ${mostComparators} comparators.`);
   return comparators.map((comparator) => {
-    const { property, isAscending = true, keyword, collation } = comparator as Record<string, unknown>;
+    const { property, isAscending = true, keyword, collation } = isObject(comparator) ? comparator : {};
     if (typeof property !== "string" || typeof isAscending !== "boolean")
       throw invalid("sort", "must be a list of comparators, each with a property");
     if (collation !== undefined && !collations.some((known) => known === collation))

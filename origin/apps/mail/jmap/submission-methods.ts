@@ -201,7 +201,7 @@ function readSubmission(
   const email = findEmail(mail, account, idOf("emailId"));
   if (!email) throw invalidProperties("There is no such email.", "emailId");
   const fields = JSON.parse(email.fields) as EmailFields;
-  checkSender(mail, account, fields);
+  checkSender(mail, account, email, fields);
   if (email.size > mail.largestSent)
     throw new SetError("tooLarge", `A message has at most ${mail.largestSent} bytes.`, {
       maxSize: mail.largestSent,
@@ -232,7 +232,20 @@ function readSubmission(
 }
 
 /** R4: members send as themselves only. What is in the header counts as much as what is said to the relay. */
-function checkSender(mail: MailContext, account: number, { from, sender }: EmailFields): void {
+function checkSender(
+  mail: MailContext,
+  account: number,
+  { hash }: EmailRow,
+  { from, sender }: EmailFields,
+): void {
+  const { headers } = mail.emails.bodyOf(hash).root;
+  // RFC 5322 §3.6. Of two, one is checked, and the other may be the one that is shown.
+  for (const field of ["from", "sender"])
+    if (headers.filter(({ name }) => name.toLowerCase() === field).length > 1)
+      throw new SetError(
+        "forbiddenFrom",
+        "A message says once who writes it: in one From, and one Sender at most.",
+      );
   const isOwn = (email: string): boolean => mail.addresses.find(email) === account;
   if (!from || from.length === 0 || [...from, ...(sender ?? [])].some(({ email }) => !isOwn(email))) {
     throw new SetError(

@@ -2,7 +2,10 @@ import { Worker } from "node:worker_threads";
 
 /** A thread that does one piece of work after another, with limits on its memory and time. */
 export interface WorkThread<Work, Result> {
-  /** Rejects with what `tooCostly` makes where the limits are passed, with what `faultOf` makes of an error of the work's, and with ThreadClosedError. */
+  /**
+   * Rejects with what `tooCostly` makes where the limits are passed, with what `faultOf` makes of an error of the work's,
+   * with ThreadClosedError, and with the system's error where the thread cannot begin.
+   */
   run(work: Work): Promise<Result>;
   close(): Promise<void>;
 }
@@ -80,8 +83,11 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
       else if ("result" in reply) settle((task) => task.resolve(reply.result));
       else settle((task) => task.reject(faultOf(reply.fault)));
     });
-    // Out of memory ends the thread and nothing else.
-    thread.on("error", () => giveUp(thread));
+    // Out of memory ends the thread and nothing else. That it could not begin (no room, no file handles) is no work's doing.
+    thread.on("error", (error: NodeJS.ErrnoException) => {
+      const isOurs = error.code !== undefined && error.code !== "ERR_WORKER_OUT_OF_MEMORY";
+      giveUp(thread, isOurs ? error : undefined);
+    });
     thread.on("exit", () => giveUp(thread));
     return thread;
   }
@@ -100,11 +106,11 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
     thread.postMessage(request);
   }
 
-  function giveUp(thread: Worker): void {
+  function giveUp(thread: Worker, fault?: Error): void {
     if (thread !== worker) return;
     worker = undefined;
     void thread.terminate();
-    settle((task) => task.reject(closed ? new ThreadClosedError() : tooCostly()));
+    settle((task) => task.reject(closed ? new ThreadClosedError() : (fault ?? tooCostly())));
   }
 
   function settle(tell: (task: Task<Work, Result>) => void): void {

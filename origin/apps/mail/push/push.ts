@@ -18,6 +18,8 @@ export interface PushNames {
   subscriptionId(id: number): string;
   accountId(account: number): string;
   state(account: number, type: ObjectType): string;
+  /** False while the member may do nothing, or is gone: a stolen program hears nothing more either. */
+  mayFollow(account: number): boolean;
 }
 
 /** Changes that come in quick succession are one push: a device is woken for each. */
@@ -77,7 +79,7 @@ export function startPush(mail: PushContext, names: PushNames, gatherMs = gather
   async function tell(account: number, id: number, entry: Waiting): Promise<void> {
     // Read anew: it may be gone by now, or want something else.
     const subscription = subscriptions.list(account).find((one) => one.id === id);
-    if (!subscription) return void waiting.delete(id);
+    if (!subscription || !names.mayFollow(account)) return void waiting.delete(id);
     const types = [...entry.types];
     entry.types.clear();
     entry.underWay = true;

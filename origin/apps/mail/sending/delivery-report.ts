@@ -2,7 +2,8 @@ import type { Readable } from "node:stream";
 import { Headers } from "mailsplit";
 import type { MailContext } from "../mail-context.ts";
 import { type EmailFields, fieldsOf } from "../mailbox/email-fields.ts";
-import { composeMessage, type NewField, type NewPart } from "../message/compose.ts";
+import { composeMessage, type NewField } from "../message/compose.ts";
+import { newPart } from "../message/new-part.ts";
 import { openMessage } from "./prepare-message.ts";
 import type { Consignment } from "./queue-store.ts";
 
@@ -45,10 +46,10 @@ export async function composeReport(
         { name: "Auto-Submitted", value: { form: "raw", value: "auto-replied" } },
         ...answered.map((name): NewField => ({ name, value: { form: "ids", value: ids } })),
       ],
-      root: part("multipart/report; report-type=delivery-status", [
-        part("text/plain", forPeople(kind, named, about)),
-        part("message/delivery-status", forPrograms(kind, domain, about)),
-        part("text/rfc822-headers", head.subarray(0, quotedHead).toString("utf8").trimEnd()),
+      root: newPart("multipart/report; report-type=delivery-status", [
+        newPart("text/plain", forPeople(kind, named, about)),
+        newPart("message/delivery-status", forPrograms(kind, domain, about)),
+        newPart("text/rfc822-headers", head.subarray(0, quotedHead).toString("utf8").trimEnd()),
       ]),
     },
     { domain, now: mail.now() },
@@ -109,18 +110,4 @@ function recipientOf(to: string): string {
 
 function address(name: string, display: string | null, email: string): NewField {
   return { name, value: { form: "addresses", value: [{ name: display, email }] } };
-}
-
-function part(type: string, content: string | readonly NewPart[]): NewPart {
-  return {
-    type,
-    content,
-    name: null,
-    disposition: null,
-    cid: null,
-    charset: null,
-    language: null,
-    location: null,
-    fields: [],
-  };
 }

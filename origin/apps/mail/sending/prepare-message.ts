@@ -24,9 +24,10 @@ export async function prepareMessage(
 ): Promise<Consignment> {
   if (consignment.prepared === 1) return consignment;
   const { hash, size } = consignment;
-  const { head, rest, close } = await openMessage(mail, hash);
+  const { head: asWritten, rest, close } = await openMessage(mail, hash);
+  const head = withoutBareReturns(asWritten);
   const headers = new Headers(head);
-  const isChanged = complete(headers, consignment, options.domain);
+  const isChanged = complete(headers, consignment, options.domain) || head !== asWritten;
   const watch = { eightBit: false };
   const content = watchOctets(join(isChanged ? headers.build() : head, rest), watch);
   try {
@@ -46,6 +47,13 @@ export async function prepareMessage(
   } finally {
     close();
   }
+}
+
+/** A carriage return by itself ends a line on the way: what stood behind it was read by nobody as a field of its own. */
+function withoutBareReturns(head: Buffer): Buffer {
+  const text = head.toString("latin1");
+  const clean = text.replaceAll(/\r(?!\n)/g, " ");
+  return clean === text ? head : Buffer.from(clean, "latin1");
 }
 
 /** Whether it had to be changed. What no draft lacks is added where it was left out (RFC 6409 §8.2, §8.3). */

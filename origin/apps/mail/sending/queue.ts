@@ -58,6 +58,7 @@ const alertId = "mail-relay";
 
 const noRelay = "451 4.3.0 It waits: this server has no mail relay yet.";
 const suspended = "451 4.7.0 It waits: the account is suspended.";
+const locked = "451 4.7.0 It waits: the account is locked.";
 const closedAccount = "550 5.7.1 The account is closed.";
 const nobody = "550 5.1.1 Nobody here has this address.";
 const unreadable = "554 5.6.0 The message cannot be read.";
@@ -111,9 +112,11 @@ export function startQueue(mail: QueueContext, options: QueueOptions): Queue {
 
   /** What whoever is not in good standing wrote before does not go out. */
   function standingOf(account: number | null): Verdict | undefined {
-    const state = account === null ? "active" : mail.members.get(account)?.state;
-    if (state === "active") return undefined;
-    return state === "suspended" ? hold(suspended) : { state: "failed", reply: closedAccount };
+    if (account === null) return undefined;
+    const member = mail.members.get(account);
+    if (!member || member.state === "deactivated") return { state: "failed", reply: closedAccount };
+    if (member.state === "suspended") return hold(suspended);
+    return member.lockedAt === null ? undefined : hold(locked);
   }
 
   async function prepare(due: Consignment): Promise<Consignment> {
@@ -138,7 +141,8 @@ export function startQueue(mail: QueueContext, options: QueueOptions): Queue {
       recipient: addressee.address,
       receivedAt: now(),
       results: "",
-    };
+      isFromHere: true,
+    } as const;
     try {
       await options.delivery.deliver(arrival, (transaction) => {
         outbox.begin(transaction, consignment, [addressee]);

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 
 import { readConfig } from "../../../../origin/config/read-config.ts";
 import { writeSecret } from "../../../../origin/config/secrets.ts";
+import { forTrial } from "../../../../origin/host/update/trial-config.ts";
 import { createLog } from "../../../../origin/host/log.ts";
 import { startOrigin } from "../../../../origin/main.ts";
 import type { Delivery } from "../../../../origin/apps/mail/arriving/arrival.ts";
@@ -205,6 +206,20 @@ test("a bucket that is away is told of after an hour, one that refuses the key a
   assert.equal((await house.check())[0]?.status, "ok");
 });
 
+test("a disk that takes nothing is told of at once, costs no message a try, and is told to be well again", async (t) => {
+  const house = await openHouse(t);
+  const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  for (const sender of ["a", "b"]) {
+    house.put(sender);
+    house.failing.set(sender, full);
+  }
+  await assert.rejects(house.arriving.drain(), /no space left/);
+  assert.deepEqual([...house.alerts], ["mail-bucket"]);
+  house.failing.clear();
+  assert.equal((await house.arriving.drain()).delivered, 2);
+  assert.deepEqual([[...house.alerts], house.filed()], [[], 2]);
+});
+
 test("a key that may not delete keeps no mail out, is told of, and files nothing twice", async (t) => {
   let fault: Error | undefined = new MailBucketError("refused", "The bucket: the deletion was answered 403.");
   const house = await openHouse(t, { unremovable: () => fault });
@@ -247,7 +262,7 @@ test("an update that is tried on a copy of the data fetches nothing: it would be
     [true, 1],
     [false, 0],
   ] as const) {
-    const origin = await startOrigin({ config, log, trial });
+    const origin = await startOrigin({ config: trial ? forTrial(config) : config, log, trial });
     await origin.apps.find(({ name }) => name === "mail")?.doctor?.();
     await origin.close();
     assert.equal(bucket.objects.size, left);

@@ -67,6 +67,24 @@ test("an alias is its member's to write as while nobody shares it, and no newcom
   assert.equal(mail.addresses.find("nobody@example.org"), undefined);
 });
 
+test("nobody takes the mail of a role, or of a member's address with a +, by the name they join under", async (t) => {
+  const { mail, members, account, deliver, subjectsIn } = await openDelivery(t);
+  for (const name of ["postmaster", "noc", "security"])
+    await assert.rejects(members.createAccount({ name, password }), { code: "name-invalid" });
+  for (const name of ["ben", "ben+shop", "postmaster+x"]) await members.createAccount({ name, password });
+  const to = async (recipient: string) => await deliver(letter({ Subject: recipient }), { recipient });
+  await to("ben+shop@example.org");
+  await to("postmaster+x@example.org");
+  assert.deepEqual(subjectsIn("ben", "inbox"), ["ben+shop@example.org"]);
+  assert.deepEqual(subjectsIn("ada", "inbox"), ["postmaster+x@example.org"]);
+  assert.equal(mail.addresses.find("ben+shop@example.org"), account("ben"));
+  // Who was there first under the longer name keeps it.
+  await members.createAccount({ name: "cleo+tea", password });
+  await members.createAccount({ name: "cleo", password });
+  await to("cleo+tea@example.org");
+  assert.deepEqual(subjectsIn("cleo+tea", "inbox"), ["cleo+tea@example.org"]);
+});
+
 test("the message and what settles it are one commit, and before there is an owner it waits", async (t) => {
   const { mail, members, delivery, arrive, deliver, subjectsIn, releaseBlob } = await openDelivery(t, {
     owner: false,

@@ -90,10 +90,46 @@ test("a forger gets by neither with keys that cannot be had, nor with many of th
 test("what members write to each other asks no name server", async (t) => {
   const { members, deliver, asked, subjectsIn } = await openDelivery(t);
   await members.createAccount({ name: "ben", password });
-  await deliver(letter({ From: "ben@example.org" }), { mailFrom: "ben@example.org", results: "" });
+  const fromBen = { mailFrom: "ben@example.org", results: "" };
+  await deliver(letter({ From: "ben@example.org" }), { ...fromBen, isFromHere: true });
   assert.deepEqual([subjectsIn("ada", "inbox"), asked], [["Tea"], []]);
   await deliver(letter(), { results: "" });
   assert.notDeepEqual(asked, []);
+});
+
+test("who claims from outside to be of this house is put aside, whatever the envelope says, unless something backs it", async (t) => {
+  const { members, names, deliver, subjectsIn } = await openDelivery(t);
+  await members.createAccount({ name: "ben", password });
+  const from = (Subject: string): string => letter({ From: "Ben <Ben@example.org>", Subject });
+  // Without a word of the edge, as if it had never passed it.
+  await deliver(from("bare"), { mailFrom: "ben@example.org", results: "" });
+  await deliver(from("by a stranger"), { mailFrom: "a@bulk.example", results: unknownSender });
+  await deliver(letter({ From: "postmaster@example.org", Subject: "role" }), { results: "" });
+  names.set("TXT _dmarc.example.org", ["v=DMARC1; p=none"]);
+  await deliver(from("lax policy"), { mailFrom: "ben@example.org", results: "" });
+  assert.deepEqual(subjectsIn("ada", "junk"), ["bare", "by a stranger", "role", "lax policy"]);
+
+  names.set("TXT s._domainkey.example.org", [keyRecord]);
+  const byMachine = {
+    mailFrom: "ben@example.org",
+    results: "mx.cloudflare.net; spf=pass smtp.mailfrom=ben@example.org",
+  };
+  await deliver(await sign(from("signed"), "example.org"), { mailFrom: "list@list.example", results: "" });
+  await deliver(from("by its machine"), byMachine);
+  names.delete("TXT _dmarc.example.org");
+  await deliver(await sign(from("signed, no policy"), "example.org"), {
+    mailFrom: "x@y.example",
+    results: "",
+  });
+  await deliver(from("by its machine, no policy"), byMachine);
+  await deliver(letter({ From: "shop@example.org", Subject: "nobody's" }), { results: "" });
+  assert.deepEqual(subjectsIn("ada", "inbox"), [
+    "signed",
+    "by its machine",
+    "signed, no policy",
+    "by its machine, no policy",
+    "nobody's",
+  ]);
 });
 
 test("a forwarder that is trusted vouches for what it changed; a stranger's seal on top undoes that", async (t) => {

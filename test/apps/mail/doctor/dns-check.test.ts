@@ -80,6 +80,6 @@ test("a resolver that does not answer is no missing record", async () => {
   const rows = await checkDns({ config, key: undefined, records: silent });
   assert.deepEqual(
     rows.map(({ detail }) => detail),
-    Array(3).fill("DNS did not answer"),
+    Array(3).fill("DNS did not answer."),
   );
 });

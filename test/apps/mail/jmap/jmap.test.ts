@@ -48,12 +48,31 @@ test("the session tells the account and where to ask; nobody gets none, and anot
   assert.equal((await files.ask({ method: "GET", path: "/jmap/session" })).status, 403);
 });
 
-test("a suspended member's program is turned away on the next request", async () => {
+test("the program of a member who is suspended, locked or gone is turned away on the next request", async () => {
   const cleo = await house.members.createAccount({ name: "cleo", password: "violet anchor biscuit lamp" });
   const program = await house.program("cleo");
   assert.equal((await program.ask({ method: "GET", path: "/jmap/session" })).status, 200);
+  const doors = [
+    { method: "GET", path: "/jmap/session" },
+    { method: "POST", path: "/jmap/api", body: { using, methodCalls: [] } },
+    { method: "POST", path: `/jmap/upload/${program.accountId}`, body: Buffer.from("x") },
+    { method: "GET", path: `/jmap/download/${program.accountId}/x/x` },
+    { method: "GET", path: "/jmap/eventsource?types=*&closeafter=no&ping=0" },
+  ];
+  const turnedAway = async (standing: string): Promise<void> => {
+    for (const door of doors) {
+      const { status } = await program.ask(door);
+      // So many wrong tries are slowed down.
+      assert.ok(status === 401 || status === 429, `${standing}: ${door.path} ${status}`);
+    }
+  };
   await house.members.suspend(cleo.id);
-  assert.equal((await program.ask({ method: "GET", path: "/jmap/session" })).status, 401);
+  await turnedAway("suspended");
+  await house.members.unsuspend(cleo.id);
+  await house.members.lock(cleo.id);
+  await turnedAway("locked");
+  await house.members.deactivate(cleo.id);
+  await turnedAway("deactivated");
 });
 
 test("what is no request is refused by HTTP, what is no method within the answer", async () => {

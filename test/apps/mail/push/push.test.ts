@@ -30,18 +30,21 @@ async function openService(t: TestContext, statuses: number[] = []) {
   });
   const subscriptions = createSubscriptionStore(database, Date.now);
   const log = createLog({ level: "error", now: Date.now, write: (line) => assert.fail(line) });
+  const standing = { mayFollow: () => true };
   const push = startPush(
     { changes, subscriptions, outbound, log, now: Date.now },
     {
       subscriptionId: (id) => `p${id}`,
       accountId: (id) => `u${id}`,
       state: (id, type) => String(changes.state(id, type)),
+      mayFollow: () => standing.mayFollow(),
     },
     1,
   );
   t.after(() => push.close());
   return {
     push,
+    standing,
     subscriptions,
     stand,
     subscribe: (more: { keys?: string; types?: string } = {}) =>
@@ -84,6 +87,23 @@ test("the code goes out at once, changes only when it was said back, in the kind
   const { changed } = JSON.parse(stand.seen[1]?.body ?? "");
   assert.deepEqual(Object.keys(changed.u7), ["Email"]);
   assert.equal(stand.seen.length, 2);
+});
+
+test("nothing is pushed for a member who may do nothing, until they may again", async (t) => {
+  const { standing, subscriptions, stand, subscribe, change, pushed } = await openService(t);
+  const row = await subscribe();
+  await subscriptions.update(row.id, verified);
+  const asked = Promise.withResolvers<void>();
+  standing.mayFollow = () => {
+    asked.resolve();
+    return false;
+  };
+  await change("Email");
+  await asked.promise;
+  standing.mayFollow = () => true;
+  await change("Mailbox");
+  await pushed(1);
+  assert.deepEqual(Object.keys(JSON.parse(stand.seen[0]?.body ?? "").changed.u7), ["Mailbox"]);
 });
 
 /** RFC 8291 §3.4 and RFC 8188 §2, as a device undoes them. */

@@ -41,10 +41,8 @@ test("mail by the relay", async (t) => {
 
   await t.test("a draft of elsewhere without date and message id has both on its way", async () => {
     const before = sink.messages.length;
-    const { accountId } = house.ada;
     const body = "From: ada@burrow.localhost\r\nTo: jo@example.org\r\nSubject: bare\r\n\r\nbytes \xff\r\n";
-    const asked = { method: "POST", path: `/jmap/upload/${accountId}`, body: Buffer.from(body, "latin1") };
-    const { blobId } = JSON.parse((await house.ada.ask(asked)).text);
+    const { blobId } = await house.upload(body);
     const { list } = await house.ada.call("Mailbox/get", { ids: null });
     const mailboxIds = { [list[0].id]: true };
     const imported = await house.ada.call("Email/import", { emails: { one: { blobId, mailboxIds } } });
@@ -59,6 +57,43 @@ test("mail by the relay", async (t) => {
     assert.ok(text.endsWith(body));
     assert.equal(message?.parameters["BODY"], "8BITMIME");
     await house.ada.call("Email/set", { destroy: [imported.created.one.id] });
+  });
+
+  await t.test("no second author goes along, nor one behind a bare carriage return", async () => {
+    const before = sink.messages.length;
+    const identities = await house.ada.call("Identity/get", { ids: null });
+    const submit = async (head: string) => {
+      const { blobId } = await house.upload(
+        `${head}To: jo@example.org\r\nMessage-ID: <x@y>\r\n\r\nHello.\r\n`,
+      );
+      const { list } = await house.ada.call("Mailbox/get", { ids: null });
+      const mailboxIds = { [list[0].id]: true };
+      const imported = await house.ada.call("Email/import", { emails: { one: { blobId, mailboxIds } } });
+      const one = { identityId: identities.list[0].id, emailId: imported.created.one.id };
+      const answer = await house.ada.call("EmailSubmission/set", { create: { one } });
+      return { emailId: one.emailId, type: answer.notCreated?.one.type };
+    };
+    const own = "From: ada@burrow.localhost\r\n";
+    for (const head of [
+      `From: ben@burrow.localhost\r\n${own}`,
+      `${own}from : ben@burrow.localhost\r\n`,
+      `${own}Sender: ben@burrow.localhost\r\nSender: ada@burrow.localhost\r\n`,
+    ]) {
+      const { type, emailId } = await submit(head);
+      assert.equal(type, "forbiddenFrom", head);
+      await house.ada.call("Email/set", { destroy: [emailId] });
+    }
+    const { emailId, type } = await submit(`:x\rFrom: ben@burrow.localhost\r\n${own}`);
+    assert.equal(type, undefined);
+    await sink.arrived(before + 1);
+    assert.deepEqual(
+      sink.messages
+        .at(-1)
+        ?.raw.toString()
+        .match(/^from\b.*$/gim),
+      [own.trim()],
+    );
+    await house.ada.call("Email/set", { destroy: [emailId] });
   });
 
   await t.test("what is refused for good comes back as a report, once", async () => {
@@ -174,7 +209,7 @@ test("mail by the relay", async (t) => {
     );
   });
 
-  await t.test("a member who is suspended meanwhile sends nothing", async () => {
+  await t.test("a member who is suspended or locked meanwhile sends nothing", async () => {
     sink.answers.recipient = () => "450 4.2.1 Later, please";
     const before = sink.messages.length;
     const { id } = await house.send({ to: [far] }, house.ben, "ben");
@@ -189,7 +224,15 @@ test("mail by the relay", async (t) => {
       sink.messages.slice(before).map(({ from }) => from),
       ["ada@burrow.localhost"],
     );
+    // Whoever sits in a stolen session may have put it there.
+    await house.members.lock(ben);
     await house.members.unsuspend(ben);
+    await house.ask("POST", "/retry");
+    const third = await house.send({ to: [far], subject: "third" });
+    await house.until(third.id, (one) => deliveredTo(one, far) === "unknown");
+    assert.equal(sink.messages.length, before + 2);
+    assert.equal(sink.messages.at(-1)?.from, "ada@burrow.localhost");
+    await house.members.unlock(ben);
     await house.ask("POST", "/retry");
     await house.until(id, (one) => deliveredTo(one, far) === "unknown", house.ben);
   });
@@ -198,8 +241,8 @@ test("mail by the relay", async (t) => {
     assert.deepEqual(
       (await house.doctor("relay", "queue")).map(({ status, detail }) => [status, detail]),
       [
-        ["ok", "127.0.0.1 takes mail from here"],
-        ["ok", "nothing waits"],
+        ["ok", "127.0.0.1 takes mail from here."],
+        ["ok", "Nothing waits."],
       ],
     );
   });

@@ -50,6 +50,12 @@ export async function openSendingHouse(
   const send = (letter: Letter, who: Program = ada, name = "ada"): Promise<Any> =>
     sendLetter(who, name, letter);
 
+  /** Octets of a message that was written elsewhere. */
+  async function upload(text: string): Promise<{ blobId: string }> {
+    const path = `/jmap/upload/${ada.accountId}`;
+    return JSON.parse((await ada.ask({ method: "POST", path, body: Buffer.from(text, "latin1") })).text);
+  }
+
   async function submission(id: string, who: Program = ada): Promise<Any> {
     return (await who.call("EmailSubmission/get", { ids: [id] })).list[0];
   }
@@ -129,6 +135,7 @@ export async function openSendingHouse(
     emailsIn,
     untilEmails,
     raw,
+    upload,
     ask,
   };
 }

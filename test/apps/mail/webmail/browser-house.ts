@@ -15,41 +15,77 @@ import { openPrograms } from "../jmap/house.ts";
 
 export type BrowserHouse = Awaited<ReturnType<typeof openBrowserHouse>>;
 
+/** What a part may take to open, answer or close. Chromium may hang for good on a loaded machine, and says nothing then. */
+const patienceMs = 30_000;
+
+async function within<T>(what: string, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`${what} took longer than ${patienceMs} ms.`)), patienceMs);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Opens it, or closes again what of it had opened. */
 export async function openBrowserHouse() {
+  const cleanups: [what: string, cleanup: () => Promise<unknown>][] = [];
+  async function close(): Promise<void> {
+    const faults: unknown[] = [];
+    for (const [what, cleanup] of cleanups.splice(0).toReversed())
+      await within(`Closing ${what}`, cleanup()).catch((error: unknown) => faults.push(error));
+    if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join(" "));
+  }
+  try {
+    return { ...(await open(cleanups)), close };
+  } catch (error) {
+    await close().catch(() => {});
+    throw error;
+  }
+}
+
+async function open(cleanups: [what: string, cleanup: () => Promise<unknown>][]) {
   const folder = await mkdtemp(join(tmpdir(), "burrow-webmail-"));
+  cleanups.push(["the folder", () => rm(folder, { recursive: true, force: true })]);
   const port = await freePort();
   const home = await startTestOrigin({
     dataDir: join(folder, "data"),
     publicUrl: `http://127.0.0.1:${port}`,
     kdf: createKdf({ memory: 8, passes: 1 }),
   });
+  cleanups.push(["the server", () => home.close()]);
   const { url, edgeKey, hosts } = home.facts;
   const { members } = home.origin;
   await members.createOwner({ name: "ada", password: ownerPassword });
   await members.createAccount({ name: "ben", password: memberPassword });
   const client = createSignedClient({ origin: url, edgeKey, host: "mail.burrow.localhost" });
-  const [ada, edge, browser] = await Promise.all([
-    openPrograms(members, client)("ada"),
-    startEdge({
-      root: fileURLToPath(new URL("../../../..", import.meta.url)),
-      origin: new URL(url).host,
-      edgeKey,
-      hosts,
-      port,
-      persistDir: join(folder, "edge"),
-    }),
-    launchChromium(),
-  ]);
+  cleanups.push(["the client", async () => client.close()]);
+  const ada = await openPrograms(members, client)("ada");
+  const edge = await startEdge({
+    root: fileURLToPath(new URL("../../../..", import.meta.url)),
+    origin: new URL(url).host,
+    edgeKey,
+    hosts,
+    port,
+    persistDir: join(folder, "edge"),
+  });
+  cleanups.push(["the Worker", () => edge.stop()]);
+  const browser = await launchChromium();
+  cleanups.push(["Chromium", () => browser.close()]);
   const at = (path = "/"): string => `http://mail.burrow.localhost:${port}${path}`;
   /** What pages have complained of, in any window. */
   const complaints: string[] = [];
 
-  async function open(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      timezoneId: "Europe/Vienna",
-      ...options,
-    });
+  async function openWindow(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    const context = await within(
+      "Opening a window",
+      browser.newContext({
+        viewport: { width: 1280, height: 800 },
+        timezoneId: "Europe/Vienna",
+        ...options,
+      }),
+    );
     context.setDefaultTimeout(30_000);
     context.on("page", (page) => {
       page.on("pageerror", (error) => complaints.push(error.message));
@@ -63,8 +99,8 @@ export async function openBrowserHouse() {
 
   /** By the sign-in host, and back to the page that was wanted. */
   async function signIn(path: string): Promise<{ context: BrowserContext; arrivedAt: string }> {
-    const context = await open();
-    const page = await context.newPage();
+    const context = await openWindow();
+    const page = await within("Opening a page", context.newPage());
     await page.goto(at(path));
     await page.getByLabel("Name").fill("ada");
     await page.getByLabel("Password", { exact: true }).fill(ownerPassword);
@@ -84,16 +120,14 @@ export async function openBrowserHouse() {
     complaints,
     /** Another window with the same cookies. */
     async openAlso(options: BrowserContextOptions): Promise<BrowserContext> {
-      const context = await open(options);
+      const context = await openWindow(options);
       await context.addCookies(await signedIn.cookies());
       return context;
     },
-    async close() {
-      await browser.close();
-      await edge.stop();
-      client.close();
-      await home.close();
-      await rm(folder, { recursive: true, force: true });
+    /** Rejects where the browser has stopped answering: each test would wait for its own end. */
+    async answers(): Promise<void> {
+      const page = await within("Opening a page", signedIn.newPage());
+      await within("Closing a page", page.close());
     },
   };
 }

@@ -1,6 +1,6 @@
 /** R5: HTML mail in a real browser. Nothing that it holds runs, asks for anything, or reaches the page around it. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import type { Page } from "playwright-core";
 import { chromiumPath } from "../../../support/chromium.ts";
 import { mxss } from "../torture/mxss.ts";
@@ -41,6 +41,8 @@ before(
   },
   { timeout: 90_000 },
 );
+
+beforeEach(() => house?.answers());
 
 after(() => house?.close());
 
