@@ -24,9 +24,10 @@ async function* untilBodyIsIdle(raw: AsyncIterable<Buffer>): AsyncGenerator<Buff
     const end = headerEnd.exec(text);
     if (!end) continue;
     const length = end.index + end[0].length;
-    if (!signature.test(text.slice(0, length))) return yield header.subarray(0, length);
     isKnown = true;
-    yield header;
+    const isSigned = signature.test(text.slice(0, length));
+    yield isSigned ? header : header.subarray(0, length);
+    if (!isSigned) return;
   }
   if (!isKnown) yield header;
 }
