@@ -55,7 +55,8 @@ function blocksOf(text: string): Block[] {
 }
 
 function showBlock({ isQuote, lines }: Block): Markup {
-  const text = withLinks(lines.join("\n"));
+  // The bar at its side says that it is a quote: deeper ones keep their marks.
+  const text = withLinks((isQuote ? lines.map((line) => line.replace(/^> ?/, "")) : lines).join("\n"));
   if (!isQuote) return html`<pre>${text}</pre>`;
   if (lines.length <= shortQuote) return html`<pre class="quote">${text}</pre>`;
   return html`<details class="quoted"><summary>Quoted text, ${lines.length} lines</summary><pre class="quote">${text}</pre></details>`;
