@@ -51,7 +51,8 @@ test("a message is listed, read, searched for, moved, and the move taken back", 
   await page.getByText("No message holds that.").waitFor();
   await page.getByRole("searchbox").fill("boa subject:lake in:inbox after:2026-01-02");
   await page.keyboard.press("Enter");
-  await page.locator("#rows").getByText("At the lake").waitFor();
+  await page.locator("#rows .subject", { hasText: "At the lake" }).waitFor();
+  assert.deepEqual(await page.locator("#rows mark").allTextContents(), ["lake", "boat"]);
 
   await page.goto(at());
   await line.getByRole("checkbox").check();

@@ -7,7 +7,7 @@ const paragraph = `<p>${"word ".repeat(60)}</p>`;
 
 test("words, paragraphs and pictures make a frame taller, and more so on a phone", () => {
   assert.equal(estimateHeight("<p>See you <b>tomorrow</b>!</p>"), "phone-6 desk-6");
-  assert.equal(estimateHeight(paragraph.repeat(3)), "phone-45 desk-20");
+  assert.equal(estimateHeight(paragraph.repeat(3)), "phone-45 desk-13");
   assert.equal(estimateHeight(`<img src=a height="480">`), "phone-30 desk-30");
 });
 

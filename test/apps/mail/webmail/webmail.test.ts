@@ -181,6 +181,25 @@ test("the trash is emptied after a question, and nothing else goes with it", asy
   assert.deepEqual(await placesOf(kept.email), [inbox]);
 });
 
+test("what a search has found shows the words where they stand, and nothing of them is markup", async () => {
+  const far = "Nothing of note. ".repeat(30);
+  await fileMessage(
+    adas,
+    plainMessage({ subject: "<b>Wombats</b>", text: `${far}Then a wombat </mark><script>1</script> came.` }),
+    { role: "archive" },
+  );
+  await fileMessage(adas, htmlMessage(`<p>${far}</p><p>The <i>wombat</i> &lt;img src=x&gt;</p>`, "News"));
+  const { text } = await ada.get("/search?q=wombat+-body:kangaroo");
+  const shown = (name: string): string[] =>
+    [...text.matchAll(new RegExp(`<bdi class="${name}">(.*?)</bdi>`, "g"))].map(([, words = ""]) => words);
+  assert.deepEqual(shown("subject").toSorted(), ["&#60;b&#62;<mark>Wombats</mark>&#60;/b&#62;", "News"]);
+  const [plain = "", page = ""] = shown("preview").toSorted();
+  assert.match(`${plain}${page}`, /Then a <mark>wombat<\/mark> &#60;\/mark&#62;&#60;script&#62;1/);
+  assert.match(`${plain}${page}`, /The <mark>wombat<\/mark> &#60;img src=x&#62;/);
+  assert.match(text, /class="place">Archive</);
+  assert.doesNotMatch((await ada.get("/search?q=-wombat+news")).text, /<mark>wombat/i);
+});
+
 test("attachments and messages are downloads that can run nothing", async () => {
   const { email } = await fileMessage(
     adas,

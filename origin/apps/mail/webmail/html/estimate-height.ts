@@ -1,68 +1,38 @@
+import { htmlToText } from "../../message/html-to-text.ts";
+
 /** Steps of a frame's height, in lines of text; the style sheet knows them. Beyond the last one it scrolls. */
 const steps = [6, 9, 13, 20, 30, 45, 70, 100] as const;
 
 /** Characters of a page that are looked at: enough for the last step. */
-const mostRead = 400_000;
+const mostRead = 200_000;
 /** Characters of a line on a phone and beside a desk's folders. */
-const phoneLine = 36;
-const deskLine = 100;
-/** Lines of a picture that does not say how high it is, and pixels of one line. */
-const pictureLines = 6;
+const widths = { phone: 36, desk: 100 } as const;
+/** Lines of the margin, of the room between two paragraphs, of a picture that does not say how high it is; pixels of a line. */
+const margin = 2;
+const space = 0.6;
+const pictureLines = 5;
 const linePixels = 24;
-
-/** Nothing of them is shown. */
-const unseen = new Set(["script", "style", "title", "head", "template", "select", "svg", "object"]);
-const blocks = new Set(
-  "p div tr li br h1 h2 h3 h4 h5 h6 table ul ol blockquote hr pre center dt dd".split(" "),
-);
-/** With room above and below. */
-const spaced = new Set("p h1 h2 h3 ul ol blockquote".split(" "));
 
 /**
  * How tall a frame should be that shows that page: a class for phones, one for desks. A guess, since nothing in a frame
  * without script may tell how tall it is; rather too tall than too short, since to scroll within a page that scrolls is
- * a nuisance. One pass, whatever it holds.
+ * a nuisance.
  */
 export function estimateHeight(html: string): string {
-  const lines = { phone: 2, desk: 2 };
-  let words = 0;
-  let hidden: string | undefined;
-  const endLine = (): void => {
-    lines.phone += Math.ceil(words / phoneLine);
-    lines.desk += Math.ceil(words / deskLine);
-    words = 0;
-  };
-  for (const piece of html.slice(0, mostRead).split("<")) {
-    const end = piece.indexOf(">");
-    const [, slash = "", tag = ""] = /^(\/?)([a-z][a-z\d]{0,15})/i.exec(piece) ?? [];
-    const name = tag.toLowerCase();
-    if (hidden !== undefined) {
-      if (slash === "/" && name === hidden) hidden = undefined;
-      else continue;
-    } else if (slash === "" && unseen.has(name)) {
-      hidden = name;
-      continue;
-    }
-    if (blocks.has(name)) {
-      endLine();
-      if (slash === "/" && spaced.has(name)) addLines(lines, 1);
-    } else if (name === "img") {
-      endLine();
-      const [, height] = /\bheight\s*=\s*["']?(\d{1,4})/i.exec(piece.slice(0, 2000)) ?? [];
-      addLines(lines, height === undefined ? pictureLines : Number(height) / linePixels);
-    }
-    words += piece
-      .slice(end + 1)
-      .replaceAll(/\s+/g, " ")
-      .trim().length;
+  const page = html.slice(0, mostRead);
+  const lines = htmlToText(page).trim().split("\n");
+  let pictures = 0;
+  for (const [tag] of page.matchAll(/<img\b[^<>]{0,1000}/gi)) {
+    const [, pixels] = /\bheight\s*=\s*["']?(\d{1,4})/i.exec(tag) ?? [];
+    pictures += pixels === undefined ? pictureLines : Number(pixels) / linePixels;
   }
-  endLine();
-  return `phone-${stepOf(lines.phone)} desk-${stepOf(lines.desk)}`;
+  return (["phone", "desk"] as const)
+    .map((device) => {
+      const words = lines.reduce(
+        (sum, line) => sum + Math.ceil(line.length / widths[device]) + space,
+        margin,
+      );
+      return `${device}-${steps.find((step) => step >= words + pictures) ?? steps.at(-1)}`;
+    })
+    .join(" ");
 }
-
-function addLines(lines: { phone: number; desk: number }, count: number): void {
-  lines.phone += count;
-  lines.desk += count;
-}
-
-const stepOf = (lines: number): number => steps.find((step) => step >= lines) ?? 100;

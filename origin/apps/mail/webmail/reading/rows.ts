@@ -1,6 +1,7 @@
-import { html } from "hono/html";
+import { html, raw } from "hono/html";
 import type { Markup } from "../../../../pages/layout.ts";
 import { formatId } from "../../jmap/ids.ts";
+import type { Snippet } from "../../jmap/search-snippet.ts";
 import type { EmailAddress } from "../../message/header-forms.ts";
 import type { Reader } from "../webmail-context.ts";
 import type { ListedThread } from "./thread-lists.ts";
@@ -16,15 +17,18 @@ export interface RowOptions {
   readonly valueOf: (row: ListedThread) => { readonly name: "thread" | "email"; readonly value: string };
   /** What else is said of a line: `failed`, or where it lies. */
   readonly noteOf?: (row: ListedThread) => Markup | string;
+  /** Of what a search has found, by its email: the words that were looked for, where they stand. */
+  readonly snippets?: ReadonlyMap<number, Snippet>;
 }
 
 export function threadRows(rows: readonly ListedThread[], options: RowOptions): Markup {
-  return html`<ul class="threads" id="rows">${rows.map((row) => threadRow(row, options))}</ul>`;
+  return html`<ul class="threads${options.snippets ? " found" : ""}" id="rows">${rows.map((row) => threadRow(row, options))}</ul>`;
 }
 
 function threadRow(row: ListedThread, options: RowOptions): Markup {
   const { reader, now, showsRecipients, hrefOf, valueOf, noteOf } = options;
   const { name, value } = valueOf(row);
+  const found = options.snippets?.get(row.email);
   const subject = subjectOf(row.subject);
   const who = showsRecipients
     ? html`To: ${namesOf(row.to, reader.address) ?? "nobody yet"}`
@@ -33,7 +37,7 @@ function threadRow(row: ListedThread, options: RowOptions): Markup {
 <label class="tick"><input type="checkbox" name="${name}" value="${value}" aria-label="Choose “${subject}”"></label>
 <a href="${hrefOf(row)}"><span class="who">${row.isUnread ? html`<span class="unseen">Unread. </span>` : ""}<span class="names">${who}</span>${
     row.count > 1 ? html` <span class="count">${row.count}<span class="unseen"> messages</span></span>` : ""
-  }</span><span class="about">${row.isDraft ? html`<em>Draft</em> ` : ""}<bdi class="subject">${subject}</bdi> <bdi class="preview">${row.preview}</bdi></span><span class="marks">${
+  }</span><span class="about">${row.isDraft ? html`<em>Draft</em> ` : ""}<bdi class="subject">${found?.subject ? raw(found.subject) : subject}</bdi> <bdi class="preview">${found?.preview ? raw(found.preview) : row.preview}</bdi></span><span class="marks">${
     noteOf?.(row) ?? ""
   }${row.isFlagged ? html`<span class="flag" title="Flagged">★<span class="unseen"> Flagged</span></span>` : ""}${
     row.hasAttachment ? html`<span title="Attachment">📎<span class="unseen"> Attachment</span></span>` : ""
