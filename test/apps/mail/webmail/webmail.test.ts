@@ -256,6 +256,30 @@ test("what was written stays when it cannot be sent, and what was sent says what
   assert.match((await ada.get(`/box/${await boxOf(adas, "sent")}`)).text, /Not delivered/);
 });
 
+test("what is written is sent flowed, and read, gone on with and answered in whole paragraphs", async () => {
+  const paragraph = "So many words that a line has no room for them. ".repeat(4).trim();
+  const saved = await ada.post("/compose/send", {
+    act: "save",
+    to: "carl@example.org",
+    subject: "Flowed",
+    body: `${paragraph}\r\n> ${paragraph}\r\nFrom Ada`,
+  });
+  const draft = /draft=(e\d+)/.exec(saved.location)?.[1] ?? "";
+  const raw = (await ada.get(`/email/${draft}/original`)).text;
+  assert.equal(
+    raw.match(/^content-type:.*$/gim)?.join(),
+    "Content-Type: text/plain; charset=utf-8; format=flowed",
+  );
+  assert.ok(
+    raw.split("\r\n").every((line) => line.length <= 78),
+    raw,
+  );
+  const written = (await ada.get(`/compose?draft=${draft}`)).text;
+  assert.ok(written.includes(`\n${paragraph}\n&gt; ${paragraph}\nFrom Ada</textarea>`), written);
+  const answer = (await ada.get(`/compose?reply=${draft}`)).text;
+  assert.ok(answer.includes(`&gt; ${paragraph}\n&gt;&gt; ${paragraph}\n&gt; From Ada</textarea>`), answer);
+});
+
 test("a form that comes twice sends one message, and another once it is sent again on purpose", async () => {
   const fields = { act: "send", to: "dora@example.org", subject: "Once", body: "x", form: "f-1" };
   const sentTo = async (): Promise<number> => {

@@ -117,7 +117,7 @@ async function showBody(webmail: WebmailContext, viewed: Viewed, here: string): 
     hasHtml
       ? html`<p class="hint"><a href="${withQuery(here, "text", id, false)}#${id}">Show as its sender made it</a></p>`
       : ""
-  }${words.map(({ part, text }) => showText(text, part))}${files}</div>`;
+  }${words.map(showText)}${files}</div>`;
 }
 
 /** Pictures that stand alone in the text are attachments here. */
