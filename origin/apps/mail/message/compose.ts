@@ -79,6 +79,8 @@ function writePart(node: MimeNode, part: NewPart): void {
   } else if (typeof content === "function") {
     if (charset !== null && type.startsWith("text/"))
       node.setHeader("Content-Type", `${type}; charset=${charset}`);
+    // As bytes: line ends of a text would be changed on the way, and a script that was attached would not run any more.
+    if (type.startsWith("text/")) node.setHeader("Content-Transfer-Encoding", "base64");
     node.setContent(content());
   } else {
     for (const child of content) writePart(node.createChild(typeOf(child), nameOf(child)), child);
