@@ -97,8 +97,11 @@ async function threadPage(
   });
   const turns = createTurns();
   const messages: Markup[] = [];
-  for (const one of viewed) {
+  const firstOpen = viewed.findIndex(({ isOpen }) => isOpen);
+  for (const [index, one] of viewed.entries()) {
     await turns();
+    // A list leads here, past what was read before.
+    if (index === firstOpen && index > 0) messages.push(html`<span class="new" id="new"></span>`);
     messages.push(await showMessage(webmail, reader, one, here));
   }
   return {
