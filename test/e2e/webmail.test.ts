@@ -139,6 +139,31 @@ test("what is written survives a closed tab, and is discarded and taken back", o
   await later.close();
 });
 
+test(
+  "who is signed out or offline while writing is told so, and what was written can still be sent",
+  options,
+  async () => {
+    const context = await house.openAlso({});
+    const page = await context.newPage();
+    await page.goto(at("/compose?to=carl@example.org&subject=Late"));
+    await page.getByLabel("Message", { exact: true }).fill("Written in time");
+    const send = page.getByRole("button", { name: "Send", exact: true });
+    const cookies = await context.cookies();
+    await context.clearCookies();
+    await send.click();
+    await page.getByText("You are signed out.").waitFor();
+    await context.addCookies(cookies);
+    await context.route("**/jmap/session", (route) => route.abort());
+    await send.click();
+    await page.getByText("The server cannot be reached.").waitFor();
+    await context.unroute("**/jmap/session");
+    assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Written in time");
+    await send.click();
+    await page.getByText("Sent to carl@example.org.").waitFor();
+    await context.close();
+  },
+);
+
 test("an answer is quoted, goes to everybody, and joins the conversation", options, async () => {
   const { thread } = await fileMessage(
     ada,
@@ -150,7 +175,9 @@ test("an answer is quoted, goes to everybody, and joins the conversation", optio
     }),
   );
   const page = await signedIn.newPage();
-  await page.goto(at(`/thread/${thread}?from=/`));
+  await page.goto(at());
+  await page.locator("#rows li", { hasText: "Tea" }).getByRole("link").click();
+  await page.getByText("At five?").last().waitFor();
   await page.keyboard.press("a");
   await page.getByRole("heading", { name: "Answer" }).waitFor();
   assert.equal(await page.getByLabel("To", { exact: true }).inputValue(), "Ben <ben@example.org>");
