@@ -37,7 +37,7 @@ import type { Log } from "./host/log.ts";
 import { startSupervisor, type Supervisor } from "./host/supervisor/supervisor.ts";
 import { createMetrics } from "./host/metrics/metrics.ts";
 import { noteAppChecks } from "./host/note-app-checks.ts";
-import { createOutbound } from "./host/outbound/outbound.ts";
+import { createOutbound, type OutboundOptions } from "./host/outbound/outbound.ts";
 import { settleUpdate } from "./host/update/settle.ts";
 import { runningVersion } from "./host/version.ts";
 import type { BoundAddress } from "./http/bind.ts";
@@ -84,6 +84,8 @@ export async function startOrigin(options: {
   fileSystem?: FileSystemCalls;
   /** In the place of the one on disk: in development there is another with each start. */
   mailBucketSecret?: string;
+  /** Where calls to the outside end up; a test stands there itself. */
+  outside?: Pick<OutboundOptions, "lookup" | "seam">;
   /** In the place of the usual one; a test counts its calls, or cannot wait for them. */
   kdf?: Kdf;
 }): Promise<Origin> {
@@ -125,7 +127,7 @@ export async function startOrigin(options: {
 
     const databases = openDatabases(config.dataDir);
     cleanups.push(() => databases.close());
-    const outbound = createOutbound({ config, log, now });
+    const outbound = createOutbound({ config, log, now, ...options.outside });
     cleanups.push(() => outbound.close());
     const host = openHostDatabase(databases);
     const alerts = createAlerts({ database: host, outbound, config, secrets, log, now });

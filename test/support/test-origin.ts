@@ -40,6 +40,7 @@ export async function startTestOrigin(options: {
   /** Further lines of burrow.toml, where the folder is new. */
   settings?: string;
   mailBucketSecret?: string;
+  outside?: Parameters<typeof startOrigin>[0]["outside"];
   /** Runs what it names beside the origin. */
   servicesFile?: string;
 }): Promise<TestOrigin> {
@@ -59,7 +60,7 @@ export async function startTestOrigin(options: {
     environment: {},
     overrides: { listen: { kind: "tcp", host: "127.0.0.1", port }, publicUrl },
   });
-  const { now = Date.now, fileSystem, kdf, servicesFile, mailBucketSecret } = options;
+  const { now = Date.now, fileSystem, kdf, servicesFile, mailBucketSecret, outside } = options;
   const log = createLog({ level: "warn", now, write });
   const origin = await startOrigin({
     config,
@@ -68,6 +69,7 @@ export async function startTestOrigin(options: {
     ...(fileSystem && { fileSystem }),
     ...(kdf && { kdf }),
     ...(mailBucketSecret !== undefined && { mailBucketSecret }),
+    ...(outside && { outside }),
     ...(servicesFile !== undefined && { servicesFile }),
   });
   const setupToken = origin.members.claimed() ? null : await origin.members.createSetupToken();

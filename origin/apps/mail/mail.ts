@@ -2,58 +2,31 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import type { App, AppContext } from "../../app.ts";
 import type { MailConfig } from "../../config/config.ts";
-import { hostNamed } from "../../config/hosts.ts";
 import { readDkimKey, type SigningKey } from "../../config/dkim-key.ts";
+import { hostNamed } from "../../config/hosts.ts";
 import type { Secrets } from "../../config/secrets.ts";
 import type { HttpEnv } from "../../http/request-context.ts";
-import { openBlobStore } from "../../storage/blobs.ts";
-import { createKeptBlobs } from "../../storage/kept-blobs.ts";
-import { methodTables } from "./jmap/method-tables.ts";
-import { createAliasStore } from "./delivery/alias-store.ts";
-import { checkHandOvers, checkNames } from "./delivery/check-delivery.ts";
-import { createAuthenticator } from "./delivery/authenticator.ts";
-import { createResolve, refuseToResolve } from "./delivery/dns-lookup.ts";
-import { createHandOvers, forgetHandOvers } from "./delivery/hand-over.ts";
-import { createJudgedSenders } from "./delivery/judged-senders.ts";
-import { createRuleStore } from "./delivery/rule-store.ts";
-import { createToldSenders } from "./delivery/vacation-reply.ts";
-import { createVerdictStore } from "./delivery/verdict-store.ts";
-import { followMembers } from "./follow-members.ts";
 import { createArriving } from "./arriving/arriving.ts";
 import { checkArriving } from "./arriving/check-arriving.ts";
 import { mountDoor } from "./arriving/mount-door.ts";
 import { ownersRoutes } from "./arriving/owners-routes.ts";
-import { mountAliases } from "./delivery/mount-aliases.ts";
+import { createMailContext, mailBlobs } from "./create-mail-context.ts";
+import { checkHandOvers, checkNames } from "./delivery/check-delivery.ts";
 import { createDelivery } from "./delivery/deliver.ts";
-import { mountJmap } from "./jmap/mount-jmap.ts";
-import { createStreams } from "./jmap/streams.ts";
-import type { MailContext } from "./mail-context.ts";
-import { createAddresses } from "./mailbox/addresses.ts";
-import { createChanges } from "./mailbox/changes.ts";
-import { createEmailStore } from "./mailbox/email-store.ts";
-import { createMailboxStore } from "./mailbox/mailbox-store.ts";
-import { createThreadStore } from "./mailbox/thread-store.ts";
-import { createUploadStore } from "./mailbox/upload-store.ts";
-import { createMessageReader } from "./message/message-reader.ts";
+import { createResolve } from "./delivery/dns-lookup.ts";
+import { forgetHandOvers } from "./delivery/hand-over.ts";
+import { mountAliases } from "./delivery/mount-aliases.ts";
 import { checkSending } from "./doctor/check-sending.ts";
-import { accountIdOf, stateOf } from "./jmap/account.ts";
-import { formatId } from "./jmap/ids.ts";
-import { startPush } from "./push/push.ts";
-import { createIdentityStore } from "./sending/identity-store.ts";
-import { createSubscriptionStore } from "./sending/push-subscription-store.ts";
+import { followMembers } from "./follow-members.ts";
+import { methodTables } from "./jmap/method-tables.ts";
+import { mountJmap } from "./jmap/mount-jmap.ts";
+import type { MailContext } from "./mail-context.ts";
 import { mountOutbox } from "./sending/mount-outbox.ts";
 import { startQueue } from "./sending/queue.ts";
-import { createQueueStore } from "./sending/queue-store.ts";
 import { createRelay } from "./sending/relay.ts";
-import { createSubmissionStore } from "./sending/submission-store.ts";
-import { createVacationStore } from "./sending/vacation-store.ts";
-import { mailMigrations } from "./store/migrations.ts";
 import { mountWebmail } from "./webmail/mount-webmail.ts";
 
-/** What relays take, commonly. */
-const largestSent = 25_000_000;
 const hourMs = 60 * 60 * 1000;
-const longestDelayS = 30 * 24 * 60 * 60;
 
 /**
  * Mailboxes for members, without a mail server: what arrives is fetched, what leaves goes by the owner's relay. Two
@@ -82,7 +55,7 @@ export function createMailApps(
       outbound: mail.outbound,
     });
   const readKey = (): SigningKey | undefined => signingKey(config, secrets);
-  const cacheDir = join(blobFolder(context), "incoming");
+  const cacheDir = join(mailBlobs(context), "incoming");
   const queue = startQueue(mail, { delivery, relay, readKey, cacheDir });
   const tidy = (): void => {
     tidyBlobs(mail).catch((error: unknown) => context.log.error("mail.tidy-failed", { error }));
@@ -142,8 +115,6 @@ function signingKey(
   return readDkimKey(line, dkimSelector);
 }
 
-const blobFolder = ({ config }: AppContext): string => join(config.dataDir, "mail-blobs");
-
 /** What a crash or a restore has left, and uploads whose time is over. */
 async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.blobs.searchAfterRestore();
@@ -151,72 +122,4 @@ async function tidyBlobs(mail: MailContext): Promise<void> {
   await mail.submissions.forgetOldCounts(mail.now() - 2 * 24 * hourMs);
   if (!mail.handOvers) await forgetHandOvers(mail.database);
   await mail.blobs.collect();
-}
-
-export function createMailContext(context: AppContext, config: MailConfig): MailContext {
-  const { log, members, gate, guesses, alerts, outbound, now } = context;
-  const database = context.openDatabase("mail", mailMigrations);
-  const blobs = createKeptBlobs({
-    database,
-    blobs: openBlobStore(blobFolder(context)),
-    tables: { blobs: "mail_blobs", search: "mail_blob_search" },
-    onError: (error) => log.error("mail.collect-failed", { error }),
-  });
-  const changes = createChanges(database);
-  const threads = createThreadStore(database, changes);
-  const mailboxes = createMailboxStore(database, changes);
-  const emails = createEmailStore(database, changes, threads);
-  const aliases = createAliasStore(database);
-  const addresses = createAddresses(members, aliases, config.domain);
-  const judgedSenders = createJudgedSenders(database, mailboxes);
-  emails.onMove((email, before, after) => judgedSenders.learn(email, before, after));
-  const subscriptions = createSubscriptionStore(database, now);
-  const outbox = createQueueStore(database, changes, now);
-  const isLive = context.config.mode === "production";
-  return {
-    log,
-    members,
-    gate,
-    guesses,
-    alerts,
-    outbound,
-    now,
-    serverName: context.config.serverName,
-    config,
-    database,
-    blobs,
-    reader: createMessageReader(),
-    changes,
-    mailboxes,
-    threads,
-    emails,
-    uploads: createUploadStore(database, blobs, now),
-    addresses,
-    aliases,
-    rules: createRuleStore(database),
-    verdicts: createVerdictStore(database),
-    judgedSenders,
-    // A development folder's mail is its own: no name server is asked of it.
-    authenticator: createAuthenticator(isLive ? createResolve() : refuseToResolve),
-    toldSenders: createToldSenders(database),
-    handOvers: config.lmtp && createHandOvers({ database, blobs, target: config.lmtp, now, log }),
-    outbox,
-    outgoing: outbox,
-    identities: createIdentityStore(database, changes, addresses),
-    submissions: createSubmissionStore(database, changes),
-    vacations: createVacationStore(database, changes),
-    subscriptions,
-    push: startPush(
-      { changes, subscriptions, outbound, log, now },
-      {
-        subscriptionId: (id) => formatId("subscription", id),
-        accountId: accountIdOf,
-        state: (account, type) => stateOf({ changes }, account, type),
-      },
-    ),
-    streams: createStreams(members),
-    largestSent,
-    longestDelayS,
-    collectSoon: () => void blobs.collect().catch((error) => log.error("mail.collect-failed", { error })),
-  };
 }

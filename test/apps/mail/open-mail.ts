@@ -1,6 +1,6 @@
 /** The real stores of mail on a data folder, without the server around them: for what is killed and what is measured. */
 import { writeFileSync } from "node:fs";
-import { createMailContext } from "../../../origin/apps/mail/mail.ts";
+import { createMailContext } from "../../../origin/apps/mail/create-mail-context.ts";
 import type { MailContext } from "../../../origin/apps/mail/mail-context.ts";
 import type { AppContext } from "../../../origin/app.ts";
 import { makeDataFolder } from "../../../origin/config/data-folder.ts";

@@ -4,7 +4,7 @@ import { createDelivery } from "../../../../origin/apps/mail/delivery/deliver.ts
 import { createAuthenticator } from "../../../../origin/apps/mail/delivery/authenticator.ts";
 import type { Arrival } from "../../../../origin/apps/mail/arriving/arrival.ts";
 import { createMessageReader } from "../../../../origin/apps/mail/message/message-reader.ts";
-import { createMailContext } from "../../../../origin/apps/mail/mail.ts";
+import { createMailContext } from "../../../../origin/apps/mail/create-mail-context.ts";
 import type { Alert } from "../../../../origin/host/alerts/alert.ts";
 import type { Role } from "../../../../origin/apps/mail/mailbox/mailbox-store.ts";
 import { createMembers } from "../../../../origin/members/create-members.ts";
