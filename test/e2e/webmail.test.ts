@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from "playwright-core";
 import type { Program } from "../apps/mail/jmap/house.ts";
 import { type BrowserHouse, openBrowserHouse } from "../apps/mail/webmail/browser-house.ts";
 import { fileMessage, htmlMessage, plainMessage } from "../apps/mail/webmail/file-message.ts";
+import { testHtmlMail } from "../apps/mail/webmail/html-mail.ts";
 import { assertSound, chromiumPath } from "../support/chromium.ts";
 
 const options = chromiumPath === undefined ? { skip: "skipped: no Chromium" } : { timeout: 110_000 };
@@ -53,7 +54,8 @@ test("a message is listed, read, searched for, moved, and the move taken back", 
   await page.getByText("No message holds that.").waitFor();
   await page.getByRole("searchbox").fill("boa subject:lake in:inbox after:2026-01-02");
   await page.keyboard.press("Enter");
-  await page.locator("#rows").getByText("At the lake").waitFor();
+  await page.locator("#rows .subject", { hasText: "At the lake" }).waitFor();
+  assert.deepEqual(await page.locator("#rows mark").allTextContents(), ["lake", "boat"]);
 
   await page.goto(at());
   await line.getByRole("checkbox").check();
@@ -116,12 +118,16 @@ test("a message with a file is written and sent, held, called back, and sent aga
 });
 
 test("what is written survives a closed tab, and is discarded and taken back", options, async () => {
-  const page = await signedIn.newPage();
+  // Time is that of all pages of a window.
+  const context = await house.openAlso({});
+  const page = await context.newPage();
+  await page.clock.install();
   await page.goto(at("/compose"));
   await page.getByLabel("Subject").fill("Half a thought");
   await page.getByLabel("Message", { exact: true }).fill("I was about to");
+  await page.clock.runFor(1500);
   await page.getByText("Draft saved").waitFor();
-  await page.close();
+  await context.close();
 
   const later = await signedIn.newPage();
   await later.goto(at("/box/m2"));
@@ -135,6 +141,31 @@ test("what is written survives a closed tab, and is discarded and taken back", o
   await later.close();
 });
 
+test(
+  "who is signed out or offline while writing is told so, and what was written can still be sent",
+  options,
+  async () => {
+    const context = await house.openAlso({});
+    const page = await context.newPage();
+    await page.goto(at("/compose?to=carl@example.org&subject=Late"));
+    await page.getByLabel("Message", { exact: true }).fill("Written in time");
+    const send = page.getByRole("button", { name: "Send", exact: true });
+    const cookies = await context.cookies();
+    await context.clearCookies();
+    await send.click();
+    await page.getByText("You are signed out.").waitFor();
+    await context.addCookies(cookies);
+    await context.route("**/jmap/session", (route) => route.abort());
+    await send.click();
+    await page.getByText("The server cannot be reached.").waitFor();
+    await context.unroute("**/jmap/session");
+    assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Written in time");
+    await send.click();
+    await page.getByText("Sent to carl@example.org.").waitFor();
+    await context.close();
+  },
+);
+
 test("an answer is quoted, goes to everybody, and joins the conversation", options, async () => {
   const { thread } = await fileMessage(
     ada,
@@ -146,7 +177,9 @@ test("an answer is quoted, goes to everybody, and joins the conversation", optio
     }),
   );
   const page = await signedIn.newPage();
-  await page.goto(at(`/thread/${thread}?from=/`));
+  await page.goto(at());
+  await page.locator("#rows li", { hasText: "Tea" }).getByRole("link").click();
+  await page.getByText("At five?").last().waitFor();
   await page.keyboard.press("a");
   await page.getByRole("heading", { name: "Answer" }).waitFor();
   assert.equal(await page.getByLabel("To", { exact: true }).inputValue(), "Ben <ben@example.org>");
@@ -229,50 +262,58 @@ test(
   },
 );
 
-const looks = [360, 1280].flatMap((width) =>
-  (["light", "dark"] as const)
-    .map((colorScheme) => ({ width, colorScheme }))
-    .filter(({ colorScheme }) => shots !== undefined || (width === 360) === (colorScheme === "light")),
-);
-for (const { width, colorScheme } of looks) {
-  test(`every page at ${width} px, ${colorScheme}`, options, async () => {
-    const context = await house.openAlso({ viewport: { width, height: 740 }, colorScheme });
-    const page = await context.newPage();
-    const picture = await fileMessage(
-      ada,
-      htmlMessage(
-        `<h2>News</h2><p>From <a href="https://evil.example/">https://bank.example</a></p><img src="https://pictures.example/a.png" alt="a cat"><p>${"Words of a newsletter. ".repeat(40)}</p>`,
-        "A newsletter with a subject that is too long for a line of a list on a phone",
-      ),
-    );
-    for (const [name, path] of [
-      ["inbox", "/"],
-      ["thread", `/thread/${picture.thread}?from=/`],
-      ["search", "/search?q=e"],
-      ["search-none", "/search?q=before:never"],
-      ["empty", "/box/m5"],
-      ["sent", "/box/m3"],
-      ["compose", "/compose?to=zoe@example.org"],
-      ["folders", "/folders"],
-      ["settings", "/settings"],
-      ["rules", "/rules"],
-      ["help", "/help"],
-      ["gone", "/thread/t999"],
-      ["frame", `/email/${picture.email}/frame`],
-    ] as const) {
-      await page.goto(at(path));
-      if (name === "thread")
-        await page.frameLocator("iframe").getByRole("heading", { name: "News" }).waitFor();
-      if (name === "frame") await page.getByText("(leads to evil.example)").waitFor();
-      else await assertSound(page);
+/** A phone in daylight, a desk at night; all of them where somebody looks at the pictures. */
+const looks =
+  shots === undefined
+    ? ([
+        { width: 360, colorScheme: "light" },
+        { width: 1280, colorScheme: "dark" },
+      ] as const)
+    : [360, 768, 1280].flatMap((width) =>
+        (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
+      );
+
+test("every page, on a phone and on a desk, by day and by night", options, async () => {
+  const page = await signedIn.newPage();
+  const picture = await fileMessage(
+    ada,
+    htmlMessage(
+      `<h2>News</h2><p>From <a href="https://evil.example/">https://bank.example</a></p><img src="https://pictures.example/a.png" alt="a cat"><p>${"Words of a newsletter. ".repeat(40)}</p>`,
+      "A newsletter with a subject that is too long for a line of a list on a phone",
+    ),
+  );
+  for (const [name, path] of [
+    ["inbox", "/"],
+    ["thread", `/thread/${picture.thread}?from=/`],
+    ["search", "/search?q=e"],
+    ["search-none", "/search?q=before:never"],
+    ["empty", "/box/m5"],
+    ["sent", "/box/m3"],
+    ["compose", "/compose?to=zoe@example.org"],
+    ["folders", "/folders"],
+    ["settings", "/settings"],
+    ["rules", "/rules"],
+    ["help", "/help"],
+    ["gone", "/thread/t999"],
+  ] as const) {
+    await page.goto(at(path));
+    if (name === "thread") await page.frameLocator("iframe").getByRole("heading", { name: "News" }).waitFor();
+    for (const { width, colorScheme } of looks) {
+      await page.setViewportSize({ width, height: 740 });
+      await page.emulateMedia({ colorScheme });
+      await assertSound(page);
       if (shots !== undefined)
         await page.screenshot({
           path: join(shots, `mail-${name}-${width}-${colorScheme}.png`),
           fullPage: true,
         });
     }
-    await context.close();
-  });
-}
+  }
+  await page.goto(at(`/email/${picture.email}/frame`));
+  await page.getByText("(leads to evil.example)").waitFor();
+  await page.close();
+});
 
 test("no page has complained", options, () => assert.deepEqual(house.complaints, []));
+
+testHtmlMail(() => house, options);

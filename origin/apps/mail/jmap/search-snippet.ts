@@ -1,5 +1,6 @@
 import type { MailContext } from "../mail-context.ts";
 import type { EmailFields } from "../mailbox/email-fields.ts";
+import type { EmailRow } from "../mailbox/email-store.ts";
 import { foldWord, wordsOf } from "../mailbox/text-query.ts";
 import { listBodies } from "../message/body-lists.ts";
 import { htmlToText } from "../message/html-to-text.ts";
@@ -14,6 +15,21 @@ interface Mark {
   readonly isWhole: boolean;
 }
 
+/** Words of a search that are marked in what it has found. */
+export interface Marks {
+  readonly subject: readonly Mark[];
+  readonly body: readonly Mark[];
+}
+
+/** HTML in which all is escaped and the words are in `<mark>`; null where there is none of them. */
+export interface Snippet {
+  readonly subject: string | null;
+  readonly preview: string | null;
+}
+
+/** Characters of one body that are looked through: a page of hits is looked through in one go. */
+const mostRead = 200_000;
+
 /** SearchSnippet/get (RFC 8621 §5): what of an email a search has found, marked. */
 export function answerSearchSnippets(mail: MailContext, call: Call): object {
   const account = accountOf(call);
@@ -23,7 +39,7 @@ export function answerSearchSnippets(mail: MailContext, call: Call): object {
   if (!emailIds) throw invalid("emailIds", "must be given, as a list of ids");
   if (emailIds.length > limits.maxObjectsInGet)
     throw new MethodError("requestTooLarge", `At most ${limits.maxObjectsInGet} ids a call.`);
-  const marks = { subject: marksOf(filter, ["text", "subject"]), body: marksOf(filter, ["text", "body"]) };
+  const marks = marksOf(filter);
   const notFound: string[] = [];
   const list = [...new Set(emailIds)].flatMap((emailId) => {
     const email = findEmail(mail, account, emailId);
@@ -31,34 +47,42 @@ export function answerSearchSnippets(mail: MailContext, call: Call): object {
       notFound.push(emailId);
       return [];
     }
-    const { subject } = JSON.parse(email.fields) as EmailFields;
-    const text = (): string => {
-      const { root, texts } = mail.emails.bodyOf(email.hash);
-      return listBodies(root)
-        .textBody.map(({ partId, type }) => {
-          const value = partId === null ? "" : (texts[partId]?.value ?? "");
-          return type === "text/html" ? htmlToText(value) : value;
-        })
-        .join("\n");
-    };
-    return [
-      {
-        emailId,
-        subject: subject === null ? null : (mark(subject, marks.subject) ?? null),
-        preview: marks.body.length === 0 ? null : (excerpt(text(), marks.body) ?? null),
-      },
-    ];
+    return [{ emailId, ...snippetOf(mail, email, marks) }];
   });
   return { accountId: accountIdOf(account), list, notFound: notFound.length === 0 ? null : notFound };
 }
 
+export function snippetOf({ emails }: Pick<MailContext, "emails">, email: EmailRow, marks: Marks): Snippet {
+  const { subject } = JSON.parse(email.fields) as EmailFields;
+  return {
+    subject: subject === null ? null : (mark(subject, marks.subject) ?? null),
+    preview: marks.body.length === 0 ? null : (excerpt(textOf(emails, email), marks.body) ?? null),
+  };
+}
+
+function textOf(emails: MailContext["emails"], { hash }: EmailRow): string {
+  const { root, texts } = emails.bodyOf(hash);
+  return listBodies(root)
+    .textBody.map(({ partId, type }) => {
+      const value = partId === null ? "" : (texts[partId]?.value ?? "").slice(0, mostRead);
+      return type === "text/html" ? htmlToText(value) : value;
+    })
+    .join("\n");
+}
+
+/** What a filter of Email/query (RFC 8621 §4.4.1) marks. */
+export const marksOf = (filter: unknown): Marks => ({
+  subject: marksIn(filter, ["text", "subject"]),
+  body: marksIn(filter, ["text", "body"]),
+});
+
 /** The words of the filter's conditions on those fields, wherever they stand but under a NOT. */
-function marksOf(filter: unknown, fields: readonly string[]): Mark[] {
+function marksIn(filter: unknown, fields: readonly string[]): Mark[] {
   if (!isObject(filter)) return [];
   if (Array.isArray(filter["conditions"])) {
     return filter["operator"] === "NOT"
       ? []
-      : filter["conditions"].flatMap((condition) => marksOf(condition, fields));
+      : filter["conditions"].flatMap((condition) => marksIn(condition, fields));
   }
   return fields.flatMap((field) => {
     const value = filter[field];

@@ -45,7 +45,7 @@ export function composeMessage(
   { fields, root }: NewMessage,
   options: { domain: string; now: number },
 ): Readable {
-  const node = new MimeNode(root.type, { keepBcc: true, newline: "windows", ...nameOf(root) });
+  const node = new MimeNode(typeOf(root), { keepBcc: true, newline: "windows", ...nameOf(root) });
   writePart(node, root);
   for (const field of fields) addField(node, field);
   const has = (name: string): boolean => fields.some((field) => field.name.toLowerCase() === name);
@@ -54,13 +54,21 @@ export function composeMessage(
   return node.createReadStream();
 }
 
+/** With its parameters, where the part has the field itself: `format=flowed`. A second one would make it unreadable. */
+function typeOf({ type, fields, content }: NewPart): string {
+  const given = Array.isArray(content) ? undefined : fields.find(isType);
+  return given?.value.form === "raw" ? given.value.value.trim() : type;
+}
+
+const isType = ({ name }: NewField): boolean => name.toLowerCase() === "content-type";
+
 function nameOf({ name }: NewPart): { filename?: string } {
   return name === null ? {} : { filename: name };
 }
 
 function writePart(node: MimeNode, part: NewPart): void {
   const { content, disposition, cid, language, location, charset, type } = part;
-  for (const field of part.fields) addField(node, field);
+  for (const field of part.fields) if (!isType(field)) addField(node, field);
   if (disposition !== null) node.setHeader("Content-Disposition", disposition);
   else if (part.name !== null) node.setHeader("Content-Disposition", "attachment");
   if (cid !== null) node.setHeader("Content-ID", `<${cid}>`);
@@ -71,9 +79,11 @@ function writePart(node: MimeNode, part: NewPart): void {
   } else if (typeof content === "function") {
     if (charset !== null && type.startsWith("text/"))
       node.setHeader("Content-Type", `${type}; charset=${charset}`);
+    // As bytes: line ends of a text would be changed on the way, and a script that was attached would not run any more.
+    if (type.startsWith("text/")) node.setHeader("Content-Transfer-Encoding", "base64");
     node.setContent(content());
   } else {
-    for (const child of content) writePart(node.createChild(child.type, nameOf(child)), child);
+    for (const child of content) writePart(node.createChild(typeOf(child), nameOf(child)), child);
   }
 }
 

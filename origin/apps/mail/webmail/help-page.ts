@@ -24,15 +24,15 @@ export function mountHelp(routes: MailRoutes): void {
   routes.page("/help", () => ({
     title: "Help",
     body: html`<div class="sheet"><h1>Help</h1>
-<h2>Keys</h2>
-<dl class="hints">${keys.map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
-<p>All of it can be reached by Tab and Enter, too.</p>
 <h2>Search</h2>
 ${hints}
 <h2>What others sent</h2>
 <p>A message made of HTML is shown in a frame that can run nothing and fetch nothing. Pictures of other servers are
 fetched by your browser once you press “Show pictures”: their servers learn by it that you read the message, and your
 address. A link says where it leads when its words name another place.</p>
+<h2>Keys</h2>
+<dl class="hints">${keys.map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
+<p>All of it can be reached by Tab and Enter, too.</p>
 </div>`,
   }));
 }

@@ -35,5 +35,5 @@ export function boxList(rows: readonly MailboxRow[], current: number | undefined
       row.id === current ? html` aria-current="page"` : ""
     }><span>${row.name}</span>${count > 0 ? html`<b>${count}<span class="unseen"> ${what}</span></b>` : ""}</a></li>`;
   })}</ul>
-<ul class="others"><li><a href="/folders">Folders</a></li><li><a href="/rules">Rules</a></li><li><a href="/settings">Settings</a></li></ul>`;
+<ul class="others"><li><a href="/folders">Folders</a></li><li><a href="/rules">Rules</a></li><li><a href="/settings">Settings</a></li><li><a href="/help">Help</a></li></ul>`;
 }

@@ -31,7 +31,7 @@ export function mountWebmail(
 ): { close(): Promise<void> } {
   const pages = createPages(mail.serverName);
   const assets = createAssets(new URL("./assets/", import.meta.url), "webmail");
-  const cleaner = createHtmlCleaner();
+  const cleaner = createHtmlCleaner(mail.now);
   const webmail: WebmailContext = {
     mail,
     routes,

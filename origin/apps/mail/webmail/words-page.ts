@@ -6,7 +6,7 @@ export function wordsPage(title: string, text: string, status: NonNullable<MailP
   return {
     title,
     status,
-    body: html`<div class="sheet"><h1>${title}</h1><p>${text}</p><p><a href="/">To the inbox</a></p></div>`,
+    body: html`<div class="sheet"><h1>${title}</h1><p>${text}</p><p><a class="button" href="/">To the inbox</a></p></div>`,
   };
 }
 

@@ -90,7 +90,7 @@ async function open(cleanups: [what: string, cleanup: () => Promise<unknown>][])
     context.on("page", (page) => {
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
-        if (message.type() === "error" && !/status of 4/.test(message.text()))
+        if (message.type() === "error" && !/status of 4|net::ERR_FAILED/.test(message.text()))
           complaints.push(message.text());
       });
     });

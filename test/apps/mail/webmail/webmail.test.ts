@@ -181,6 +181,25 @@ test("the trash is emptied after a question, and nothing else goes with it", asy
   assert.deepEqual(await placesOf(kept.email), [inbox]);
 });
 
+test("what a search has found shows the words where they stand, and nothing of them is markup", async () => {
+  const far = "Nothing of note. ".repeat(30);
+  await fileMessage(
+    adas,
+    plainMessage({ subject: "<b>Wombats</b>", text: `${far}Then a wombat </mark><script>1</script> came.` }),
+    { role: "archive" },
+  );
+  await fileMessage(adas, htmlMessage(`<p>${far}</p><p>The <i>wombat</i> &lt;img src=x&gt;</p>`, "News"));
+  const { text } = await ada.get("/search?q=wombat+-body:kangaroo");
+  const shown = (name: string): string[] =>
+    [...text.matchAll(new RegExp(`<bdi class="${name}">(.*?)</bdi>`, "g"))].map(([, words = ""]) => words);
+  assert.deepEqual(shown("subject").toSorted(), ["&#60;b&#62;<mark>Wombats</mark>&#60;/b&#62;", "News"]);
+  const [plain = "", page = ""] = shown("preview").toSorted();
+  assert.match(`${plain}${page}`, /Then a <mark>wombat<\/mark> &#60;\/mark&#62;&#60;script&#62;1/);
+  assert.match(`${plain}${page}`, /The <mark>wombat<\/mark> &#60;img src=x&#62;/);
+  assert.match(text, /class="place">Archive</);
+  assert.doesNotMatch((await ada.get("/search?q=-wombat+news")).text, /<mark>wombat/i);
+});
+
 test("attachments and messages are downloads that can run nothing", async () => {
   const { email } = await fileMessage(
     adas,
@@ -235,6 +254,30 @@ test("what was written stays when it cannot be sent, and what was sent says what
   const failed = (await ada.get(`/thread/${thread}`)).text;
   assert.match(failed, /Not delivered\.[\s\S]*550 5\.1\.1 &lt;No&gt; such user/);
   assert.match((await ada.get(`/box/${await boxOf(adas, "sent")}`)).text, /Not delivered/);
+});
+
+test("what is written is sent flowed, and read, gone on with and answered in whole paragraphs", async () => {
+  const paragraph = "So many words that a line has no room for them. ".repeat(4).trim();
+  const saved = await ada.post("/compose/send", {
+    act: "save",
+    to: "carl@example.org",
+    subject: "Flowed",
+    body: `${paragraph}\r\n> ${paragraph}\r\nFrom Ada`,
+  });
+  const draft = /draft=(e\d+)/.exec(saved.location)?.[1] ?? "";
+  const raw = (await ada.get(`/email/${draft}/original`)).text;
+  assert.equal(
+    raw.match(/^content-type:.*$/gim)?.join(),
+    "Content-Type: text/plain; charset=utf-8; format=flowed",
+  );
+  assert.ok(
+    raw.split("\r\n").every((line) => line.length <= 78),
+    raw,
+  );
+  const written = (await ada.get(`/compose?draft=${draft}`)).text;
+  assert.ok(written.includes(`\n${paragraph}\n&gt; ${paragraph}\nFrom Ada</textarea>`), written);
+  const answer = (await ada.get(`/compose?reply=${draft}`)).text;
+  assert.ok(answer.includes(`&gt; ${paragraph}\n&gt;&gt; ${paragraph}\n&gt; From Ada</textarea>`), answer);
 });
 
 test("a form that comes twice sends one message, and another once it is sent again on purpose", async () => {

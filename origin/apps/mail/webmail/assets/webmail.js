@@ -172,6 +172,7 @@ function keepDraft(compose) {
   let saving;
   let timer;
   let leaving = false;
+  let waiting = false;
 
   const touch = () => {
     changed = true;
@@ -212,7 +213,7 @@ function keepDraft(compose) {
       saved.textContent = "Draft saved";
     } catch {
       changed = true;
-      saved.textContent = "Not saved: is the server away? Trying again when you write on.";
+      saved.textContent = "Not saved: are you offline, or signed out? It is tried again when you write on.";
     }
   }
 
@@ -227,19 +228,42 @@ function keepDraft(compose) {
 
   function waitForSaving(event) {
     if (event.target !== compose || leaving) return;
-    // What is being kept names the draft that this replaces.
-    clearTimeout(timer);
-    if (!saving && uploads.size === 0) {
-      leaving = true;
-      return;
-    }
     event.preventDefault();
     event.stopPropagation();
-    const button = event.submitter;
-    void Promise.all([saving, ...uploads]).then(() => {
-      leaving = true;
-      compose.requestSubmit(button);
-    });
+    if (!waiting) void leave(event.submitter);
+  }
+
+  async function leave(button) {
+    waiting = true;
+    // What is being kept names the draft that this replaces.
+    clearTimeout(timer);
+    await Promise.all([saving, ...uploads]);
+    const problem = await findProblem();
+    waiting = false;
+    if (problem) return warn(problem);
+    leaving = true;
+    compose.requestSubmit(button);
+  }
+
+  /** A form that leads to an error page takes what was written with it. */
+  async function findProblem() {
+    try {
+      const { ok, status } = await fetch("/jmap/session", { cache: "no-store" });
+      if (ok) return undefined;
+      return status === 401
+        ? "You are signed out. Sign in in another tab, then press the button again: what you wrote stays here."
+        : "The server cannot take it just now. What you wrote stays here: try again in a while.";
+    } catch {
+      return "The server cannot be reached. What you wrote stays here: try again once you are online.";
+    }
+  }
+
+  function warn(words) {
+    const alert = compose.querySelector(".alert");
+    alert.textContent = words;
+    alert.hidden = false;
+    alert.scrollIntoView({ block: "center" });
+    changed = true;
   }
 
   const uploads = new Set();

@@ -4,6 +4,7 @@ import type { HttpEnv } from "../../../../http/request-context.ts";
 import { findEmail } from "../../jmap/email-get.ts";
 import { listBodies } from "../../message/body-lists.ts";
 import type { Reader, WebmailContext } from "../webmail-context.ts";
+import { wordsOf } from "../reading/words-of.ts";
 import { HtmlTooCostlyError } from "./html-cleaner.ts";
 import { inlinePictures } from "./inline-pictures.ts";
 
@@ -40,10 +41,15 @@ export async function serveFrame(
     }
     const inline = await inlinePictures(mail, email.hash, root, text);
     try {
-      bodies.push(await cleaner.clean({ html: text, pictures, inline }));
+      bodies.push(await cleaner.clean(`${email.hash} ${partId}`, { html: text, pictures, inline }));
     } catch (error) {
       if (!(error instanceof HtmlTooCostlyError)) throw error;
-      bodies.push("<p>This page takes too much to be shown. Look at it as plain text.</p>");
+      const words = await wordsOf(webmail, email);
+      bodies.push(
+        String(
+          await html`<p><i>The sender's page takes too much to be shown. These are its words.</i></p><pre>${words.join("\n")}</pre>`,
+        ),
+      );
     }
   }
   return c.html(documentOf(bodies.join("<hr>")), 200, {

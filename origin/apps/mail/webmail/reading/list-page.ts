@@ -57,7 +57,7 @@ ${threadRows(found.rows, {
   hrefOf: (row) =>
     mailbox.role === "drafts" && row.count === 1
       ? `/compose?draft=${formatId("email", row.email)}`
-      : threadPath(row, here),
+      : `${threadPath(row, here)}${row.count > 1 ? "#new" : ""}`,
   valueOf: ({ thread }) => ({ name: "thread", value: formatId("thread", thread) }),
   noteOf: (row) => (mailbox.role === "sent" ? noteOfSending(mail, reader.account, row.email) : ""),
 })}

@@ -3,11 +3,14 @@ import type { Markup } from "../../../../pages/layout.ts";
 import { formatId } from "../../jmap/ids.ts";
 import type { EmailFields } from "../../mailbox/email-fields.ts";
 import type { EmailRow } from "../../mailbox/email-store.ts";
+import type { MailContext } from "../../mail-context.ts";
 import { listBodies } from "../../message/body-lists.ts";
 import type { EmailAddress } from "../../message/header-forms.ts";
 import type { BodyPart } from "../../message/message.ts";
+import { estimateHeight } from "../html/estimate-height.ts";
 import type { Reader, WebmailContext } from "../webmail-context.ts";
 import { showSending } from "../writing/sending-state.ts";
+import { namesOf } from "./rows.ts";
 import { showText } from "./text-body.ts";
 import { wordsOf } from "./words-of.ts";
 
@@ -37,29 +40,45 @@ export async function showMessage(
   const sender = fields.from?.[0];
   const body = await showBody(webmail, viewed, here);
   return html`<details class="message" id="${id}"${isOpen ? html` open` : ""}>
-<summary><span class="who">${sender ? (sender.name ?? sender.email) : "(no sender)"}${
+<summary><span class="who"><bdi>${sender ? (sender.name ?? sender.email) : "(no sender)"}</bdi>${
     isDraft ? html` <em>Draft</em>` : ""
   }${keywords.includes("$flagged") ? html` <span class="flag">★<span class="unseen"> Flagged</span></span>` : ""}</span>
-<span class="preview">${email.preview}</span>${reader.zone.short(email.receivedAt, mail.now())}</summary>
+<bdi class="preview">${email.preview}</bdi>${reader.zone.short(email.receivedAt, mail.now())}</summary>
 <div class="head">
+<details class="envelope"><summary>${envelopeOf(fields, reader.address)}</summary>
 <dl>${addressLine("From", fields.from)}${addressLine("Reply to", differing(fields))}${addressLine(
     "To",
     fields.to,
   )}${addressLine("Cc", fields.cc)}${addressLine("Bcc", fields.bcc)}<div><dt>Date</dt><dd>${reader.zone.long(
     email.receivedAt,
   )}</dd></div></dl>
+<a class="button quiet" href="/email/${id}/original">Download the message</a></details>
+${showSending(mail, reader.account, email.id)}
+</div>
+${body}
 <p class="acts">${
     isDraft
       ? html`<a class="button" href="/compose?draft=${id}">Go on writing</a>`
       : html`<a class="button quiet" href="/compose?reply=${id}" data-key="r">Reply</a>
-<a class="button quiet" href="/compose?reply-all=${id}" data-key="a">Reply to all</a>
+${isAmongSeveral(mail, email, fields) ? html`<a class="button quiet" href="/compose?reply-all=${id}" data-key="a">Reply to all</a>` : ""}
 <a class="button quiet" href="/compose?forward=${id}" data-key="f">Forward</a>`
-  }
-<a href="/email/${id}/original">Download</a></p>
-${showSending(mail, reader.account, email.id)}
-</div>
-${body}
+  }</p>
 </details>`;
+}
+
+/** Whether an answer to everybody goes to more people than one to who wrote. */
+function isAmongSeveral({ addresses }: MailContext, { account }: EmailRow, fields: EmailFields): boolean {
+  const { from, replyTo, to, cc } = fields;
+  const people = [...(replyTo ?? from ?? []), ...(to ?? []), ...(cc ?? [])].slice(0, 50);
+  const others = people.filter(({ email }) => addresses.find(email) !== account);
+  return new Set(others.map(({ email }) => email.toLowerCase())).size > 1;
+}
+
+/** `To me, Zoë`: all that one wants to know of it mostly. */
+function envelopeOf({ to, cc, bcc }: EmailFields, own: string): Markup {
+  const everybody = [...(to ?? []), ...(cc ?? []), ...(bcc ?? [])];
+  const others = everybody.length > 5 ? ` and ${everybody.length - 5} more` : "";
+  return html`To ${namesOf(everybody, own) ?? "nobody named"}${others}`;
 }
 
 /** Where answers go, if not to who wrote. */
@@ -73,7 +92,7 @@ function addressLine(name: string, addresses: readonly EmailAddress[] | null): M
   const shown = addresses.slice(0, 50);
   return html`<div><dt>${name}</dt><dd>${shown.map(
     ({ name: called, email }, index) =>
-      html`${index > 0 ? ", " : ""}${called ?? ""}${called === null ? email : html` <span class="address">&lt;${email}&gt;</span>`}`,
+      html`${index > 0 ? ", " : ""}<bdi>${called ?? ""}</bdi>${called === null ? email : html` <span class="address">&lt;${email}&gt;</span>`}`,
   )}${addresses.length > shown.length ? ` and ${addresses.length - shown.length} more` : ""}</dd></div>`;
 }
 
@@ -98,7 +117,7 @@ async function showBody(webmail: WebmailContext, viewed: Viewed, here: string): 
     hasHtml
       ? html`<p class="hint"><a href="${withQuery(here, "text", id, false)}#${id}">Show as its sender made it</a></p>`
       : ""
-  }${words.map(({ part, text }) => showText(text, part))}${files}</div>`;
+  }${words.map(showText)}${files}</div>`;
 }
 
 /** Pictures that stand alone in the text are attachments here. */
@@ -119,12 +138,7 @@ function showFrame({ email, pictures }: Viewed, here: string, page: string): Mar
     ? html`Pictures are fetched from other servers by your browser, which tells them that you read this. · `
     : html`Pictures of other servers are not shown: to fetch them tells their senders that you read this. <a href="${withQuery(here, "pictures", id, true)}#${id}">Show pictures</a> · `;
   return html`<p class="hint">${remotePicture.test(page) ? asked : ""}<a href="${withQuery(here, "text", id, true)}#${id}">Plain text</a> · <a href="${address}" target="_blank" rel="noopener">Open alone</a></p>
-<iframe class="${sizeOf(page)}" src="${address}" title="The message" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" loading="lazy"></iframe>`;
-}
-
-/** Nothing in the frame may tell how tall it is: what is in it does, roughly. */
-function sizeOf({ length }: string): "short" | "middling" | "tall" {
-  return length < 600 ? "short" : length < 4000 ? "middling" : "tall";
+<iframe class="${estimateHeight(page)}" src="${address}" title="The message" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" loading="lazy"></iframe>`;
 }
 
 /** The page again, with this message open and seen in that way, or no longer. */
@@ -145,12 +159,17 @@ function showAttachments(id: string, parts: readonly BodyPart[]): Markup | strin
     .slice(0, 200)
     .map(
       ({ partId, name, type, size }) =>
-        html`<li><a href="/email/${id}/part/${partId ?? ""}">${name ?? nameOf(type)}</a> <span class="hint">${formatSize(size)}</span></li>`,
+        html`<li><a href="/email/${id}/part/${partId ?? ""}"><bdi>${name ?? nameOf(type)}</bdi> <span class="hint">${formatSize(size)}</span></a></li>`,
     )}</ul>`;
 }
 
-export const nameOf = (type: string): string =>
-  type === "message/rfc822" ? "message.eml" : type === "text/calendar" ? "event.ics" : "attachment";
+const usualNames = new Map([
+  ["message/rfc822", "message.eml"],
+  ["text/calendar", "event.ics"],
+  ["message/delivery-status", "delivery-report.txt"],
+]);
+
+export const nameOf = (type: string): string => usualNames.get(type) ?? "attachment";
 
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

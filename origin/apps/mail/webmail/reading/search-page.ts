@@ -1,11 +1,16 @@
 import { html } from "hono/html";
+import { createTurns } from "../../../../host/turns.ts";
+import type { Markup } from "../../../../pages/layout.ts";
 import { formatId } from "../../jmap/ids.ts";
+import { marksOf, type Snippet, snippetOf } from "../../jmap/search-snippet.ts";
+import type { MailContext } from "../../mail-context.ts";
+import type { MailboxRow } from "../../mailbox/mailbox-store.ts";
 import type { MailRoutes } from "../mail-routes.ts";
 import type { WebmailContext } from "../webmail-context.ts";
 import { pager } from "./list-page.ts";
 import { threadPath, threadRows } from "./rows.ts";
 import { searchEmails } from "./search-emails.ts";
-import { readSearch } from "./search-terms.ts";
+import { readSearch, type SearchTerm } from "./search-terms.ts";
 import { formatCursor, parseCursor } from "./thread-lists.ts";
 import { tools } from "./tools.ts";
 
@@ -34,7 +39,9 @@ ${problems.map((problem) => html`<p class="alert" role="alert">${problem}</p>`)}
 ${
   rows.length === 0
     ? html`<div id="rows" class="empty"><p>${
-        terms.length === 0 ? "What are you looking for?" : "No message holds that."
+        terms.length === 0
+          ? "What are you looking for?"
+          : "No message holds that. Fewer words find more, and the beginning of one is enough."
       }</p>${hints}</div>`
     : html`<form class="list" method="post" action="/act">
 <input type="hidden" name="next" value="${here}">
@@ -43,6 +50,8 @@ ${threadRows(rows, {
   reader,
   now: mail.now(),
   showsRecipients: false,
+  snippets: await snippetsOf(mail, reader.account, found.emails, terms),
+  noteOf: ({ email }) => placeOf(mail.emails.mailboxesOf(email), mailboxes),
   hrefOf: (row) =>
     `${threadPath(row, here)}&open=${formatId("email", row.email)}#${formatId("email", row.email)}`,
   valueOf: ({ email }) => ({ name: "email", value: formatId("email", email) }),
@@ -52,6 +61,33 @@ ${threadRows(rows, {
 ${pager(path, before !== undefined, found)}`,
     };
   });
+}
+
+/** Where it lies, if not in the inbox. */
+function placeOf(lying: readonly number[], mailboxes: readonly MailboxRow[]): Markup | string {
+  const names = mailboxes
+    .filter(({ id, role }) => lying.includes(id) && role !== "inbox")
+    .map(({ name }) => name);
+  return names.length === 0 ? "" : html`<span class="place">${names.join(", ").slice(0, 60)}</span>`;
+}
+
+/** The words that were looked for, where they stand in each email. */
+async function snippetsOf(
+  mail: MailContext,
+  account: number,
+  emails: readonly number[],
+  terms: readonly SearchTerm[],
+): Promise<ReadonlyMap<number, Snippet>> {
+  const conditions = terms.filter(({ isNot }) => !isNot).map(({ condition }) => condition);
+  const marks = marksOf({ operator: "AND", conditions });
+  const turns = createTurns();
+  const found = new Map<number, Snippet>();
+  for (const id of emails) {
+    await turns();
+    const email = mail.emails.get(account, id);
+    if (email) found.set(id, snippetOf(mail, email, marks));
+  }
+  return found;
 }
 
 export const hints = html`<dl class="hints">

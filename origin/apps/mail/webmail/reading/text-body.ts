@@ -1,7 +1,5 @@
 import { html } from "hono/html";
 import type { Markup } from "../../../../pages/layout.ts";
-import { lastField } from "../../message/header-forms.ts";
-import type { BodyPart } from "../../message/message.ts";
 
 /** Characters of one text that a page shows; whoever wants more downloads the message. */
 const longestShown = 64 * 1024;
@@ -10,32 +8,14 @@ const shortQuote = 4;
 /** Quotes that are told apart; what comes after them stands as it is. */
 const mostBlocks = 500;
 
-/** A plain text as it is read: addresses are links, long quotes fold away, flowed lines (RFC 3676) run on. */
-export function showText(text: string, part: BodyPart): Markup {
-  const isFlowed = /format\s*=\s*"?flowed/i.test(lastField(part.headers, "content-type") ?? "");
-  const whole = isFlowed ? unflow(text) : text;
-  const shown = whole.slice(0, longestShown).replace(/[\ud800-\udbff]$/, "");
+/** A plain text as it is read: addresses are links, long quotes fold away. */
+export function showText(text: string): Markup {
+  const shown = text.slice(0, longestShown).replace(/[\ud800-\udbff]$/, "");
   return html`<div class="text">${blocksOf(shown).map(showBlock)}</div>${
-    shown.length < whole.length
+    shown.length < text.length
       ? html`<p class="hint">The rest of this text is not shown here. Download the message to read it whole.</p>`
       : ""
   }`;
-}
-
-function unflow(text: string): string {
-  const lines: string[] = [];
-  let open = false;
-  let depth = 0;
-  for (const line of text.split("\n")) {
-    const [marks = ""] = /^>*/.exec(line) ?? [];
-    const words = line.slice(marks.length).replace(/^ /, "");
-    const isSignature = words === "-- ";
-    if (open && marks.length === depth && !isSignature) lines.push(`${lines.pop() ?? ""}${words}`);
-    else lines.push(marks === "" ? words : `${marks} ${words}`);
-    open = words.endsWith(" ") && !isSignature;
-    depth = marks.length;
-  }
-  return lines.join("\n");
 }
 
 interface Block {
@@ -55,7 +35,8 @@ function blocksOf(text: string): Block[] {
 }
 
 function showBlock({ isQuote, lines }: Block): Markup {
-  const text = withLinks(lines.join("\n"));
+  // The bar at its side says that it is a quote: deeper ones keep their marks.
+  const text = withLinks((isQuote ? lines.map((line) => line.replace(/^> ?/, "")) : lines).join("\n"));
   if (!isQuote) return html`<pre>${text}</pre>`;
   if (lines.length <= shortQuote) return html`<pre class="quote">${text}</pre>`;
   return html`<details class="quoted"><summary>Quoted text, ${lines.length} lines</summary><pre class="quote">${text}</pre></details>`;

@@ -97,22 +97,25 @@ async function threadPage(
   });
   const turns = createTurns();
   const messages: Markup[] = [];
-  for (const one of viewed) {
+  const firstOpen = viewed.findIndex(({ isOpen }) => isOpen);
+  for (const [index, one] of viewed.entries()) {
     await turns();
+    // A list leads here, past what was read before.
+    if (index === firstOpen && index > 0) messages.push(html`<span class="new" id="new"></span>`);
     messages.push(await showMessage(webmail, reader, one, here));
   }
   return {
     title: subject,
     ...(mailbox && { mailbox: mailbox.id }),
     body: html`<form class="list thread-tools" method="post" action="/act">
-<a class="back" href="${from}" data-key="Escape"><span aria-hidden="true">‹</span> Back</a>
+<a class="back" href="${from}#row-${from.startsWith("/search") ? (c.req.query("open") ?? "") : formatId("thread", thread)}" data-key="Escape"><span aria-hidden="true">‹</span> Back</a>
 <input type="hidden" name="thread" value="${formatId("thread", thread)}">
 ${mailbox ? html`<input type="hidden" name="in" value="${formatId("mailbox", mailbox.id)}">` : ""}
 <input type="hidden" name="next" value="${from}">
 <input type="hidden" name="here" value="${here}">
-${tools(mailboxes, mailbox)}
+${tools(mailboxes, mailbox, { isFlagged: viewed.some(({ keywords }) => keywords.includes("$flagged")) })}
 </form>
-<div class="thread"><h1>${subject}</h1>
+<div class="thread"><h1 dir="auto">${subject}</h1>
 ${hasEarlier ? html`<p class="pager"><a href="${pathname}?${earlier.toString()}">Earlier messages</a></p>` : ""}
 ${messages}
 </div>`,

@@ -4,8 +4,12 @@ import { formatId } from "../../jmap/ids.ts";
 import type { MailboxRow } from "../../mailbox/mailbox-store.ts";
 import { placeMailboxes } from "../mailbox-list.ts";
 
-/** What can be done with the lines that are ticked, or with the thread that is open. */
-export function tools(mailboxes: readonly MailboxRow[], mailbox: MailboxRow | undefined): Markup {
+/** What can be done with the lines that are ticked, or with the thread that is `opened`: it is read, and flagged or not. */
+export function tools(
+  mailboxes: readonly MailboxRow[],
+  mailbox: MailboxRow | undefined,
+  opened?: { readonly isFlagged: boolean },
+): Markup {
   const role = mailbox?.role;
   const button = (act: string, words: string, key?: string): Markup =>
     html`<button name="act" value="${act}"${key === undefined ? "" : html` data-key="${key}"`}>${words}</button>`;
@@ -14,10 +18,10 @@ export function tools(mailboxes: readonly MailboxRow[], mailbox: MailboxRow | un
 <label class="all" hidden><input type="checkbox" data-all> All</label>
 ${role === "archive" || isAway ? button("inbox", "To the inbox", "e") : button("archive", "Archive", "e")}
 ${role === "trash" ? button("destroy", "Delete for good", "#") : button("trash", "Delete", "#")}
-${button("read", "Read", "I")}
+${opened ? "" : button("read", "Read", "I")}
 ${button("unread", "Unread", "u")}
-${button("flag", "Flag", "s")}
-${button("unflag", "No flag")}
+${opened?.isFlagged ? "" : button("flag", "Flag", "s")}
+${opened && !opened.isFlagged ? "" : button("unflag", "No flag", opened && "s")}
 ${role === "junk" ? button("notjunk", "No spam", "!") : button("junk", "Spam", "!")}
 <span class="move"><label class="unseen" for="to">Move to</label><select id="to" name="to"><option value="">Move to…</option>${placeMailboxes(
     mailboxes,

@@ -76,12 +76,7 @@ function plain(zone: Zone, time: number): string {
 
 async function textOf(webmail: WebmailContext, email: EmailRow): Promise<string> {
   const words = await wordsOf(webmail, email);
-  return words
-    .map(({ text }) => text)
-    .join("\n")
-    .slice(0, longestQuote)
-    .toWellFormed()
-    .trim();
+  return words.join("\n").slice(0, longestQuote).toWellFormed().trim();
 }
 
 /** The signature of whoever wrote is no part of what is answered. */

@@ -160,7 +160,7 @@ function composePage(
   const hasCopies = draft.cc !== "" || draft.bcc !== "";
   const recipients = (name: "to" | "cc" | "bcc", words: string): Markup =>
     html`<div class="line"><label for="${name}">${words}</label>
-<input id="${name}" name="${name}" value="${draft[name]}" autocomplete="off" spellcheck="false" autocapitalize="none" inputmode="email"${name === "to" && draft.to === "" ? html` autofocus` : ""}></div>`;
+<input id="${name}" name="${name}" value="${draft[name]}" dir="auto" autocomplete="off" spellcheck="false" autocapitalize="none" inputmode="email"${name === "to" && draft.to === "" ? html` autofocus` : ""}></div>`;
   return {
     title: problem === undefined ? title : `Error: ${title}`,
     ...(problem !== undefined && { status: 422 }),
@@ -171,20 +171,16 @@ function composePage(
 <input type="hidden" name="answers" value="${draft.answers === undefined ? "" : formatId("email", draft.answers)}">
 <input type="hidden" name="next" value="${next}">
 <input type="hidden" name="form" value="${randomUUID()}">
-<div class="line"><label for="from">From</label>
-<select id="from" name="from">${identities.map(
-      ({ id, name, email }) =>
-        html`<option value="${formatId("identity", id)}"${id === draft.identity ? html` selected` : ""}>${name === "" ? email : `${name} <${email}>`}</option>`,
-    )}</select></div>
+${identities.length > 1 ? senderLine(identities, draft.identity) : ""}
 ${recipients("to", "To")}
 <details class="copies"${hasCopies ? html` open` : ""}><summary>Cc, Bcc</summary>
 ${recipients("cc", "Cc")}
 ${recipients("bcc", "Bcc")}
 </details>
 <div class="line"><label for="subject">Subject</label>
-<input id="subject" name="subject" value="${draft.subject}" maxlength="2000" autocomplete="off"></div>
+<input id="subject" name="subject" value="${draft.subject}" dir="auto" maxlength="2000" autocomplete="off"></div>
 <label class="unseen" for="body">Message</label>
-<textarea id="body" name="body" rows="16"${draft.to === "" ? "" : html` autofocus`}>
+<textarea id="body" name="body" rows="12"${draft.to === "" ? "" : html` autofocus`}>
 ${draft.body}</textarea>
 <ul class="attachments" id="attachments">${draft.attachments.map(attachmentLine)}</ul>
 <div class="line files"><label for="files">Attach files</label><input id="files" name="files" type="file" multiple></div>
@@ -196,6 +192,14 @@ ${draft.body}</textarea>
 </form>`,
   };
 }
+
+/** As whom: there is something to choose, and no field to tab through otherwise. */
+const senderLine = (identities: readonly IdentityRow[], chosen: number | undefined): Markup =>
+  html`<div class="line"><label for="from">From</label>
+<select id="from" name="from">${identities.map(
+    ({ id, name, email }) =>
+      html`<option value="${formatId("identity", id)}"${id === chosen ? html` selected` : ""}>${name === "" ? email : `${name} <${email}>`}</option>`,
+  )}</select></div>`;
 
 function attachmentLine(attachment: Attachment): Markup {
   const { blobId, name, size } = attachment;

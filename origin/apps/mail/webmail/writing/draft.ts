@@ -6,6 +6,7 @@ import type { EmailFields } from "../../mailbox/email-fields.ts";
 import type { EmailRow } from "../../mailbox/email-store.ts";
 import { listBodies } from "../../message/body-lists.ts";
 import type { IdentityRow } from "../../sending/identity-store.ts";
+import { flow, flowedType, unflow } from "../flowed.ts";
 import { readRecipients, writeRecipients } from "./recipients.ts";
 
 /** A file that goes with a message: an upload, or a part of a message that lies here. */
@@ -106,7 +107,7 @@ export function openDraft(mail: MailContext, email: EmailRow, identities: readon
   const { textBody } = listBodies(root);
   const body = textBody
     .filter(({ type }) => type === "text/plain")
-    .map(({ partId }) => texts[partId ?? ""]?.value ?? "")
+    .map((part) => unflow(texts[part.partId ?? ""]?.value ?? "", part))
     .join("\n");
   const identity =
     identities.find((one) => one.email === from?.email.toLowerCase() && one.name === (from.name ?? "")) ??
@@ -174,8 +175,8 @@ export async function saveDraft(webmail: WebmailContext, reader: Reader, draft: 
           bcc: listOf(draft.bcc),
           subject: draft.subject,
           ...threadFields(mail, account, draft),
-          bodyValues: { text: { value: `${draft.body}\n` } },
-          textBody: [{ partId: "text", type: "text/plain" }],
+          bodyValues: { text: { value: `${flow(draft.body)}\n` } },
+          textBody: [{ partId: "text", "header:Content-Type": flowedType }],
           attachments: draft.attachments.map(({ blobId, name, type }) => ({
             blobId,
             name,
