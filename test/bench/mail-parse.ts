@@ -67,8 +67,13 @@ async function measure(folder: string, file: string, runs: number): Promise<void
 }
 
 const [first = "3", folderToUse, file] = process.argv.slice(2);
-const again = (...words: string[]): void =>
-  void spawnSync(process.execPath, [fileURLToPath(import.meta.url), ...words], { stdio: "inherit" });
+function again(...words: string[]): void {
+  // As bin/burrow has it.
+  const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_ARENA_MAX: "2" };
+  const flags = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
+  const file = fileURLToPath(import.meta.url);
+  spawnSync(process.execPath, [...flags, file, ...words], { stdio: "inherit", env });
+}
 if (first === "--make" && folderToUse !== undefined) {
   makeFiles(folderToUse);
 } else if (folderToUse !== undefined && file !== undefined) {

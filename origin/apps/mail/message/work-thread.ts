@@ -74,7 +74,7 @@ export function createWorkThread<Work, Result>(options: WorkThreadOptions): Work
     const thread = new Worker(file, {
       // L3: nothing that it could tell.
       env: {},
-      resourceLimits: { maxOldGenerationSizeMb: limits.mostMegabytes, maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxOldGenerationSizeMb: limits.mostMegabytes, maxYoungGenerationSizeMb: 3 },
     });
     thread.unref();
     thread.on("message", (reply: ThreadReply<Result>) => {
