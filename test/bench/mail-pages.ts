@@ -18,25 +18,11 @@ import { openDatabases } from "../../origin/storage/databases.ts";
 import { openPrograms, using } from "../apps/mail/jmap/house.ts";
 import { createSignedClient } from "../support/signed-client.ts";
 import { startTestOrigin } from "../support/test-origin.ts";
+import { random, vocabulary, words } from "./words.ts";
 
 const messages = Number(process.argv[2] ?? 50_000);
 const rounds = 200;
 const host = "mail.burrow.localhost";
-
-/** The same numbers in every run. */
-let seed = 1;
-function random(): number {
-  seed = (seed * 48_271) % 2_147_483_647;
-  return seed / 2_147_483_647;
-}
-const vocabulary = Array.from({ length: 20_000 }, () =>
-  Array.from({ length: 3 + Math.floor(random() * 7) }, () =>
-    String.fromCodePoint(97 + Math.floor(random() * 26)),
-  ).join(""),
-);
-/** Some words are written often, most seldom. */
-const word = (): string => vocabulary[Math.floor(vocabulary.length * random() ** 4)] ?? "";
-const words = (count: number): string => Array.from({ length: count }, word).join(" ");
 
 function makeMessage(index: number, answers: number | undefined): Message {
   const text = words(40 + Math.floor(random() * 160));

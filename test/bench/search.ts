@@ -9,24 +9,12 @@ import { parseQuery } from "../../origin/apps/matrix/search/query.ts";
 import { findPage } from "../../origin/apps/matrix/search/search-page.ts";
 import { searchKeys } from "../../origin/apps/matrix/search/searchable-text.ts";
 import { createChat } from "../apps/matrix/sync/chat.ts";
+import { random, vocabulary, words } from "./words.ts";
 
 const messages = Number(process.argv[2] ?? 20_000);
 const roomCount = Number(process.argv[3] ?? 1000);
 
-/** The same numbers in every run. */
-let seed = 1;
-function random(): number {
-  seed = (seed * 48_271) % 2_147_483_647;
-  return seed / 2_147_483_647;
-}
-const vocabulary = Array.from({ length: 20_000 }, () =>
-  Array.from({ length: 3 + Math.floor(random() * 7) }, () =>
-    String.fromCodePoint(97 + Math.floor(random() * 26)),
-  ).join(""),
-);
-/** Some words are said often, most seldom. */
-const word = (): string => vocabulary[Math.floor(vocabulary.length * random() ** 4)] ?? "";
-const sentence = (): string => Array.from({ length: 2 + Math.floor(random() * 14) }, word).join(" ");
+const sentence = (): string => words(2 + Math.floor(random() * 14));
 
 function ownTime(): number {
   const { user, system } = process.threadCpuUsage();

@@ -1,74 +1,38 @@
-import { createLine } from "../../host/turns.ts";
+import { followChanges, type FollowMembers } from "../../members/follow-changes.ts";
 import type { Transaction } from "../../storage/writer.ts";
 import type { MemberChange } from "../../members/members.ts";
 import { type MatrixContext, userIdOf } from "./matrix-context.ts";
 import { MatrixError } from "./matrix-error.ts";
 import { eraseMember } from "./moderation/erase-member.ts";
 
-/** Draws the consequences of what happens to members and their sessions, wherever it was done. */
-export interface FollowMembers {
-  /** Resolves once every change so far is followed. */
-  settle(): Promise<void>;
-  /** Stops, after the write that is under way. What is left is followed at the next start. */
-  close(): Promise<void>;
-}
-
 /** Rooms that a deactivated member leaves in one write: others must get their turn in between. */
 const roomsAWrite = 20;
-const changesAtOnce = 100;
-const retryAfterMs = 5000;
 
 /**
- * Follows the members' list of changes from where it stood, also over a restart. A change's facts and the mark
- * that it was followed are one write, so that nothing is done twice or left out when the process is killed.
+ * Draws in the rooms the consequences of what happens to members and their sessions. A change's facts and the mark that
+ * it was followed are one write, so that nothing is done twice or left out when the process is killed.
  */
 export function followMembers(matrix: MatrixContext): FollowMembers {
   const { database, members, log } = matrix;
-  const position = database.prepare<{ member_change: number }>(
-    "SELECT member_change FROM followed WHERE id = 1",
-  );
+  const position = database.prepare<{ at: number }>("SELECT member_change AS at FROM followed WHERE id = 1");
   const advance = database.prepare("UPDATE followed SET member_change = ? WHERE id = 1");
-  let closed = false;
-  let retry: NodeJS.Timeout | undefined;
-
-  async function catchUp(): Promise<void> {
-    const changes = members.changesSince(position.get()?.member_change ?? 0, changesAtOnce);
-    for (const change of changes) {
-      if (closed) return;
-      const userId = userIdOf(matrix, change.name);
-      if (change.kind === "deactivated") await leaveRooms(matrix, userId);
-      if (change.kind === "erased" && !(await eraseMember(matrix, userId, () => closed))) return;
-      await database.write((transaction) => {
-        follow(matrix, transaction, change);
-        advance.run(change.seq);
-      });
-    }
-    if (changes.length > 0) await catchUp();
-  }
-
-  // Two at once would follow the same change side by side.
-  const line = createLine(catchUp);
-
-  function followSoon(): void {
-    line.run().catch((error: unknown) => {
-      log.error("matrix.follow-members.failed", { error });
-      if (closed) return;
-      clearTimeout(retry);
-      retry = setTimeout(followSoon, retryAfterMs).unref();
-    });
-  }
-
-  const stopListening = members.onChange(followSoon);
-  followSoon();
-  return {
-    settle: () => line.run(),
-    close() {
-      closed = true;
-      stopListening();
-      clearTimeout(retry);
-      return line.ended();
+  return followChanges({
+    members,
+    position: () => position.get()?.at ?? 0,
+    async follow(changes, isClosed) {
+      for (const change of changes) {
+        if (isClosed()) return;
+        const userId = userIdOf(matrix, change.name);
+        if (change.kind === "deactivated") await leaveRooms(matrix, userId);
+        if (change.kind === "erased" && !(await eraseMember(matrix, userId, isClosed))) return;
+        await database.write((transaction) => {
+          follow(matrix, transaction, change);
+          advance.run(change.seq);
+        });
+      }
     },
-  };
+    onError: (error) => log.error("matrix.follow-members-failed", { error }),
+  });
 }
 
 /** What a device notes of its own notifications in its account's data (MSC3890); it ends with the device. */

@@ -1,7 +1,7 @@
 import type { DeviceRequest, Member, OpenedSession } from "../../members/members.ts";
 import { optionalBoolean, optionalObject, optionalString } from "./client-api/read-body.ts";
 import type { JsonObject } from "./events/event.ts";
-import type { FollowMembers } from "./follow-members.ts";
+import type { FollowMembers } from "../../members/follow-changes.ts";
 import { type MatrixContext, userIdOf } from "./matrix-context.ts";
 import { invalidParam, MatrixError, missingParam } from "./matrix-error.ts";
 import type { Call } from "./route.ts";

@@ -1,5 +1,6 @@
 import type { MailContext } from "../mail-context.ts";
 import type { NewField, NewMessage, NewPart } from "../message/compose.ts";
+import { newPart } from "../message/new-part.ts";
 import { isObject, isTexts } from "./arguments.ts";
 import { findBlob } from "./blobs.ts";
 import { usualBodyProperties } from "./describe-body.ts";
@@ -120,7 +121,8 @@ class BodyReader {
     const others = attachments.filter((part) => html === undefined || !inline.includes(part));
     const related = html && inline.length > 0 ? multipart("related", [html, ...inline]) : html;
     const bodies = [text, related].filter((part) => part !== undefined);
-    const body = bodies.length > 1 ? multipart("alternative", bodies) : (bodies[0] ?? emptyText);
+    const body =
+      bodies.length > 1 ? multipart("alternative", bodies) : (bodies[0] ?? newPart("text/plain", ""));
     return others.length > 0 ? multipart("mixed", [body, ...others]) : body;
   }
 
@@ -195,20 +197,8 @@ class BodyReader {
   }
 }
 
-const emptyText: NewPart = {
-  type: "text/plain",
-  name: null,
-  disposition: null,
-  cid: null,
-  charset: null,
-  language: null,
-  location: null,
-  fields: [],
-  content: "",
-};
-
 function multipart(kind: string, content: readonly NewPart[]): NewPart {
-  return { ...emptyText, type: `multipart/${kind}`, content };
+  return newPart(`multipart/${kind}`, content);
 }
 
 function readBodyValues(given: unknown): Record<string, string> {

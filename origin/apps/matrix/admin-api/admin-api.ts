@@ -1,4 +1,4 @@
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError } from "../matrix-error.ts";
 import type { Honeypot } from "../../../gate/honeypot/honeypot.ts";

@@ -1,7 +1,7 @@
 import { makePassword } from "../../../members/make-password.ts";
 import type { Member } from "../../../members/members.ts";
 import { optionalBoolean, optionalString, queryCount, requireString } from "../client-api/read-body.ts";
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import { type MatrixContext, userIdOf } from "../matrix-context.ts";
 import { missingParam, notFound } from "../matrix-error.ts";
 import type { Answer, Call } from "../route.ts";

@@ -1,4 +1,4 @@
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import type { Route } from "../route.ts";
 import { createShortLivedSecrets } from "../../../gate/short-lived-secrets.ts";

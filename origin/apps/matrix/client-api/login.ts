@@ -2,7 +2,7 @@ import type { DeviceRequest, Member } from "../../../members/members.ts";
 import { isAppPassword } from "../../../members/keys/key-secret.ts";
 import { canonicalName } from "../../../members/names.ts";
 import type { JsonObject } from "../events/event.ts";
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { forbidden, MatrixError } from "../matrix-error.ts";
 import { type Answer, type Call, type Route } from "../route.ts";

@@ -1,5 +1,5 @@
 import { MembersError } from "../../../members/members.ts";
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import type { MatrixContext } from "../matrix-context.ts";
 import { MatrixError, missingParam } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";

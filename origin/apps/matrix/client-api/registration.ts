@@ -3,7 +3,7 @@ import { tryToken } from "../../../gate/guess-limits/try-token.ts";
 import { type Member, MembersError } from "../../../members/members.ts";
 import { parseName } from "../../../members/names.ts";
 import type { JsonObject } from "../events/event.ts";
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import { type MatrixContext, userIdOf } from "../matrix-context.ts";
 import { MatrixError, missingParam } from "../matrix-error.ts";
 import { type Answer, bearerToken, type Call, type Route } from "../route.ts";

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { MembersError } from "../../../members/members.ts";
 import { optionalBoolean, optionalString, requireString } from "../client-api/read-body.ts";
 import { asMatrixError } from "../client-api/registration.ts";
-import type { FollowMembers } from "../follow-members.ts";
+import type { FollowMembers } from "../../../members/follow-changes.ts";
 import { type MatrixContext, userIdOf } from "../matrix-context.ts";
 import { badJson, forbidden } from "../matrix-error.ts";
 import type { Answer, Call, Route } from "../route.ts";
