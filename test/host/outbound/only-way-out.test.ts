@@ -12,7 +12,7 @@ const ALLOWED: Record<string, string> = {
   "origin/host/outbound/connector.ts": "makes the connections of the table",
   "origin/host/outbound/outbound.ts": "holds the table's connections",
   "origin/apps/mail/sending/relay.ts": "speaks SMTP on a connection that the table has opened",
-  "origin/apps/mail/doctor/dns-check.ts": "asks the resolver for the mail domain's own records",
+  "origin/apps/mail/sending/check-dns.ts": "asks the resolver for the mail domain's own records",
   "origin/http/listener.ts": "the listener",
   "origin/http/bind.ts": "the listener; looks whether its own socket is still answered",
   "origin/http/dispatch.ts": "calls an app's routes in the same process",

@@ -1,7 +1,7 @@
 /** What doctor finds in the DNS of the mail domain, and says to write there. No name is asked: the records are the test's. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkDns, type MailRecords } from "../../../../origin/apps/mail/doctor/dns-check.ts";
+import { checkDns, type MailRecords } from "../../../../origin/apps/mail/sending/check-dns.ts";
 import { dkimRecord, newDkimKey, readDkimKey } from "../../../../origin/config/dkim-key.ts";
 
 const domain = "example.org";

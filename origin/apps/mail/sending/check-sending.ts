@@ -2,8 +2,8 @@ import type { Check } from "../../../app.ts";
 import type { Mode } from "../../../config/config.ts";
 import type { MailContext } from "../mail-context.ts";
 import type { SigningKey } from "../../../config/dkim-key.ts";
-import { type Relay, RelayError } from "../sending/relay.ts";
-import { checkDns, type MailRecords } from "./dns-check.ts";
+import { type Relay, RelayError } from "./relay.ts";
+import { checkDns, type MailRecords } from "./check-dns.ts";
 
 /** When what waits is worth a word: after the delay of which its sender is told. */
 const lateMs = 4 * 60 * 60_000;
