@@ -24,18 +24,22 @@ export function createTurns(): () => Promise<void> | undefined {
 }
 
 /**
- * What JSON.stringify makes of the value, of any length, with turns for others between the entries of its objects down
- * to `depth` levels. `undefined` among them is left out, as there.
+ * What JSON.stringify makes of the value, of any length, with turns for others between the entries of its objects and
+ * lists down to `depth` levels. `undefined` among them is left out or null, as there.
  */
 export async function stringifyInTurns(value: object, depth: number, turns = createTurns()): Promise<string> {
+  const isList = Array.isArray(value);
   const parts: string[] = [];
-  for (const [key, entry] of Object.entries(value) as [string, unknown][]) {
-    await turns();
-    const isDeep = depth > 1 && typeof entry === "object" && entry !== null && !Array.isArray(entry);
+  for (const key of isList ? value.keys() : Object.keys(value)) {
+    const turn = turns();
+    if (turn) await turn;
+    const entry = (value as Record<number | string, unknown>)[key];
+    const isDeep = depth > 1 && typeof entry === "object" && entry !== null && !("toJSON" in entry);
     const text = isDeep ? await stringifyInTurns(entry, depth - 1, turns) : JSON.stringify(entry);
-    if (text !== undefined) parts.push(`${JSON.stringify(key)}:${text}`);
+    if (isList) parts.push(text ?? "null");
+    else if (text !== undefined) parts.push(`${JSON.stringify(key)}:${text}`);
   }
-  return `{${parts.join(",")}}`;
+  return isList ? `[${parts.join(",")}]` : `{${parts.join(",")}}`;
 }
 
 /** Work of which one run at a time goes on. */

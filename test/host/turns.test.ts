@@ -8,6 +8,8 @@ test("JSON in turns is what JSON.stringify makes", async () => {
     rooms: { join: { '!a"b': { list: [1, { x: undefined }], none: undefined, text: "é\n" } }, leave: {} },
     number: 1,
     nothing: null,
+    list: [undefined, { when: new Date(0) }, [], {}, "a"],
+    error: Object.assign(new Error("inside"), { toJSON: () => ({ type: "told" }) }),
     absent: undefined,
   };
   for (const depth of [1, 2, 3, 9]) {

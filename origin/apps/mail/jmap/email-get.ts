@@ -1,8 +1,10 @@
+import { createTurns } from "../../../host/turns.ts";
 import type { MailContext } from "../mail-context.ts";
 import type { EmailFields } from "../mailbox/email-fields.ts";
 import type { EmailRow } from "../mailbox/email-store.ts";
-import type { Message } from "../message/message.ts";
+import type { DecodedText, Message } from "../message/message.ts";
 import { checkProperties } from "./account.ts";
+import { answerTooLong, longestAnswer } from "./answer-text.ts";
 import { invalid } from "./arguments.ts";
 import {
   bodyMakers,
@@ -69,8 +71,27 @@ export function answerEmailGet(mail: MailContext, call: Call): Promise<object> {
     all: undefined,
     find: (account, id) => findEmail(mail, account, id),
     idOf: ({ id }) => formatId("email", id),
-    describe: (rows, wanted) => rows.map((row) => describeEmail(mail, row, wanted, wish)),
+    async describe(rows, wanted) {
+      const turns = createTurns();
+      const emails: Record<string, unknown>[] = [];
+      let length = 0;
+      for (const row of rows) {
+        await turns();
+        const email = describeEmail(mail, row, wanted, wish);
+        length += lengthOf(email);
+        // Before they are held, a thousand of them.
+        if (length > longestAnswer) throw answerTooLong();
+        emails.push(email);
+      }
+      return emails;
+    },
   });
+}
+
+/** Characters of its JSON, about. */
+export function lengthOf({ bodyValues, ...email }: Record<string, unknown>): number {
+  const texts = Object.values((bodyValues ?? {}) as Record<string, DecodedText>);
+  return texts.reduce((length, { value }) => length + value.length, JSON.stringify(email).length);
 }
 
 export function findEmail(mail: MailContext, account: number, id: string): EmailRow | undefined {

@@ -5,7 +5,7 @@ import { invalidProperties, SetError } from "./jmap-error.ts";
 import { findMailbox } from "./mailbox-methods.ts";
 import type { Call } from "./method.ts";
 
-const mostKeywords = 100;
+const mostKeywords = 50;
 /** RFC 8621 §1.3.1, maxMailboxesPerEmail. */
 export const mostMailboxesPerEmail = 100;
 

@@ -2,7 +2,8 @@ import type { MailContext } from "../mail-context.ts";
 import { UnreadableMessageError } from "../message/message.ts";
 import { accountIdOf, accountOf, checkProperties } from "./account.ts";
 import { findBlob, type FoundBlob } from "./blobs.ts";
-import { describeMessage, isEmailProperty, messageProperties, readBodyWish } from "./email-get.ts";
+import { answerTooLong, longestAnswer } from "./answer-text.ts";
+import { describeMessage, isEmailProperty, lengthOf, messageProperties, readBodyWish } from "./email-get.ts";
 import { MethodError } from "./jmap-error.ts";
 import { type Call, limits } from "./method.ts";
 
@@ -20,6 +21,7 @@ export async function answerEmailParse(mail: MailContext, call: Call): Promise<o
   if (blobIds.length > limits.maxObjectsInGet)
     throw new MethodError("requestTooLarge", `At most ${limits.maxObjectsInGet} blobs a call.`);
   const parsed: Record<string, object> = {};
+  let length = 0;
   const notParsable: string[] = [];
   const notFound: string[] = [];
   for (const id of new Set(blobIds)) {
@@ -34,11 +36,14 @@ export async function answerEmailParse(mail: MailContext, call: Call): Promise<o
       continue;
     }
     const { hash } = blob.address;
-    parsed[id] = describeMessage(
+    const email = describeMessage(
       { hash, size: blob.size, message, fields: message.fields },
       new Set(properties),
       wish,
     );
+    length += lengthOf(email);
+    if (length > longestAnswer) throw answerTooLong();
+    parsed[id] = email;
   }
   return {
     accountId: accountIdOf(account),

@@ -14,7 +14,7 @@ import { formatBlobId, formatId } from "./ids.ts";
 import { invalidProperties, MethodError, SetError } from "./jmap-error.ts";
 import { type Call, limits } from "./method.ts";
 import { readNewEmail } from "./read-new-email.ts";
-import { answerSet, applyPatch, type Created, readSetArguments, type Settable } from "./set.ts";
+import { answerSet, applyPatch, checkIds, type Created, readSetArguments, type Settable } from "./set.ts";
 
 /** Bytes of a raw message that is written here; what the relay takes is less. */
 const largestMessage = 70_000_000;
@@ -185,6 +185,7 @@ export async function answerEmailImport(mail: MailContext, call: Call): Promise<
   call.args.end();
   if (Object.keys(emails).length > limits.maxObjectsInSet)
     throw new MethodError("requestTooLarge", `At most ${limits.maxObjectsInSet} emails a call.`);
+  checkIds(Object.keys(emails));
   checkIfInState(call, stateOf(mail, account, "Email"));
   const prepared = new Map<string, { email: Record<string, unknown>; ready: Prepared | SetError }>();
   for (const [creationId, email] of Object.entries(emails)) {

@@ -43,5 +43,5 @@ export const limits = {
   maxConcurrentRequests: 8,
   maxCallsInRequest: 64,
   maxObjectsInGet: 1000,
-  maxObjectsInSet: 1000,
+  maxObjectsInSet: 500,
 } as const;

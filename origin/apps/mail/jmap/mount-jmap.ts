@@ -4,6 +4,7 @@ import type { HttpEnv } from "../../../http/request-context.ts";
 import type { Member } from "../../../members/members.ts";
 import type { MailContext } from "../mail-context.ts";
 import { accountIdOf } from "./account.ts";
+import { createAnswerText } from "./answer-text.ts";
 import { findBlob } from "./blobs.ts";
 import { serveEvents } from "./event-source.ts";
 import { formatBlobId } from "./ids.ts";
@@ -29,8 +30,15 @@ export function mountJmap(routes: Hono<HttpEnv>, mail: MailContext, tables: read
         try {
           const request = readRequest(await readJson(c), tables);
           const sessionState = String(describeSession(mail, user, baseOf(c))["state"]);
-          const answer = await runRequest(request, { user, tables, sessionState, log: mail.log });
-          return c.json(answer, 200, noStore);
+          const text = createAnswerText();
+          const { methodResponses: _, ...rest } = await runRequest(request, {
+            user,
+            tables,
+            sessionState,
+            log: mail.log,
+            take: text.add,
+          });
+          return c.body(text.finish(rest), 200, { "content-type": "application/json", ...noStore });
         } catch (error) {
           if (error instanceof RequestError) return problem(error);
           throw error;

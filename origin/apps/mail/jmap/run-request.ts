@@ -1,4 +1,5 @@
 import type { Log } from "../../../host/log.ts";
+import { createTurns } from "../../../host/turns.ts";
 import { Arguments, isObject, isTexts } from "./arguments.ts";
 import { MethodError, RequestError } from "./jmap-error.ts";
 import { type JmapUser, limits, type MethodTable } from "./method.ts";
@@ -69,15 +70,19 @@ export async function runRequest(
     readonly tables: readonly MethodTable[];
     readonly sessionState: string;
     readonly log: Log;
+    /** Takes each response as it comes; throws MethodError where it cannot be given. */
+    readonly take?: (response: Invocation) => Promise<void>;
   },
 ): Promise<JmapResponse> {
-  const { user, tables, sessionState, log } = options;
+  const { user, tables, sessionState, log, take } = options;
+  const turns = createTurns();
   const open = tables.filter(({ capability }) => request.using.includes(capability));
   const createdIds = new Map(Object.entries(request.createdIds ?? {}));
   const responses: Invocation[] = [];
 
   async function run([name, given, callId]: Invocation): Promise<void> {
     const followers: Invocation[] = [];
+    await turns();
     try {
       const method = open.map(({ methods }) => methods).find((methods) => Object.hasOwn(methods, name))?.[
         name
@@ -89,9 +94,13 @@ export async function runRequest(
         createdIds,
         followWith: (next, args) => void followers.push([next, { ...args }, callId]),
       });
-      responses.push([name, answer as Record<string, unknown>, callId]);
+      const response: Invocation = [name, answer as Record<string, unknown>, callId];
+      await take?.(response);
+      responses.push(response);
     } catch (error) {
-      responses.push(["error", describe(error, name, log), callId]);
+      const response: Invocation = ["error", describe(error, name, log), callId];
+      await take?.(response);
+      responses.push(response);
       return;
     }
     for (const follower of followers) await run(follower);

@@ -53,6 +53,7 @@ export function readSetArguments(call: Call): SetArguments {
   const destroy = call.args.optionalTexts("destroy") ?? [];
   if (create.size + update.size + destroy.length > limits.maxObjectsInSet)
     throw new MethodError("requestTooLarge", `At most ${limits.maxObjectsInSet} objects a call.`);
+  checkIds(destroy);
   return { account, create, update, destroy };
 }
 
@@ -62,7 +63,14 @@ function objectsOf(call: Call, argument: string): Map<string, Record<string, unk
     if (!isObject(object)) throw invalid(argument, `has ${id}, which is no object`);
     objects.set(id, object);
   }
+  checkIds(objects.keys());
   return objects;
+}
+
+/** RFC 8620 §1.2. Those that are refused are named in the answer. */
+export function checkIds(ids: Iterable<string>): void {
+  for (const id of ids)
+    if (id.length > 255) throw new MethodError("invalidArguments", "An id has at most 255 characters.");
 }
 
 /** Makes, changes and destroys in that order, all in one write: a state stands for the whole call. */
@@ -135,6 +143,9 @@ function orderCreations(
   return ordered;
 }
 
+/** Paths of one patch; an object has as many mailboxes and keywords, and each may come or go. */
+const mostPaths = 300;
+
 /**
  * An object with a patch laid on (RFC 8620 §5.3): `a/b` sets `b` in `a`, null takes it away there. Throws SetError
  * invalidPatch.
@@ -145,6 +156,7 @@ export function applyPatch(
 ): Record<string, unknown> {
   const result: Record<string, unknown> = structuredClone(object);
   const paths = Object.keys(patch);
+  if (paths.length > mostPaths) throw new SetError("invalidPatch", `A patch has at most ${mostPaths} paths.`);
   for (const path of paths) {
     if (paths.some((other) => other.startsWith(`${path}/`)))
       throw new SetError("invalidPatch", `${path} is set both whole and in part.`);

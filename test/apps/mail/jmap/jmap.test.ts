@@ -137,6 +137,38 @@ test("an email is written, found by its words, read, marked and destroyed, and e
   assert.deepEqual(gone.destroyed, [id]);
 });
 
+test("an answer that would be too long is refused, and what was changed beside it is told all the same", async () => {
+  const { accountId } = ada;
+  // Each has the one before it twice.
+  const twice = Array.from({ length: 30 }, (_, index) => {
+    const reference = { resultOf: `c${index}`, name: "Core/echo", path: "" };
+    return ["Core/echo", { "#a": reference, "#b": reference }, `c${index + 1}`];
+  });
+  const { methodResponses } = await ada.send([
+    ["Core/echo", { a: "x".repeat(100_000) }, "c0"],
+    ...twice,
+    ["Mailbox/set", { accountId, create: { tea: { name: "Tea" } } }, "set"],
+    ["Mailbox/set", { accountId, destroy: ["m".repeat(256)] }, "long"],
+  ]);
+  assert.equal(methodResponses.length, 33);
+  assert.deepEqual(
+    new Set(
+      methodResponses.slice(1, -2).map(([name, { type }]: [string, { type?: string }]) => type ?? name),
+    ),
+    new Set(["Core/echo", "requestTooLarge", "invalidResultReference"]),
+  );
+  assert.ok(JSON.stringify(methodResponses).length < 17_000_000);
+  const [, made] = methodResponses.at(-2);
+  assert.ok(made.created.tea.id);
+  assert.equal(methodResponses.at(-1)[1].type, "invalidArguments");
+  const id = await write(ada, "Sugar", "Two lumps.");
+  const paths = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`keywords/k${n}`, true]));
+  const patched = await ada.call("Email/set", { update: { [id]: paths } });
+  assert.equal(patched.notUpdated[id].type, "invalidPatch");
+  await ada.call("Email/set", { destroy: [id] });
+  await ada.call("Mailbox/set", { destroy: [made.created.tea.id] });
+});
+
 test("nobody reads another's mail, blobs or mailboxes, whatever ids are known", async () => {
   const id = await write(ada, "private", "secret words");
   const { list } = await ada.call("Email/get", { ids: [id], properties: ["blobId", "threadId", "textBody"] });
