@@ -187,11 +187,11 @@ export const memberCommands: readonly Command[] = [
   devices,
   kickDevice,
   act("sign-out", "Signs a member out of every device and browser.", async (members, member) => {
-    const devices = await members.endSessions(member.id);
+    const sessions = await members.endSessions(member.id);
     const browsers = await members.webSessions.endAll(member.id);
     return {
-      said: `${devices} devices and ${browsers} browsers of ${member.name} were signed out.`,
-      facts: { signed_out: devices + browsers },
+      said: `${sessions} devices and ${browsers} browsers of ${member.name} were signed out.`,
+      facts: { signed_out: sessions + browsers },
     };
   }),
   act(

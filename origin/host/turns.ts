@@ -31,8 +31,9 @@ export async function stringifyInTurns(value: object, depth: number, turns = cre
   const isList = Array.isArray(value);
   const parts: string[] = [];
   for (const key of isList ? value.keys() : Object.keys(value)) {
-    const turn = turns();
-    if (turn) await turn;
+    // Not awaited for each: most have nothing to wait for, and there may be a million.
+    const others = turns();
+    if (others) await others;
     const entry = (value as Record<number | string, unknown>)[key];
     const isDeep = depth > 1 && typeof entry === "object" && entry !== null && !("toJSON" in entry);
     const text = isDeep ? await stringifyInTurns(entry, depth - 1, turns) : JSON.stringify(entry);

@@ -71,8 +71,8 @@ function again(...words: string[]): void {
   // As bin/burrow has it.
   const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_ARENA_MAX: "2" };
   const flags = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
-  const file = fileURLToPath(import.meta.url);
-  spawnSync(process.execPath, [...flags, file, ...words], { stdio: "inherit", env });
+  const program = fileURLToPath(import.meta.url);
+  spawnSync(process.execPath, [...flags, program, ...words], { stdio: "inherit", env });
 }
 if (first === "--make" && folderToUse !== undefined) {
   makeFiles(folderToUse);

@@ -89,9 +89,9 @@ test("who guesses is told when to try again, in the protocol of the request, and
   const wrong = await login("192.0.2.2");
   assert.deepEqual([wrong.status, verdictOf(wrong)], [403, "failed"]);
   await jail("192.0.2.2");
-  const before = kdf.calls;
+  const callsBefore = kdf.calls;
   const told = await login("192.0.2.2", password, {}, "ben");
-  assert.equal(kdf.calls, before);
+  assert.equal(kdf.calls, callsBefore);
   assert.deepEqual([told.status, verdictOf(told)], [429, "none"]);
   const body = told.json<{ errcode: string; error: string; retry_after_ms: number }>();
   assert.equal(body.errcode, "M_LIMIT_EXCEEDED");

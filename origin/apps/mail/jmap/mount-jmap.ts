@@ -36,7 +36,7 @@ export function mountJmap(routes: Hono<HttpEnv>, mail: MailContext, tables: read
             tables,
             sessionState,
             log: mail.log,
-            take: text.add,
+            take: (response) => text.add(response),
           });
           return c.body(text.finish(rest), 200, { "content-type": "application/json", ...noStore });
         } catch (error) {

@@ -57,11 +57,11 @@ async function setSubscriptions(mail: MailContext, call: Call): Promise<object> 
   const update = call.args.optionalObject("update") ?? {};
   const destroy = call.args.optionalTexts("destroy") ?? [];
   call.args.end();
-  const outcome = { created: {}, updated: {}, destroyed: [] as string[] } as {
+  const outcome: {
     created: Record<string, object>;
     updated: Record<string, object | null>;
     destroyed: string[];
-  };
+  } = { created: {}, updated: {}, destroyed: [] };
   const refused = { notCreated: {}, notUpdated: {}, notDestroyed: {} } as Record<
     string,
     Record<string, SetError>

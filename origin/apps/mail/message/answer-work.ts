@@ -27,7 +27,7 @@ export function answerWork<Work, Result>(
     return promise;
   }
 
-  async function answer(id: number, work: Work): Promise<void> {
+  async function perform(id: number, work: Work): Promise<void> {
     try {
       say({ id, result: await doWork(work, ask) });
     } catch (error) {
@@ -37,7 +37,7 @@ export function answerWork<Work, Result>(
 
   parentPort?.on("message", (request: ThreadRequest<Work>) => {
     if ("work" in request) {
-      void answer(request.id, request.work);
+      void perform(request.id, request.work);
       return;
     }
     questions.get(request.question)?.(request);

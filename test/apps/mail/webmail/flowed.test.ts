@@ -1,7 +1,7 @@
 /** Text as it is sent and read again: `format=flowed` (RFC 3676). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { flow, flowedType, unflow } from "../../../../origin/apps/mail/webmail/flowed.ts";
 import type { BodyPart } from "../../../../origin/apps/mail/message/message.ts";
 
