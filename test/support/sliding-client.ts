@@ -15,6 +15,8 @@ export interface SlidingEvent {
 interface RoomNews {
   readonly initial?: boolean;
   readonly limited?: boolean;
+  /** What was told comes again, with more before it. */
+  readonly unstable_expanded_timeline?: boolean;
   readonly prev_batch?: string;
   readonly timeline?: readonly SlidingEvent[];
   readonly required_state?: readonly SlidingEvent[];
@@ -145,7 +147,7 @@ export function startSlidingClient(
     if (!news.timeline?.length) return;
     const known = new Set(room.timeline.map((event) => event.event_id));
     let fresh = [...news.timeline];
-    if (!news.initial && !news.limited) {
+    if (!news.initial && !news.limited && !news.unstable_expanded_timeline) {
       const twice = fresh.filter((event) => known.has(event.event_id));
       if (twice.length > 0) throw new Error(`told twice: ${JSON.stringify(twice)}`);
     } else if (news.limited && known.size > 0) {
