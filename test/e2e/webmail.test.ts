@@ -24,7 +24,7 @@ before(
     house = await openBrowserHouse();
     ({ ada, signedIn } = house);
   },
-  { timeout: 90_000 },
+  { timeout: 110_000 },
 );
 
 beforeEach(() => house?.answers());

@@ -10,11 +10,50 @@ export const chromiumPath = [
   ...(process.env.PATH ?? "").split(delimiter).map((at) => join(at, "chromium")),
 ].find((path) => existsSync(path));
 
-/** Without a process for each sandboxed frame: that takes seconds, and what they may must not depend on it. */
-export function launchChromium(): Promise<Browser> {
+/**
+ * A browser that opens pages. Chromium may hang for good at its start on a loaded machine, and says nothing then:
+ * another is started in its place. Without a process for each sandboxed frame: that takes seconds, and what they may
+ * must not depend on it.
+ */
+export async function launchChromium(): Promise<Browser> {
   const args =
     "--disable-features=IsolateSandboxedIframes --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync";
-  return chromium.launch({ executablePath: chromiumPath ?? "chromium", args: args.split(" ") });
+  for (let attempt = 1; ; attempt += 1) {
+    let browser: Browser | undefined;
+    try {
+      browser = await chromium.launch({
+        executablePath: chromiumPath ?? "chromium",
+        args: args.split(" "),
+        timeout: startMs,
+      });
+      await within("Opening a page", openPage(browser), startMs);
+      return browser;
+    } catch (error) {
+      // Its end may hang as well; this process takes it along.
+      void browser?.close().catch(() => {});
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
+/** What Chromium may take to start or to open its first page. */
+const startMs = 20_000;
+
+async function openPage(browser: Browser): Promise<void> {
+  const page = await browser.newPage();
+  await page.goto("about:blank");
+  await page.close();
+}
+
+/** What the work gives; rejects once it takes longer. */
+export async function within<T>(what: string, work: Promise<T>, patienceMs: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`${what} took longer than ${patienceMs} ms.`)), patienceMs);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");

@@ -7,7 +7,7 @@ import type { BrowserContext, BrowserContextOptions } from "playwright-core";
 import { startEdge } from "../../../../origin/cli/dev/edge-process.ts";
 import { createKdf } from "../../../../origin/members/kdf.ts";
 import { memberPassword, ownerPassword } from "../../../members/open-members.ts";
-import { launchChromium } from "../../../support/chromium.ts";
+import { launchChromium, within } from "../../../support/chromium.ts";
 import { freePort } from "../../../support/origin-process.ts";
 import { createSignedClient } from "../../../support/signed-client.ts";
 import { startTestOrigin } from "../../../support/test-origin.ts";
@@ -18,23 +18,13 @@ export type BrowserHouse = Awaited<ReturnType<typeof openBrowserHouse>>;
 /** What a part may take to open, answer or close. Chromium may hang for good on a loaded machine, and says nothing then. */
 const patienceMs = 30_000;
 
-async function within<T>(what: string, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`${what} took longer than ${patienceMs} ms.`)), patienceMs);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Opens it, or closes again what of it had opened. */
 export async function openBrowserHouse() {
   const cleanups: [what: string, cleanup: () => Promise<unknown>][] = [];
   async function close(): Promise<void> {
     const faults: unknown[] = [];
     for (const [what, cleanup] of cleanups.splice(0).toReversed())
-      await within(`Closing ${what}`, cleanup()).catch((error: unknown) => faults.push(error));
+      await within(`Closing ${what}`, cleanup(), patienceMs).catch((error: unknown) => faults.push(error));
     if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join(" "));
   }
   try {
@@ -85,6 +75,7 @@ async function open(cleanups: [what: string, cleanup: () => Promise<unknown>][])
         timezoneId: "Europe/Vienna",
         ...options,
       }),
+      patienceMs,
     );
     context.setDefaultTimeout(30_000);
     context.on("page", (page) => {
@@ -100,7 +91,7 @@ async function open(cleanups: [what: string, cleanup: () => Promise<unknown>][])
   /** By the sign-in host, and back to the page that was wanted. */
   async function signIn(path: string): Promise<{ context: BrowserContext; arrivedAt: string }> {
     const context = await openWindow();
-    const page = await within("Opening a page", context.newPage());
+    const page = await within("Opening a page", context.newPage(), patienceMs);
     await page.goto(at(path));
     await page.getByLabel("Name").fill("ada");
     await page.getByLabel("Password", { exact: true }).fill(ownerPassword);
@@ -126,8 +117,8 @@ async function open(cleanups: [what: string, cleanup: () => Promise<unknown>][])
     },
     /** Rejects where the browser has stopped answering: each test would wait for its own end. */
     async answers(): Promise<void> {
-      const page = await within("Opening a page", signedIn.newPage());
-      await within("Closing a page", page.close());
+      const page = await within("Opening a page", signedIn.newPage(), patienceMs);
+      await within("Closing a page", page.close(), patienceMs);
     },
   };
 }
